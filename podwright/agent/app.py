@@ -16,7 +16,7 @@ from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
-from podwright.agent.engine.ports import Source
+from podwright.agent.engine.ports import PodSource
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.addresses import node_addresses
 from podwright.agent.node.machine import Machine, node_name, read_machine
@@ -138,9 +138,9 @@ async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> 
     tasks.start(kept.run(), name="cgroups of the system")
 
 
-def make_sources(config: AgentConfig, name: str) -> dict[str, Source]:
+def make_sources(config: AgentConfig, name: str) -> dict[str, PodSource]:
     """The sources of pods that are configured."""
-    sources, found = config.sources, dict[str, Source]()
+    sources, found = config.sources, dict[str, PodSource]()
     if sources.static_pod_path:
         found[FILE] = FileSource(sources.static_pod_path, name, read_pod, period_s=sources.file_check_frequency_s)
     if sources.static_pod_url:

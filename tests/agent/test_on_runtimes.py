@@ -37,7 +37,7 @@ FULL = """
     env:
     - {{name: NAME, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}
     - {{name: GREETING, value: hello}}
-    readinessProbe: {{exec: {{command: [cat, /data/file]}}, periodSeconds: 1}}
+    readinessProbe: {{exec: {{command: [cat, /data/file]}}, periodSeconds: 1, timeoutSeconds: 30}}
     lifecycle: {{preStop: {{exec: {{command: [sh, -c, 'echo stopping > /proc/1/fd/1']}}}}}}
     resources: {{limits: {{memory: 64Mi, cpu: 500m}}}}
     volumeMounts: [{{name: data, mountPath: /data}}, {{name: info, mountPath: /info}}]
@@ -89,8 +89,8 @@ def test_a_pod_s_whole_life(agent: AgentProcess, busybox_image: str) -> None:
     assert [each["name"] for each in shown["initContainerStatuses"]] == ["first", "side"]
     assert shown["qosClass"] == "Burstable"
     (log,) = agent.logs.glob(f"default_{name}_*/main/0.log")
-    lines = [line.split(" ", 3)[3] for line in log.read_text().splitlines()]
-    assert lines == ["from init", f"hello from {name}"]
+    words = ["from init", f"hello from {name}"]
+    agent.until(lambda: [line.split(" ", 3)[3] for line in log.read_text().splitlines()] == words, "the log is whole")
     uid = agent.pods()[name]["metadata"]["uid"]
     info = agent.root / "pods" / uid / "volumes/kubernetes.io~downward-api/info/labels"
     assert info.read_text() == 'app="web"'

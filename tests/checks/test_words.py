@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "podwright"
@@ -62,11 +63,14 @@ def _files() -> Iterator[tuple[Path, str]]:
             yield path, path.read_text()
 
 
-def _docstrings() -> Iterator[tuple[Path, str]]:
-    for path, source in _files():
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                yield path, ast.get_docstring(node) or ""
+@cache
+def _docstrings() -> tuple[tuple[Path, str], ...]:
+    return tuple(
+        (path, ast.get_docstring(node) or "")
+        for path, source in _files()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def _comments() -> Iterator[tuple[Path, str]]:

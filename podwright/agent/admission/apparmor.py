@@ -13,7 +13,7 @@ from podwright.k8s.objects import AppArmorProfile, Pod
 UNCONFINED, LOCALHOST = "Unconfined", "Localhost"
 
 
-class AppArmor:
+class AppArmorCheck:
     """Fulfils `chain.Check`."""
 
     def __init__(self, *, has_apparmor: bool) -> None:
@@ -40,4 +40,4 @@ def _is_nameless(profile: AppArmorProfile) -> bool:
 
 
 def _refusal(why: str) -> Refusal:
-    return Refusal(reason="AppArmor", message=f"Cannot enforce AppArmor: {why}")
+    return Refusal(reason="AppArmorCheck", message=f"Cannot enforce AppArmor: {why}")

@@ -43,7 +43,7 @@ class AllocatorPorts:
     rules: ResizeRules
 
 
-class Allocator:
+class ResizeAllocator:
     """See the module's text."""
 
     def __init__(self, ports: AllocatorPorts) -> None:

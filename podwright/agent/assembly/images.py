@@ -15,7 +15,7 @@ from podwright.agent.images.providers import CredentialProviders
 from podwright.agent.images.pulling import Puller
 from podwright.agent.images.record_files import RecordFiles
 from podwright.agent.images.records import PullRecords
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 
 
 def make_pull_records(context: AssemblyContext) -> PullRecords | None:
@@ -46,7 +46,7 @@ def make_images(
     server, clock = context.dependencies.images, context.dependencies.clock
     parallel = 1 if images.serialize_pulls else images.max_parallel_pulls
     limits = PullLimits(clock, parallel=parallel, qps=images.pull_qps, burst=images.pull_burst)
-    puller = Puller(server, limits, records, clock, Backoff())
+    puller = Puller(server, limits, records, clock, KeyedBackoff())
     logins = Logins(cluster.objects, _login_sources(context, cluster.accounts), events)
     metrics = context.dependencies.metrics.images
     return ImageManager(server, puller, logins, records, events, clock, metrics, pulled)

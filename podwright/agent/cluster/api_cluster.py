@@ -14,9 +14,9 @@ from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo
 from podwright.agent.csi.node_info import CsiNodeInfo
 from podwright.agent.csi.refreshing import Refresher
-from podwright.agent.engine.ports import EngineMirrors, Source
+from podwright.agent.engine.ports import EngineMirrors, PodSource
 from podwright.agent.events.writer import EventWriter
-from podwright.agent.housekeeping import Kept
+from podwright.agent.housekeeping import PerPod
 from podwright.agent.images.accounts import ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.mirrors import ApiMirrors
@@ -81,12 +81,12 @@ class ApiCluster:
         tokens = PodTokens(server, clock)
         self._certificates = PodCertificates(server, node, clock)
         projections = ApiProjections(server, tokens, self._certificates)
-        self.sources: Mapping[str, Source] = {API: ApiSource(self._pods, node)}
+        self.sources: Mapping[str, PodSource] = {API: ApiSource(self._pods, node)}
         self.objects: ObjectGetter = self._objects
         self.services: Services = self._services
         self.classes: Classes = ApiRuntimeClasses(self._classes)
         self.claims: Claims = ApiClaims(server, name)
-        self.credentials: Kept = projections
+        self.credentials: PerPod = projections
         self.accounts: ServiceAccounts = ApiAccounts(server, tokens)
         self.mirrors: EngineMirrors = ApiMirrors(server, node)
         self.projections: ClusterSources = projections

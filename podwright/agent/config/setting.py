@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from podwright.agent.config.kinds import Kind
+from podwright.agent.config.kinds import ValueKind
 from podwright.agent.config.reading import Reading
 
 
@@ -20,7 +20,7 @@ class Setting:
     """
 
     key: str
-    kind: Kind
+    kind: ValueKind
     default: Any
     flag: str = ""
     optional: bool = False
@@ -47,7 +47,7 @@ class Setting:
 
 def field(
     key: str,
-    kind: Kind,
+    kind: ValueKind,
     default: Any = None,
     *,
     flag: str = "",
@@ -70,7 +70,7 @@ def field(
     )
 
 
-def flag(name: str, kind: Kind, default: Any = None, *, honoured: bool = False, ours: bool = False) -> Setting:
+def flag(name: str, kind: ValueKind, default: Any = None, *, honoured: bool = False, ours: bool = False) -> Setting:
     """A flag that no field stands for."""
     value = kind.decode(default, name, Reading()) if default is not None else kind.zero
     return Setting(key=f"--{name}", kind=kind, default=value, flag=name, honoured=honoured, ours=ours)

@@ -76,7 +76,7 @@ class EvictionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class Round:
     """What a round has found."""
 
     node: NodeStats
@@ -157,10 +157,10 @@ class EvictionManager:
             return []
         return await self._relieve(scene, judgement.urgent, thresholds)
 
-    async def _look(self) -> Scene:
+    async def _look(self) -> Round:
         node = await self._ports.stats.node(fresh=True)
         filesystems = await self._ports.stats.filesystems()
-        return Scene(node=node, readings=read_signals(node, filesystems), layout=DiskLayout.of(filesystems))
+        return Round(node=node, readings=read_signals(node, filesystems), layout=DiskLayout.of(filesystems))
 
     def _set_pressures(self, pressures: frozenset[Pressure]) -> None:
         if pressures != self.pressures:
@@ -172,7 +172,7 @@ class EvictionManager:
 
     # -- limits of pods
 
-    async def _enforce_limits(self, limited: Sequence[Pod], scene: Scene) -> list[Pod]:
+    async def _enforce_limits(self, limited: Sequence[Pod], scene: Round) -> list[Pod]:
         stats = {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}
         gone = []
         for pod in limited:
@@ -185,7 +185,7 @@ class EvictionManager:
 
     # -- the node
 
-    async def _relieve(self, scene: Scene, urgent: Sequence[Threshold], thresholds: Sequence[Threshold]) -> list[Pod]:
+    async def _relieve(self, scene: Round, urgent: Sequence[Threshold], thresholds: Sequence[Threshold]) -> list[Pod]:
         """Remove garbage, or else end one pod."""
         first = urgent[0]
         resource = RESOURCES[first.signal]

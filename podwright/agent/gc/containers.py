@@ -22,10 +22,10 @@ from podwright.agent.gc.dead import KeptDead, dead_containers, dead_instances, d
 from podwright.agent.gc.log_files import dangling_links, remove_log_directories, remove_logs
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import (
-    ContainerState,
     ContainerSummary,
+    CriContainerState,
+    CriSandboxState,
     ObservedPod,
-    SandboxState,
     SandboxSummary,
 )
 from podwright.errors import NotFound, PodwrightError
@@ -191,7 +191,7 @@ class ContainerGc:
             sandboxes, containers = await asyncio.gather(ports.runtime.sandboxes(), ports.runtime.containers())
             is_removable = self._is_ended if everything else self._is_removable
             for chosen in dead_containers(containers, self._kept, ports.clock.now_ns(), is_removable):
-                if await self._remove_logged(chosen.id, is_unknown=chosen.state is ContainerState.UNKNOWN):
+                if await self._remove_logged(chosen.id, is_unknown=chosen.state is CriContainerState.UNKNOWN):
                     containers.remove(chosen)
             for sandbox in dead_sandboxes(sandboxes, {each.sandbox_id for each in containers}, is_removable):
                 if await self._remove_sandbox(sandbox.id):
@@ -212,8 +212,8 @@ class ContainerGc:
         )
 
     def _is_more_to_come(self, sandboxes: Iterable[SandboxSummary], containers: Iterable[ContainerSummary]) -> bool:
-        dead = {each.pod_uid for each in sandboxes if each.state is not SandboxState.READY}
-        dead |= {each.pod_uid for each in containers if each.state is not ContainerState.RUNNING}
+        dead = {each.pod_uid for each in sandboxes if each.state is not CriSandboxState.READY}
+        dead |= {each.pod_uid for each in containers if each.state is not CriContainerState.RUNNING}
         pods = self._ports.pods
         return any(pods.is_termination_requested(uid) or pods.should_content_be_removed(uid) for uid in dead)
 
@@ -251,7 +251,7 @@ class ContainerGc:
                 continue
             try:
                 status = await ports.runtime.container_status(link.container_id)
-                is_dead = status.state is ContainerState.EXITED
+                is_dead = status.state is CriContainerState.EXITED
             except NotFound:
                 is_dead = True
             if is_dead:

@@ -66,7 +66,7 @@ class _TokenAttributes(msgspec.Struct, frozen=True, rename="camel", forbid_unkno
     optional_service_account_annotation_keys: tuple[str, ...] = ()
 
 
-class _Entry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _ProviderEntry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     name: str
     api_version: str
     match_images: tuple[str, ...]
@@ -76,10 +76,10 @@ class _Entry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     token_attributes: _TokenAttributes | None = None
 
 
-class _File(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _ProviderFile(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     kind: str
     api_version: str
-    providers: tuple[_Entry, ...] = ()
+    providers: tuple[_ProviderEntry, ...] = ()
 
 
 def read_providers(path: str, directory: str, *, allows_tokens: bool = True) -> list[Provider]:
@@ -110,7 +110,7 @@ def read_providers(path: str, directory: str, *, allows_tokens: bool = True) -> 
 
 def _providers_of(path: str) -> Iterator[Provider]:
     try:
-        file = msgspec.convert(_load(path), type=_File)
+        file = msgspec.convert(_load(path), type=_ProviderFile)
     except (OSError, ValueError, yaml.YAMLError, msgspec.ValidationError, PodwrightError) as failure:
         raise InvalidArgument(f"cannot read credential providers from {path}: {failure}") from failure
     if file.kind != KIND or file.api_version not in FILE_VERSIONS:
@@ -148,7 +148,7 @@ def _load(path: str) -> Any:
     return yaml.safe_load(data)
 
 
-def _faults(entry: _Entry) -> Iterator[str]:
+def _faults(entry: _ProviderEntry) -> Iterator[str]:
     if not entry.name or "/" in entry.name or " " in entry.name or entry.name in (".", ".."):
         yield "its name must be a file's name without spaces"
     if entry.api_version not in PROVIDER_VERSIONS:

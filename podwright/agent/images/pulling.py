@@ -11,7 +11,7 @@ from podwright.agent.images.credentials import Login
 from podwright.agent.images.limits import PullLimits
 from podwright.agent.images.records import PullRecords
 from podwright.agent.pods import reasons
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.runtime.protocol import CriImages
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Internal, PodwrightError
@@ -46,7 +46,7 @@ class Puller:
     """Pulls for all pods of the node."""
 
     def __init__(
-        self, images: CriImages, limits: PullLimits, records: PullRecords | None, clock: Clock, backoff: Backoff
+        self, images: CriImages, limits: PullLimits, records: PullRecords | None, clock: Clock, backoff: KeyedBackoff
     ) -> None:
         """Without `records`, every pod may use what is there."""
         self._images = images

@@ -14,14 +14,14 @@ from podwright.k8s.objects.base import Kind
 K = TypeVar("K", bound=Kind)
 
 
-class _Resource(msgspec.Struct):
+class _VersionedResource(msgspec.Struct):
     name: str
 
 
 class _Resources(msgspec.Struct):
     """What a server says of one version of an API group (APIResourceList)."""
 
-    resources: tuple[_Resource, ...] = ()
+    resources: tuple[_VersionedResource, ...] = ()
 
 
 class NewestVersion(Generic[K]):

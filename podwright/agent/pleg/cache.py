@@ -16,7 +16,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.pleg.changes import PodEvent, changes, stages
 from podwright.agent.runtime.convert import observed
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerStatus, ObservedPod, SandboxStatus
+from podwright.agent.runtime.records import CriContainerStatus, ObservedPod, SandboxStatus
 from podwright.errors import NotFound
 
 GONE_KEPT = 1000
@@ -117,7 +117,7 @@ class StatusCache:
     ) -> ObservedPod:
         """Everything about these; what is removed meanwhile is left out."""
         sandboxes: list[SandboxStatus] = []
-        containers: dict[str, ContainerStatus] = {}
+        containers: dict[str, CriContainerStatus] = {}
         for sandbox_id in sandbox_ids:
             try:
                 status, sent_along = await self._runtime.sandbox_status(sandbox_id)

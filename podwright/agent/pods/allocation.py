@@ -47,7 +47,7 @@ class PodAllocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
+class PodSizes:
     """What a resize can change. CPU in thousandths, memory in bytes; 0 is none."""
 
     cpu_request: int = 0
@@ -114,12 +114,12 @@ def _amounts(quantities: Mapping[str, str]) -> dict[str, int]:
     return {name: parse(text).nano for name, text in quantities.items()}
 
 
-def sizes(resources: ResourceRequirements | None) -> Sizes:
+def sizes(resources: ResourceRequirements | None) -> PodSizes:
     """What these resources say of CPU and memory."""
     if resources is None:
-        return Sizes()
+        return PodSizes()
     requests, limits = resources.requests, resources.limits
-    return Sizes(
+    return PodSizes(
         cpu_request=parse(requests.get("cpu", "0")).milli,
         cpu_limit=parse(limits.get("cpu", "0")).milli,
         memory_request=parse(requests.get("memory", "0")).whole,

@@ -68,7 +68,7 @@ class ServerOptions(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class RunServer:
     """A CRI server that answers. `embedded` ones end with the run; nobody else uses them."""
 
     endpoint: str
@@ -96,7 +96,7 @@ class Slot:
 
 
 @contextlib.asynccontextmanager
-async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator[Server]:
+async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator[RunServer]:
     """The server that this run uses. Raises FailedPrecondition (detach without a daemon), Unavailable."""
     endpoint = normalise(options.endpoint or DEFAULT_ENDPOINT)
     found = await probe(endpoint)
@@ -113,13 +113,13 @@ async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator
             yield server
 
 
-async def probe(endpoint: str, timeout_s: float = PROBE_TIMEOUT_S) -> Server | None:
+async def probe(endpoint: str, timeout_s: float = PROBE_TIMEOUT_S) -> RunServer | None:
     """What answers Version at the endpoint; None when nothing listens. Raises PodwrightError when it is no CRI."""
     if not _listens(socket_path(endpoint)):
         return None
     async with CriClient(endpoint) as cri:
         version = await cri.call(cri.runtime.Version, api.VersionRequest(), timeout_s=timeout_s)
-    return Server(endpoint=endpoint, name=version.runtime_name, version=version.runtime_version)
+    return RunServer(endpoint=endpoint, name=version.runtime_name, version=version.runtime_version)
 
 
 def _listens(path: str) -> bool:
@@ -163,13 +163,13 @@ def held_slot(options: ServerOptions) -> Iterator[Slot]:
 
 
 @contextlib.asynccontextmanager
-async def embedded(slot: Slot, config_file: str | None, stop: StopRequest) -> AsyncIterator[Server]:
+async def embedded(slot: Slot, config_file: str | None, stop: StopRequest) -> AsyncIterator[RunServer]:
     """Start a daemon in the slot; stop it at the end. Raises Unavailable when it does not come up."""
     await asyncio.to_thread(_stop_orphan, socket_path(slot.endpoint))
     process = _start(slot, config_file)
     try:
         version = await stop.interruptible(_ready(slot, process))
-        yield Server(
+        yield RunServer(
             endpoint=slot.endpoint,
             name=version.runtime_name,
             version=version.runtime_version,

@@ -9,7 +9,7 @@ from podwright.agent.run.claims import ClaimFolders, bind
 from podwright.agent.run.documents import Objects
 from podwright.agent.run.host_ports import host_port_faults
 from podwright.agent.run.jobs import expand_cron_job, expand_job
-from podwright.agent.run.plan import RunPlan, Situation
+from podwright.agent.run.plan import RunFacts, RunPlan
 from podwright.agent.run.pods import PodMaker, owner_of
 from podwright.agent.run.replicas import (
     expand_daemon_set,
@@ -38,7 +38,7 @@ from podwright.k8s.objects.base import Kind
 from podwright.k8s.problems import ManifestError
 
 
-def expand(objects: Objects, situation: Situation) -> RunPlan:
+def expand(objects: Objects, situation: RunFacts) -> RunPlan:
     """The plan. Raises ManifestError for references that lead nowhere, InvalidArgument when nothing is left to run."""
     bound = bind(objects.of(PersistentVolumeClaim), objects.of(PersistentVolume))
     folders = ClaimFolders(root=situation.claims_root, bound=bound)

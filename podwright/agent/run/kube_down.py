@@ -9,7 +9,7 @@ from podwright.agent.run.documents import load_files
 from podwright.agent.run.down import Doomed, DownPlan, Takedown, plan_down
 from podwright.agent.run.expand import expand
 from podwright.agent.run.outcome import EXIT_FAILED, EXIT_OK
-from podwright.agent.run.plan import RunPlan, Situation
+from podwright.agent.run.plan import RunFacts, RunPlan
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.run.runs import abandoned, forget, held_pods
 from podwright.agent.runtime.protocol import CriRuntime
@@ -17,7 +17,7 @@ from podwright.agent.runtime.protocol import CriRuntime
 
 def plan_of(paths: Sequence[str]) -> RunPlan:
     """The workloads of the files. Raises InvalidArgument."""
-    situation = Situation(run_id="", node_name="", claims_root="/", now=True)
+    situation = RunFacts(run_id="", node_name="", claims_root="/", now=True)
     return expand(load_files(paths), situation)
 
 

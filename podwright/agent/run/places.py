@@ -15,7 +15,7 @@ _STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DocumentPlace:
     """A document of a file. `number` counts the file's documents from 1."""
 
     file: str

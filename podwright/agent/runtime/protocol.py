@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from podwright.agent.runtime.records import (
-    ContainerStatus,
     ContainerSummary,
+    CriContainerStatus,
     ExecResult,
-    FilesystemUsage,
+    FilesystemSpace,
     ImageStatus,
     RegistryCredentials,
     RuntimeEvent,
@@ -53,10 +53,10 @@ class CriRuntime(Protocol):
     async def pod_containers(self, pod_uid: str) -> list[ContainerSummary]:
         """The containers of one pod."""
 
-    async def sandbox_status(self, sandbox_id: str) -> tuple[SandboxStatus, tuple[ContainerStatus, ...] | None]:
+    async def sandbox_status(self, sandbox_id: str) -> tuple[SandboxStatus, tuple[CriContainerStatus, ...] | None]:
         """A sandbox, and its containers where the runtime sends them along (None: it does not). Raises NotFound."""
 
-    async def container_status(self, container_id: str) -> ContainerStatus:
+    async def container_status(self, container_id: str) -> CriContainerStatus:
         """Raises NotFound."""
 
     def events(self, begun: asyncio.Event) -> AsyncIterator[RuntimeEvent]:
@@ -147,5 +147,5 @@ class CriImages(Protocol):
     async def remove_image(self, reference: str) -> None:
         """One that is gone is fine."""
 
-    async def filesystems(self) -> tuple[list[FilesystemUsage], list[FilesystemUsage]]:
+    async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
         """(of images, of container layers) (RPC ImageFsInfo)."""

@@ -7,7 +7,7 @@ import logging
 
 from podwright.agent.clock import Clock
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import RuntimeCondition, RuntimeState, RuntimeVersion
+from podwright.agent.runtime.records import CriCondition, RuntimeState, RuntimeVersion
 from podwright.errors import PodwrightError
 from podwright.tasks import Tasks
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 PERIOD_S = 5.0
 SILENT_S = 30.0  # a runtime that has not answered for so long is down (the kubelet's runtimeState)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between tries while nothing answers at the start
-NOT_ASKED = RuntimeCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
+NOT_ASKED = CriCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
 
 
 def _say_silent() -> None:

@@ -48,7 +48,7 @@ UNREAD: Stamp = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
+class _KnownFile:
     """A file as it was when it was read last. `pod` is None while it has never held one."""
 
     stamp: Stamp
@@ -65,7 +65,7 @@ class FileSource:
         self._node_name = node_name
         self._read_pod = read_pod
         self._period_s = period_s
-        self._files: dict[str, _Known] = {}
+        self._files: dict[str, _KnownFile] = {}
         self._removed: set[str] = set()  # names, since the folder was read last
         self._problem = ""
 
@@ -147,7 +147,7 @@ class FileSource:
         elif is_new:
             log.warning("there are no manifests: path=%s error=%s", self._path, failure)
 
-    def _read_file(self, path: str) -> _Known | None:
+    def _read_file(self, path: str) -> _KnownFile | None:
         """None for what is no file (any more)."""
         before, stamp = self._files.get(path), UNREAD
         try:
@@ -157,7 +157,7 @@ class FileSource:
                 if before is not None and before.stamp == stamp:
                     return before
                 data = file.read(SIZE_LIMIT_BYTES + 1)
-            return _Known(stamp=stamp, pod=self._pod(path, data))
+            return _KnownFile(stamp=stamp, pod=self._pod(path, data))
         except FileNotFoundError:
             return None
         except (PodwrightError, OSError) as failure:
@@ -172,14 +172,14 @@ class FileSource:
         pod = self._read_pod(data, path)
         return static_pod(pod, source=FILE, origin=path, node_name=self._node_name)
 
-    def _kept(self, path: str, before: _Known | None, stamp: Stamp, problem: str) -> _Known:
+    def _kept(self, path: str, before: _KnownFile | None, stamp: Stamp, problem: str) -> _KnownFile:
         """What a file that cannot be used holds: what it held before. It is read again when it has changed."""
         if before is None or before.problem != problem:
             kept = " (the pod that it held before goes on)" if before is not None and before.pod is not None else ""
             # An empty file is mostly one that is being written: what it will hold is read when it is closed.
             level = logging.INFO if stamp[SIZE] == 0 and stamp != UNREAD else logging.ERROR
             log.log(level, "cannot read a manifest: file=%s error=%s%s", path, problem, kept)
-        return _Known(stamp=stamp, pod=before.pod if before is not None else None, problem=problem)
+        return _KnownFile(stamp=stamp, pod=before.pod if before is not None else None, problem=problem)
 
 
 def _files(path: str) -> list[str]:

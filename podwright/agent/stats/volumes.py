@@ -18,8 +18,8 @@ from podwright.agent.csi.values import Amounts
 from podwright.agent.csi.values import VolumeStats as CsiStats
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.stats import disk
-from podwright.agent.stats.records import ClaimReference, Fs, Moment, VolumeHealth, moment
-from podwright.agent.stats.records import Volume as VolumeStats
+from podwright.agent.stats.records import Fs, Moment, PvcReference, VolumeHealth, moment
+from podwright.agent.stats.records import SummaryVolume as VolumeStats
 from podwright.agent.volumes.plans import MountedVolume
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod, Volume
@@ -177,7 +177,7 @@ def _stats(volume: Volume, found: Fs, pod: Pod) -> VolumeStats:
         claim = f"{pod.metadata.name}-{volume.name}"
     return VolumeStats(
         name=volume.name,
-        pvc_ref=ClaimReference(name=claim, namespace=pod.metadata.namespace) if claim else None,
+        pvc_ref=PvcReference(name=claim, namespace=pod.metadata.namespace) if claim else None,
         time=found.time,
         available_bytes=found.available_bytes,
         capacity_bytes=found.capacity_bytes,

@@ -15,7 +15,7 @@ from podwright.agent.pods.containers import lasting_containers
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.phases import FAILED, SUCCEEDED
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.status.inputs import ALL_CONTAINERS_RESTARTING, Situation
+from podwright.agent.status.inputs import ALL_CONTAINERS_RESTARTING, StatusSituation
 from podwright.k8s.objects import Container, ContainerStatus, Pod, PodCondition, PodStatus
 
 READY_TO_START, INITIALIZED = "PodReadyToStartContainers", "Initialized"
@@ -162,7 +162,7 @@ def needs_readiness(pod: Pod) -> bool:
     return (current.status, current.message) != (expected.status, expected.message)
 
 
-def all_restarting(situation: Situation, phase: str) -> PodCondition:
+def all_restarting(situation: StatusSituation, phase: str) -> PodCondition:
     """True from the exit that restarts all containers until they have been removed."""
     if phase in (SUCCEEDED, FAILED):
         reason = POD_COMPLETED if phase == SUCCEEDED else POD_FAILED

@@ -79,7 +79,7 @@ class StatusPorts:
 
 
 class StatusManager:
-    """See the module's text. Fulfils `workers.ports.StatusKeeper` and `loop.Statuses`."""
+    """See the module's text. Fulfils `workers.ports.StatusKeeper` and `loop.LoopStatuses`."""
 
     def __init__(self, ports: StatusPorts) -> None:
         self._ports = ports

@@ -47,7 +47,7 @@ class MountedVolume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class MemoryFilesystem:
     """A tmpfs of `size_bytes` at most; 0 leaves the limit to the kernel (half of the memory)."""
 
     size_bytes: int
@@ -60,7 +60,7 @@ class HugePages:
     page_bytes: int
 
 
-Medium = Memory | HugePages | None  # None: the disk that the agent's root is on
+Medium = MemoryFilesystem | HugePages | None  # None: the disk that the agent's root is on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

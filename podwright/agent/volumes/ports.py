@@ -57,7 +57,7 @@ class ClusterSources(Protocol):
         """Have it called with the UID of each pod whose certificates are others than before."""
 
 
-class NoApiServer:
+class NoClusterSources:
     """A `ClusterSources` for an agent without an API server: each source says that it needs one."""
 
     async def token(self, pod: Pod, projection: ServiceAccountTokenProjection) -> bytes:  # noqa: ARG002 # the port's

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from podwright.agent.volumes.plans import MountedVolume
-from podwright.agent.volumes.plugins.protocol import Plugin
+from podwright.agent.volumes.plugins.protocol import VolumePlugin
 from podwright.k8s.objects import Pod, Volume
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 122.0
@@ -23,7 +23,7 @@ class VolumeState:
     """
 
     volume: Volume
-    plugin: Plugin
+    plugin: VolumePlugin
     mounted: MountedVolume | None = None
     digest: bytes = b""
     is_final: bool = False

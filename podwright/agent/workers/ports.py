@@ -137,7 +137,7 @@ class UserRanges(Protocol):
         """The pod needs its range no more. Raises OSError."""
 
 
-class Objects(Protocol):
+class ObjectRegistry(Protocol):
     """The objects that pods refer to: `objects`."""
 
     def register(self, pod: Pod) -> None:
@@ -147,7 +147,7 @@ class Objects(Protocol):
         """The pod needs them no more."""
 
 
-class Claims(Protocol):
+class PodClaims(Protocol):
     """The ResourceClaims of pods: `resources.claims.manager`."""
 
     async def prepare(self, pod: Pod) -> None:
@@ -157,17 +157,17 @@ class Claims(Protocol):
         """No container of the pod runs any more, or ever will. Raises PodwrightError."""
 
 
-class NoClaims:
+class NoPodClaims:
     """Without an API server there are none: fulfils Claims."""
 
     async def prepare(self, pod: Pod) -> None:
-        """See Claims."""
+        """See PodClaims."""
 
     async def unprepare(self, pod: Pod) -> None:
-        """See Claims."""
+        """See PodClaims."""
 
 
-class Mirrors(Protocol):
+class PodMirrors(Protocol):
     """What the API shows of static pods: nothing does without an API."""
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:

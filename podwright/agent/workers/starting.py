@@ -16,7 +16,7 @@ from podwright.agent.pods import reasons
 from podwright.agent.pods.containers import AnyContainer, is_init
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerState, ObservedPod
+from podwright.agent.runtime.records import CriContainerState, ObservedPod
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import Configs, Images
@@ -33,7 +33,7 @@ LOG_FILE = re.compile(r"(\d+)\.log")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class StartPlace:
     """The sandbox that containers are started in."""
 
     id: str
@@ -67,7 +67,7 @@ class Starter:
         self._links_directory = links_directory
         self._metrics = metrics
 
-    async def start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
+    async def start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
         """Start a new instance; its id. Raises ContainerFailure, whose reason the API shows."""
         kind = _kind(pod, container)
         self._metrics.started_containers.add(kind)
@@ -77,7 +77,7 @@ class Starter:
             self._metrics.started_container_errors.add(kind, failure.reason)
             raise
 
-    async def _start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
+    async def _start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
         self._check_volumes(pod, container, place)
         image = await self._images.ensure(pod, container, place.config, place.handler)
         await self._remove_unstarted(pod, container, observed)
@@ -107,7 +107,7 @@ class Starter:
             await self._post_start(pod, container, container_id, observed)
         return container_id
 
-    def _check_volumes(self, pod: Pod, container: AnyContainer, place: Place) -> None:
+    def _check_volumes(self, pod: Pod, container: AnyContainer, place: StartPlace) -> None:
         """Raises ContainerFailure for a container that mounts an image that is missing; others start."""
         for mount in container.volume_mounts:
             if (failure := place.missing_images.get(mount.name)) is not None:
@@ -130,7 +130,7 @@ class Starter:
         A start that was given up may still happen, and there would be two instances then.
         """
         for status in observed.instances(container.name):
-            if status.state is ContainerState.CREATED:
+            if status.state is CriContainerState.CREATED:
                 try:
                     await self._runtime.remove_container(status.id)
                 except PodwrightError as failure:
@@ -151,7 +151,7 @@ class Starter:
         """One more than the newest instance that has run; when none is left, one more than the newest log."""
         instances = observed.instances(container.name)
         for status in instances:
-            if status.state is not ContainerState.CREATED:
+            if status.state is not CriContainerState.CREATED:
                 return status.restart_count + 1
         if instances:
             return instances[-1].restart_count

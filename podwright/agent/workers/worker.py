@@ -20,7 +20,7 @@ from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState, effective_grace_s
 from podwright.agent.workers.static import StaticOrder
-from podwright.agent.workers.syncer import PodSyncer, SyncResult
+from podwright.agent.workers.syncer import SyncResult, SyncsPods
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 JITTER = 0.5  # of every wait, so that pods do not come in step
 
 
-class Statuses(Protocol):
+class ObservedStatuses(Protocol):
     """What the runtime shows of pods: `pleg.cache`."""
 
     def peek(self, uid: str) -> ObservedPod | None:
@@ -60,8 +60,8 @@ class Pauses:
 class WorkerPorts:
     """What workers work with."""
 
-    syncer: PodSyncer
-    statuses: Statuses
+    syncer: SyncsPods
+    statuses: ObservedStatuses
     queue: WorkQueue
     events: EventRecorder
     clock: Clock

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable
-from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any
 
-Result = TypeVar("Result")
+from tests.agent.fakes.time import AtOnce
 
 
 class _Selector(selectors.SelectSelector):
@@ -23,7 +21,7 @@ class _Selector(selectors.SelectSelector):
         return super().select(0)
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(AtOnce, asyncio.SelectorEventLoop):  # type: ignore[misc] # a future of asyncio, not of anybody
     """See the module's text. What would run in a thread runs at once."""
 
     def __init__(self) -> None:
@@ -32,13 +30,3 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual.passed_s
-
-    def run_in_executor(  # type: ignore[override] # the future is done at once
-        self, executor: Executor | None, func: Callable[..., Result], *args: Any
-    ) -> asyncio.Future[Result]:
-        future: asyncio.Future[Result] = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as failure:  # noqa: BLE001 # the caller's to judge
-            future.set_exception(failure)
-        return future

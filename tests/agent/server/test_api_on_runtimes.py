@@ -35,8 +35,8 @@ WEB = """
     - -c
     - 'echo two >&2; sleep 1; echo one; echo three; touch /data/ready; trap exit TERM; sleep 1000 & wait'
     volumeMounts: [{{name: data, mountPath: /data}}]
-    readinessProbe: {{exec: {{command: [cat, /data/ready]}}, periodSeconds: 1}}
-    livenessProbe: {{exec: {{command: [cat, /etc/hosts]}}, periodSeconds: 1}}
+    readinessProbe: {{exec: {{command: [cat, /data/ready]}}, periodSeconds: 1, timeoutSeconds: 30}}
+    livenessProbe: {{exec: {{command: [cat, /etc/hosts]}}, periodSeconds: 1, timeoutSeconds: 30}}
     resources: {{limits: {{memory: 64Mi}}}}
   - name: server
     image: {image}

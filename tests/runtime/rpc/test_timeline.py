@@ -15,13 +15,14 @@ from podwright.cri.v1 import api_pb2 as api
 from tests.harness.podwright import Podwright
 
 
-async def _told(cri: CriClient) -> list[dict[str, object]]:
-    """The verbose status' word, once it has one."""
+async def _waits_out_the_grace(cri: CriClient, container: str) -> None:
+    """Wait until the verbose status says so."""
     async with asyncio.timeout(WAIT_S):
         while True:
             status = await cri.call(cri.runtime.Status, api.StatusRequest(verbose=True))
-            if told := json.loads(status.info["underWay"]):
-                return list(told)
+            looks = [look for look in json.loads(status.info["underWay"]) if look["ids"] == [container]]
+            if [look["step"] for look in looks] == ["StopContainer > grace"]:
+                return
             await asyncio.sleep(0.05)
 
 
@@ -31,13 +32,11 @@ async def test_a_stop_that_waits_out_its_grace(podwright_server: Podwright, busy
         container = await pod.run_ready(DEAF)
         stopping = asyncio.create_task(pod.stop(container, timeout=60))
         try:
-            told = await _told(cri)
+            await _waits_out_the_grace(cri, container)
             listed = await cri.call(timeline(cri).ListCalls, own.ListCallsRequest(id=container))
         finally:
             await pod.stop(container, timeout=0)
             await stopping
-        stops = [look for look in told if look["ids"] == [container]]
-        assert [look["step"] for look in stops] == ["StopContainer > grace"]
         (running,) = (call.step for call in listed.calls if call.step.under_way)
         assert (running.name, [(step.name, step.under_way) for step in running.steps]) == (
             "StopContainer",

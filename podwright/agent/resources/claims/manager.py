@@ -59,7 +59,7 @@ class ClaimPorts:
 
 
 class ClaimManager:
-    """Fulfils `workers.ports.Claims`, `configs.ports.Allocations` and `pod_resources.shares.ClaimShares`."""
+    """Fulfils `workers.ports.PodClaims`, `configs.ports.Allocations` and `pod_resources.shares.ClaimShares`."""
 
     def __init__(self, root: str, ports: ClaimPorts) -> None:
         """`root` is the agent's own directory."""
@@ -236,14 +236,14 @@ class ClaimManager:
     def _keys_of(self, pod_uid: str) -> list[Key]:
         return [key for key, record in self._records.items() if pod_uid in record.pods]
 
-    # -- what drivers say: `drivers.Told`
+    # -- what drivers say: `drivers.DriverListener`
 
     def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
-        """See `drivers.Told`."""
+        """See `drivers.DriverListener`."""
         self._tell(name, self._healths.update(name, reports))
 
     def health_lost(self, name: str) -> None:
-        """See `drivers.Told`."""
+        """See `drivers.DriverListener`."""
         self._tell(name, self._healths.lose(name))
 
     def _tell(self, driver: str, changed: Collection[Place]) -> None:
@@ -257,7 +257,7 @@ class ClaimManager:
             self._ports.pods_changed(uids)
 
     def driver_changed(self, name: str) -> None:
-        """See `drivers.Told`."""
+        """See `drivers.DriverListener`."""
         if self.drivers.is_usable(name):
             self._slices.usable(name)
         else:

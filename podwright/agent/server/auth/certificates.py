@@ -11,7 +11,7 @@ import ssl
 import weakref
 from dataclasses import dataclass
 
-from podwright.agent.config.node_sections import Security
+from podwright.agent.config.node_sections import SecuritySection
 from podwright.agent.server.auth import ciphers
 from podwright.errors import FailedPrecondition
 
@@ -36,7 +36,7 @@ class TlsFiles:
 class ServerContexts:
     """Makes contexts for connections; all with the same files share one."""
 
-    def __init__(self, files: TlsFiles, security: Security) -> None:
+    def __init__(self, files: TlsFiles, security: SecuritySection) -> None:
         """Raises FailedPrecondition and InvalidArgument when the files or names are no good."""
         self._files = files
         self._minimum = ciphers.minimum_version(security.tls_min_version)

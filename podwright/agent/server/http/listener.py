@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.agent.server.http.exchange import Exchange
-from podwright.agent.server.http.messages import Answer, Request
+from podwright.agent.server.http.messages import Answer, HttpRequest
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.streams.tls_wire import TlsWire
 from podwright.streams.wire import SocketWire, Wire
@@ -33,10 +33,10 @@ FIRST_BYTES = 2048  # of a connection's buffer, which grows: one that waits for 
 SOCKET_MODE = 0o600
 
 Certificate = Mapping[str, object] | None
-Serve = Callable[[Request], Awaitable[Answer]]
+Serve = Callable[[HttpRequest], Awaitable[Answer]]
 
 
-class Contexts(Protocol):
+class TlsSource(Protocol):
     """`auth.certificates.ServerContexts`."""
 
     def current(self) -> ssl.SSLContext:
@@ -54,10 +54,12 @@ class Limits:
     stall_s: float = 300.0
 
 
-class Listener:
+class HttpListener:
     """One listening socket and its connections."""
 
-    def __init__(self, listening: socket.socket, serve: Serve, *, limits: Limits, tls: Contexts | None = None) -> None:
+    def __init__(
+        self, listening: socket.socket, serve: Serve, *, limits: Limits, tls: TlsSource | None = None
+    ) -> None:
         """`tls` gives the context of each new connection; without it, nothing is encrypted."""
         self._listening = listening
         self._serve = serve

@@ -18,7 +18,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: the query is parsed once, when it is asked for
-class Request:
+class HttpRequest:
     """One request. `head` has its header names in lower case; `certificate` is the client's, as `ssl` describes it.
 
     `places` are the parts of the path that the route names.
@@ -56,7 +56,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class HttpResponse:
     """An answer. A body in parts is sent as it comes (chunked)."""
 
     status: int = 200
@@ -77,15 +77,15 @@ class Takeover:
     abandon: Callable[[], Awaitable[None]]
 
 
-Answer = Response | Takeover
-Handler = Callable[[Request], Awaitable[Answer]]
+Answer = HttpResponse | Takeover
+Handler = Callable[[HttpRequest], Awaitable[Answer]]
 
 
-def text(body: str, status: int = 200, *, headers: Headers = ()) -> Response:
+def text(body: str, status: int = 200, *, headers: Headers = ()) -> HttpResponse:
     """An answer in plain text."""
-    return Response(status=status, body=body.encode(), headers=headers)
+    return HttpResponse(status=status, body=body.encode(), headers=headers)
 
 
-def json(body: bytes) -> Response:
+def json(body: bytes) -> HttpResponse:
     """An answer in JSON."""
-    return Response(body=body, content_type=JSON)
+    return HttpResponse(body=body, content_type=JSON)

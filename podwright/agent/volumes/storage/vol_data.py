@@ -42,7 +42,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
+class StagedVolume:
     """A volume that is, or may be, staged. `path` is where; `name` is a block volume's PersistentVolume.
 
     `volume` is None when its file cannot be read: an agent was killed before it was there.
@@ -125,7 +125,7 @@ def of_all_pods(root: str) -> Iterator[Found]:
         yield from of_pod(root, uid)
 
 
-def staged(root: str) -> Iterator[Staged]:
+def staged(root: str) -> Iterator[StagedVolume]:
     """The volumes that are, or may be, staged on this node."""
     own = CsiPlaces(root)
     for driver in _names(own.top):
@@ -133,10 +133,10 @@ def staged(root: str) -> Iterator[Staged]:
             continue
         for digest in _names(f"{own.top}/{driver}"):
             directory = f"{own.top}/{driver}/{digest}"
-            yield Staged(volume=read(directory), path=f"{directory}/globalmount")
+            yield StagedVolume(volume=read(directory), path=f"{directory}/globalmount")
     for name in _names(f"{own.top}/{places.DEVICES}"):
         if name not in SHARED:
-            yield Staged(volume=read(f"{own.block(name)}/data"), path=own.block_staged(name), name=name)
+            yield StagedVolume(volume=read(f"{own.block(name)}/data"), path=own.block_staged(name), name=name)
 
 
 def _names(directory: str) -> list[str]:
