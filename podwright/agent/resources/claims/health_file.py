@@ -32,7 +32,7 @@ SECOND_NS = 10**9
 log = logging.getLogger(__name__)
 
 
-class _Device(msgspec.Struct, frozen=True, rename="pascal"):
+class _SavedHealth(msgspec.Struct, frozen=True, rename="pascal"):
     pool_name: str
     device_name: str
     health: str
@@ -41,8 +41,8 @@ class _Device(msgspec.Struct, frozen=True, rename="pascal"):
     message: str = ""
 
 
-class _Driver(msgspec.Struct, frozen=True, rename="pascal"):
-    devices: dict[str, _Device] | None = None
+class _SavedDriver(msgspec.Struct, frozen=True, rename="pascal"):
+    devices: dict[str, _SavedHealth] | None = None
 
 
 class KeptHealths:
@@ -89,23 +89,26 @@ class KeptHealths:
 def encode(known: Mapping[str, Iterable[KnownHealth]], now: datetime) -> bytes:
     """The file's bytes. `known` is by driver."""
     return msgspec.json.encode(
-        {driver: _Driver(devices=dict(_entry(each, now) for each in found)) for driver, found in sorted(known.items())}
+        {
+            driver: _SavedDriver(devices=dict(_entry(each, now) for each in found))
+            for driver, found in sorted(known.items())
+        }
     )
 
 
 def decode(content: bytes, now: datetime) -> dict[str, list[KnownHealth]]:
     """Raises FailedPrecondition for what is no such file."""
     try:
-        found = msgspec.json.decode(content, type=dict[str, _Driver])
+        found = msgspec.json.decode(content, type=dict[str, _SavedDriver])
     except (msgspec.DecodeError, UnicodeError) as failure:
         raise FailedPrecondition(f"{FILE_NAME} cannot be read: {failure}") from failure
     return {name: [_known(each, now) for each in (driver.devices or {}).values()] for name, driver in found.items()}
 
 
-def _entry(known: KnownHealth, now: datetime) -> tuple[str, _Device]:
+def _entry(known: KnownHealth, now: datetime) -> tuple[str, _SavedHealth]:
     report = known.report
     pool, device = report.place
-    return f"{pool}/{device}", _Device(
+    return f"{pool}/{device}", _SavedHealth(
         pool_name=pool,
         device_name=device,
         health=report.health,
@@ -115,7 +118,7 @@ def _entry(known: KnownHealth, now: datetime) -> tuple[str, _Device]:
     )
 
 
-def _known(device: _Device, now: datetime) -> KnownHealth:
+def _known(device: _SavedHealth, now: datetime) -> KnownHealth:
     at = device.last_updated if device.last_updated.tzinfo is not None else device.last_updated.replace(tzinfo=UTC)
     report = HealthReport(
         place=(device.pool_name, device.device_name),
