@@ -87,7 +87,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(whole_runtime, clock)
     await watch.first_answer(endpoint)
-    servers = await connect(config, runner, stack, name, clock)
+    servers = await connect(config, runner, stack, name, clock, metrics.calls)
     dependencies = Dependencies(
         runtime=OwnRuntime(cri, is_own, config.runtime.request_timeout_s),
         whole_runtime=whole_runtime,

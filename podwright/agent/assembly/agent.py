@@ -112,7 +112,7 @@ class Agent:
             runtime=dependencies.runtime,
             statuses=self.statuses,
             probes=self._probes,
-            images=make_images(self._context, cluster.objects, self._pull_records, self._lives.pulled),
+            images=make_images(self._context, cluster, self._pull_records, self._lives.pulled),
             configs=self._make_configs(),
             volumes=self._volumes,
             cgroups=self._cgroups,

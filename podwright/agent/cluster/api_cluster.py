@@ -17,6 +17,7 @@ from podwright.agent.csi.refreshing import Refresher
 from podwright.agent.engine.ports import EngineMirrors, PodSource
 from podwright.agent.events.writer import EventWriter
 from podwright.agent.housekeeping import PerPod
+from podwright.agent.images.accounts import ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.mirrors import ApiMirrors
 from podwright.agent.node.current import CurrentNode
@@ -24,6 +25,7 @@ from podwright.agent.node.keeper import KeeperPorts, KeeperSettings, NodeKeeper
 from podwright.agent.node.lease import NodeLease
 from podwright.agent.node.pod_routes import PodRoutes
 from podwright.agent.node.volumes import ClusterNodeVolumes
+from podwright.agent.objects.accounts import ApiAccounts
 from podwright.agent.objects.following import Followed
 from podwright.agent.objects.projected import ApiProjections
 from podwright.agent.objects.protocol import ObjectGetter
@@ -85,6 +87,7 @@ class ApiCluster:
         self.classes: Classes = ApiRuntimeClasses(self._classes)
         self.claims: Claims = ApiClaims(server, name)
         self.credentials: PerPod = projections
+        self.accounts: ServiceAccounts = ApiAccounts(server, tokens)
         self.mirrors: EngineMirrors = ApiMirrors(server, node)
         self.projections: ClusterSources = projections
         self.storage: ClusterStorage = ApiStorage(server, self._csi_drivers, tokens)

@@ -12,6 +12,7 @@ from podwright.agent.csi.drivers import ClusterInfo, CsiDrivers
 from podwright.agent.engine.ports import EngineMirrors, PodSource
 from podwright.agent.events.log import EventLog
 from podwright.agent.housekeeping import PerPod
+from podwright.agent.images.accounts import ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.objects.protocol import ObjectGetter
@@ -48,6 +49,7 @@ class Cluster(Protocol):
     classes: Classes  # RuntimeClasses
     claims: Claims  # ResourceClaims
     credentials: PerPod  # tokens of service accounts, and certificates of pods
+    accounts: ServiceAccounts  # for credential providers
     mirrors: EngineMirrors  # of static pods
     projections: ClusterSources
     storage: ClusterStorage

@@ -9,6 +9,7 @@ from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, NoCluster
 from podwright.agent.engine.ports import EngineMirrors, NoCredentials, PodSource
 from podwright.agent.housekeeping import PerPod
+from podwright.agent.images.accounts import NoAccounts, ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.objects.protocol import ObjectGetter
@@ -36,6 +37,7 @@ class Standalone:
         self.classes = classes
         self.claims: Claims = NoClaims()
         self.credentials: PerPod = NoCredentials()
+        self.accounts: ServiceAccounts = NoAccounts()
         self.mirrors: EngineMirrors = NoMirrors()
         self.projections: ClusterSources = NoClusterSources()
         self.storage: ClusterStorage = NoClusterStorage()

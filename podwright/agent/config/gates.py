@@ -31,6 +31,7 @@ HONOURED = frozenset(
         "InPlacePodVerticalScalingInitContainers",
         "KubeletCrashLoopBackOffMax",
         "KubeletEnsureSecretPulledImages",
+        "KubeletServiceAccountTokenForCredentialProviders",
         "MemoryQoS",
         "NodeDeclaredFeatures",
         "PodCertificateRequest",

@@ -144,7 +144,6 @@ def test_what_others_write_stays() -> None:
     found = status(before)
     assert found.capacity == {
         "example.com/gpu": "2",
-        "hugepages-2Mi": "0",
         "cpu": "2",
         "memory": "1Gi",
         "pods": "110",

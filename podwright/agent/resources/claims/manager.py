@@ -22,7 +22,8 @@ from podwright.agent.resources import state_files
 from podwright.agent.resources.claims import checkpoint
 from podwright.agent.resources.claims.api import Claims
 from podwright.agent.resources.claims.drivers import DraDrivers, DriverPorts
-from podwright.agent.resources.claims.health import DeviceHealths, HealthReport, Place, claim_status
+from podwright.agent.resources.claims.health import HealthReport, Place
+from podwright.agent.resources.claims.health_file import KeptHealths
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
 from podwright.agent.resources.claims.references import (
     Claim,
@@ -66,7 +67,7 @@ class ClaimManager:
         self._ports = ports
         self._records: dict[Key, ClaimRecord] = {}
         self._slices = SliceWithdrawal(ports.claims)
-        self._healths = DeviceHealths()
+        self._healths = KeptHealths(root, ports.clock)
         self._tasks = Tasks()
         self.drivers = DraDrivers(
             DriverPorts(told=self, clock=ports.clock, metrics=ports.metrics, watches_health=ports.watches_health)
@@ -77,6 +78,7 @@ class ClaimManager:
         content = state_files.read_state(self._path)
         records = checkpoint.decode(content) if content is not None else []
         self._records = {(record.namespace, record.name): record for record in records}
+        self._healths.start()
         self._slices.start()
         self._tasks.start(self._look_after(), name="claims of pods that are gone")
 
@@ -142,11 +144,11 @@ class ClaimManager:
     def health(self, pod: Pod, container: Container) -> list[ResourceStatus]:
         """The health of what the container has by claims."""
         names = {reference.entry: reference.name for reference in known_claims_of(pod)}
-        now, found = self._ports.clock.monotonic(), []
+        found = []
         for claim in container.resources.claims:
             record = self._records.get((pod.metadata.namespace, names.get(claim.name, "")))
             if record is not None:
-                found.append(claim_status(claim.name, claim.request, record, self._healths, now))
+                found.append(self._healths.status(claim.name, claim.request, record))
         return [status for status in found if status.resources]
 
     # -- how
@@ -238,7 +240,7 @@ class ClaimManager:
 
     def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
         """See `drivers.DriverListener`."""
-        self._tell(name, self._healths.update(name, reports, self._ports.clock.monotonic()))
+        self._tell(name, self._healths.update(name, reports))
 
     def health_lost(self, name: str) -> None:
         """See `drivers.DriverListener`."""
