@@ -10,6 +10,7 @@ import logging
 from podwright.agent.clock import Clock
 from podwright.agent.cluster.api_cluster import ApiServers
 from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.server.serving_certificate import SERVER_PREFIX, asks_for_serving
 from podwright.errors import PodwrightError, Unavailable
@@ -35,9 +36,14 @@ EXPIRY_CHECK_S = 60.0
 
 
 async def connect(
-    config: AgentConfig, runner: ProcessRunner, stack: contextlib.AsyncExitStack, node_name: str, clock: Clock
+    config: AgentConfig,
+    runner: ProcessRunner,
+    stack: contextlib.AsyncExitStack,
+    node_name: str,
+    clock: Clock,
+    metrics: CallMetrics | None = None,
 ) -> ApiServers | None:
-    """The API server of the kubeconfig; None for an agent that stands alone.
+    """The API server of the kubeconfig. None for an agent that stands alone. `metrics` count the calls.
 
     With a bootstrap kubeconfig, it returns when the node has a certificate. Otherwise nothing is sent yet. Raises
     PodwrightError for a kubeconfig that cannot be used, and for a certificate request that is denied.
@@ -52,7 +58,7 @@ async def connect(
     files = CertificateFiles(config.security.cert_dir, CLIENT_PREFIX)
     rotates = config.security.rotate_client_certificate
     credentials = RotatedCredentials(files.current_path, connection.credentials) if rotates else connection.credentials
-    transport = Transport(connection.endpoint, credentials)
+    transport = Transport(connection.endpoint, credentials, (metrics or CallMetrics()).called)
     stack.push_async_callback(transport.close)
     servers = ApiServers(
         pods=ApiClient(transport, rate=api.qps, burst=api.burst),
@@ -81,7 +87,7 @@ def keep_serving_certificate(
 
 
 def serving_subject(node: Node) -> Subject | None:
-    """The node at all of its addresses; None while it has none. Pure."""
+    """The node at all of its addresses. None while it has none. Pure."""
     found = {each.address for each in node.status.addresses if each.address}
     addresses = tuple(sorted(each for each in found if _is_ip(each)))
     names = tuple(sorted(found - set(addresses)))
@@ -126,7 +132,7 @@ async def _have_certificate(bootstrap: Bootstrap, runner: ProcessRunner) -> None
 
 
 async def _tried(bootstrap: Bootstrap, runner: ProcessRunner) -> Unavailable | None:
-    """Why the server could not be asked; None when the node has its certificate."""
+    """Why the server could not be asked. None when the node has its certificate."""
     try:
         await bootstrapped(bootstrap, runner)
     except Unavailable as failure:

@@ -16,7 +16,7 @@ from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
-from podwright.agent.engine.ports import Source
+from podwright.agent.engine.ports import PodSource
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.addresses import node_addresses
 from podwright.agent.node.machine import Machine, node_name, read_machine
@@ -47,7 +47,7 @@ LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
 
 
 async def run(config: AgentConfig, shown: Shown) -> int:
-    """Run the agent until SIGTERM or SIGINT; the exit code. Raises a PodwrightError when it cannot start."""
+    """Run the agent until SIGTERM or SIGINT. The exit code. Raises a PodwrightError when it cannot start."""
     daemon_log.set_up(logging.DEBUG if config.process.verbosity >= DEBUG_VERBOSITY else logging.INFO)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
@@ -87,7 +87,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(whole_runtime, clock)
     await watch.first_answer(endpoint)
-    servers = await connect(config, runner, stack, name, clock)
+    servers = await connect(config, runner, stack, name, clock, metrics.calls)
     dependencies = Dependencies(
         runtime=OwnRuntime(cri, is_own, config.runtime.request_timeout_s),
         whole_runtime=whole_runtime,
@@ -138,9 +138,9 @@ async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> 
     tasks.start(kept.run(), name="cgroups of the system")
 
 
-def make_sources(config: AgentConfig, name: str) -> dict[str, Source]:
+def make_sources(config: AgentConfig, name: str) -> dict[str, PodSource]:
     """The sources of pods that are configured."""
-    sources, found = config.sources, dict[str, Source]()
+    sources, found = config.sources, dict[str, PodSource]()
     if sources.static_pod_path:
         found[FILE] = FileSource(sources.static_pod_path, name, read_pod, period_s=sources.file_check_frequency_s)
     if sources.static_pod_url:

@@ -22,7 +22,7 @@ class Channels(Generic[Item]):
         self._is_woken = False
 
     def offer(self, channel: str, item: Item) -> bool:
-        """Put an item without waiting; false, and nothing done, when the channel is full."""
+        """Put an item without waiting. False, and nothing done, when the channel is full."""
         queue = self._queues[channel]
         if len(queue) >= self._limits[channel]:
             return False
@@ -42,7 +42,7 @@ class Channels(Generic[Item]):
         self._news.set()
 
     async def get(self, timeout_s: float | None) -> Item | None:
-        """The next item; None when none came in `timeout_s`, or the reader was woken."""
+        """The next item. None when none came in `timeout_s`, or the reader was woken."""
         try:
             async with asyncio.timeout(timeout_s):
                 while (item := self._take()) is None:

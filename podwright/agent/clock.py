@@ -15,7 +15,7 @@ class Clock(Protocol):
         """Nanoseconds since the epoch. Jumps when somebody sets the machine's clock."""
 
     def monotonic(self) -> float:
-        """Seconds of the event loop's clock, which never jumps; `asyncio` deadlines are on it."""
+        """Seconds of the event loop's clock, which never jumps. `asyncio` deadlines are on it."""
 
 
 class SystemClock:

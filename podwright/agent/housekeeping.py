@@ -29,21 +29,21 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 
-class Kept(Protocol):
+class PerPod(Protocol):
     """A room that holds something for each pod."""
 
     def retain(self, uids: Collection[str]) -> None:
         """Drop what is held for other pods than these."""
 
 
-class Cleaned(Protocol):
+class PerPodOnHost(Protocol):
     """A room whose things for a pod take time to remove."""
 
     async def retain(self, uids: Collection[str]) -> None:
         """Remove what other pods than these have left on this machine. Raises PodwrightError."""
 
 
-class Mirrors(Protocol):
+class OrphanMirrors(Protocol):
     """What the API shows of static pods."""
 
     async def remove(self, mirrors: Iterable[Pod]) -> None:
@@ -58,14 +58,14 @@ class HousekeepingPorts:
     workers: PodWorkers
     cache: StatusCache
     restarts: Restarts
-    probes: Kept
-    statuses: Kept
-    users: Kept
-    resizes: Kept
-    credentials: Kept
-    volumes: Cleaned
-    cgroups: Cleaned
-    mirrors: Mirrors
+    probes: PerPod
+    statuses: PerPod
+    users: PerPod
+    resizes: PerPod
+    credentials: PerPod
+    volumes: PerPodOnHost
+    cgroups: PerPodOnHost
+    mirrors: OrphanMirrors
     all_sources_read: Callable[[], bool]
     metrics: LifeMetrics
     is_refused: Callable[[str], bool]  # whether the pod of that UID was not admitted

@@ -23,7 +23,7 @@ from podwright.agent.pleg.changes import PodEvent, PodEventKind
 from podwright.agent.pods.identity import is_mirror
 from podwright.agent.pods.phases import has_ended
 from podwright.agent.pods.registry import PodRegistry
-from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
+from podwright.agent.probes.outcomes import ProbeKind, ProbeOutcome, ProbeResult
 from podwright.agent.sources.changes import Operation, SourceChange
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.queue import WorkQueue
@@ -53,7 +53,7 @@ def new_channels() -> Channels[Message]:
     return Channels(**CHANNEL_LIMITS)
 
 
-class Statuses(Protocol):
+class LoopStatuses(Protocol):
     """The status of pods, as far as the loop needs it: `status.manager`."""
 
     def set_ready(self, uid: str, container_id: str, *, ready: bool) -> None:
@@ -115,7 +115,7 @@ class LoopPorts:
     registry: PodRegistry
     workers: PodWorkers
     queue: WorkQueue
-    statuses: Statuses
+    statuses: LoopStatuses
     admission: Admission
     resizes: ResizeQueue
     dead_containers: DeadContainers
@@ -306,10 +306,10 @@ class SyncLoop:
             self._ports.dead_containers.pod_changed(event.pod_uid)
 
     def _take_outcome(self, outcome: ProbeOutcome) -> None:
-        statuses, good = self._ports.statuses, outcome.finding is Finding.SUCCESS
+        statuses, good = self._ports.statuses, outcome.finding is ProbeResult.SUCCESS
         match outcome.kind:
             case ProbeKind.LIVENESS:
-                if outcome.finding is not Finding.FAILURE:
+                if outcome.finding is not ProbeResult.FAILURE:
                     return
             case ProbeKind.READINESS:
                 statuses.set_ready(outcome.pod_uid, outcome.container_id, ready=good)

@@ -25,14 +25,14 @@ class NoMirrors:
     """For an agent without an API server."""
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
-        """See `workers.ports.Mirrors`."""
+        """See `workers.ports.PodMirrors`."""
 
     async def remove(self, mirrors: Iterable[Pod]) -> None:
-        """See `housekeeping.Mirrors`."""
+        """See `housekeeping.OrphanMirrors`."""
 
 
 class ApiMirrors:
-    """Mirrors at an API server. Fulfils `workers.ports.Mirrors` and `housekeeping.Mirrors`."""
+    """Mirrors at an API server. Fulfils `workers.ports.PodMirrors` and `housekeeping.OrphanMirrors`."""
 
     def __init__(self, server: ApiServer, node: CurrentNode) -> None:
         self._server = server
@@ -53,7 +53,7 @@ class ApiMirrors:
             log.warning("the mirror of a static pod is not made: pod=%s/%s error=%s", *_name(pod), failure)
 
     async def remove(self, mirrors: Iterable[Pod]) -> None:
-        """Delete them; one that is gone is fine. Raises PodwrightError."""
+        """Delete them. One that is gone is fine. Raises PodwrightError."""
         for mirror in mirrors:
             await self._delete(mirror)
 

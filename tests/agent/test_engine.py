@@ -12,12 +12,12 @@ import pytest
 from podwright.agent.admission.chain import Check, Refusal
 from podwright.agent.allocation.feasibility import ResizeRules
 from podwright.agent.allocation.resizes import make_resizes
-from podwright.agent.engine.engine import Engine
+from podwright.agent.engine.engine import AgentEngine
 from podwright.agent.engine.ports import EnginePorts, EngineSettings, EngineStatuses
 from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
-from podwright.agent.runtime.records import ContainerState
+from podwright.agent.probes.outcomes import ProbeKind, ProbeOutcome, ProbeResult
+from podwright.agent.runtime.records import CriContainerState
 from podwright.agent.workers.record import WorkState
 from podwright.errors import Internal, Unavailable
 from podwright.k8s.objects import Pod
@@ -109,7 +109,7 @@ class Scene:
             root=str(root), links_directory=str(self._directory / "links"), evented=self._evented
         )
         self.resizes = resizes
-        self.engine = Engine(settings, self.shared, ports, self.sources)
+        self.engine = AgentEngine(settings, self.shared, ports, self.sources)
         self.engine.start()
 
     def _status_room(self) -> EngineStatuses:
@@ -471,14 +471,14 @@ def test_a_failed_liveness_probe_restarts_the_container(in_scene: InScene) -> No
         scene.file.put(static("web"))
         await asyncio.sleep(3)
         alive = scene.runtime.container("main").id
-        scene.probes.findings[alive, ProbeKind.LIVENESS] = Finding.FAILURE
+        scene.probes.findings[alive, ProbeKind.LIVENESS] = ProbeResult.FAILURE
         await scene.shared.probe_decided(
             ProbeOutcome(
                 pod_uid="uid-web",
                 container="main",
                 container_id=alive,
                 kind=ProbeKind.LIVENESS,
-                finding=Finding.FAILURE,
+                finding=ProbeResult.FAILURE,
             )
         )
         await asyncio.sleep(0.1)
@@ -505,6 +505,6 @@ def test_a_container_that_was_made_and_not_started_is_made_anew(in_scene: InScen
         scene.file.put(static("web"))
         await asyncio.sleep(30)
         (observed,) = scene.engine.cache.all()
-        assert [(each.state, each.restart_count) for each in observed.containers] == [(ContainerState.RUNNING, 0)]
+        assert [(each.state, each.restart_count) for each in observed.containers] == [(CriContainerState.RUNNING, 0)]
 
     in_scene(check)

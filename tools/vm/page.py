@@ -30,13 +30,16 @@ their packages come from the Debian mirror that apt uses here, and their Python 
 
 ## What a host needs
 
-- Linux 5.15 or later with cgroup v2 (v1 and hybrid hosts work too, without memory QoS, swap limits and pressure
-  metrics), overlayfs, and crun or runc with conmon. `podwright doctor` looks at all of it and says what to do.
+- Linux with cgroup v2 (v1 and hybrid hosts work too, without memory QoS, swap limits and pressure metrics), overlayfs,
+  and crun or runc with conmon. `podwright doctor` looks at all of it and says what to do.
 - For the systemd cgroup driver, systemd with D-Bus. `cgroupRoot` may be a slice that systemd has made without
   controllers: the agent passes them on.
 - For graceful shutdown, systemd-logind. The agent raises its `InhibitDelayMaxSec` by a drop-in when that is too short.
-- For AppArmor profiles of pods, a kernel with AppArmor on, and `apparmor_parser` for profiles of one's own. For
-  checkpoints, CRIU. For swap (`LimitedSwap`), swap on the machine and `failSwapOn: false`.
+- For AppArmor profiles of pods, a kernel with AppArmor on, and `apparmor_parser` for profiles of one's own.
+- For checkpoints, CRIU, and for crun on Debian 13 `libcriu2`.
+- For swap (`LimitedSwap`), swap on the machine and `failSwapOn: false`.
+- For what the gate MemoryQoS keeps for containers, a crun newer than Debian 12's with the systemd driver: crun 1.8
+  limits a cgroup below the scope alone, and the scope above it keeps nothing. Limits hold with both.
 
 ## Results
 

@@ -16,7 +16,7 @@ from podwright.k8s.objects import Pod
 UNEXPECTED = "UnexpectedAdmissionError"
 
 
-class Allocator(Protocol):
+class ResourceAllocator(Protocol):
     """What allots: `resources.topology.manager`."""
 
     async def allocate(self, pod: Pod) -> None:
@@ -29,7 +29,7 @@ class Allocator(Protocol):
 class AllocationCheck:
     """Fulfils `chain.Check`."""
 
-    def __init__(self, allocator: Allocator, all_sources_read: Callable[[], bool]) -> None:
+    def __init__(self, allocator: ResourceAllocator, all_sources_read: Callable[[], bool]) -> None:
         """Until all sources are read, a pod that is not known may still come and have what was its own."""
         self._allocator = allocator
         self._all_sources_read = all_sources_read

@@ -13,7 +13,7 @@ from podwright.k8s.objects import AppArmorProfile, Pod
 UNCONFINED, LOCALHOST = "Unconfined", "Localhost"
 
 
-class AppArmor:
+class AppArmorCheck:
     """Fulfils `chain.Check`."""
 
     def __init__(self, *, has_apparmor: bool) -> None:

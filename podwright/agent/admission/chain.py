@@ -1,4 +1,4 @@
-"""The checks that a new pod has to pass, in their order; the first refusal decides."""
+"""The checks that a new pod has to pass, in their order. The first refusal decides."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Admission:
         self._checks = tuple(checks)
 
     async def refuse(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
-        """The first refusal; None when the pod is admitted."""
+        """The first refusal. None when the pod is admitted."""
         for check in self._checks:
             answer = check(pod, others)
             refusal = await answer if isinstance(answer, Awaitable) else answer

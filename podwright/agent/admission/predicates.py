@@ -22,7 +22,7 @@ class Preemption(Protocol):
     """Makes room for critical pods: `preemption`."""
 
     def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:
-        """Have pods of less importance end, so that this one fits. Why that is not possible; empty when it is."""
+        """Have pods of less importance end, so that this one fits. Why that is not possible. Empty when it is."""
 
 
 def _no_devices(_: str) -> Mapping[str, int]:

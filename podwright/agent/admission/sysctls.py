@@ -39,7 +39,7 @@ class Sysctls:
     """Fulfils `chain.Check`."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        """`patterns` of further names; `*` at an end stands for the rest. Raises InvalidArgument."""
+        """`patterns` of further names. `*` at an end stands for the rest. Raises InvalidArgument."""
         self._names: dict[str, str] = {}
         self._prefixes: dict[str, str] = {}
         for pattern in (*SAFE, *patterns):
@@ -72,7 +72,7 @@ class Sysctls:
 
 
 def namespace_of(name: str) -> str | None:
-    """The namespace that a parameter, or all that begin with `name`, belongs to; None for the host's."""
+    """The namespace that a parameter, or all that begin with `name`, belongs to. None for the host's."""
     if name in IPC_NAMES:
         return IPC
     return next((namespace for prefix, namespace in PREFIXES.items() if name.startswith(prefix)), None)

@@ -1,6 +1,6 @@
-"""Which pods have to end for a critical one. Pure; the rules are the kubelet's (pkg/kubelet/preemption).
+"""Which pods have to end for a critical one. Pure. The rules are the kubelet's (pkg/kubelet/preemption).
 
-As few guaranteed pods as possible, then as few burstable ones, then as few of the others; among those that serve
+As few guaranteed pods as possible, then as few burstable ones, then as few of the others. Among those that serve
 equally well, the ones that request less.
 """
 

@@ -1,7 +1,7 @@
 """Which resizes this node takes, when, and what every pod may use until then.
 
 The loop asks it for each pod that comes, changes or goes. The rules are those of pkg/kubelet/allocation of Kubernetes
-1.36. It decides; `workers.resizing` carries out.
+1.36. It decides. `workers.resizing` carries out.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class AllocatorPorts:
     rules: ResizeRules
 
 
-class Allocator:
+class ResizeAllocator:
     """See the module's text."""
 
     def __init__(self, ports: AllocatorPorts) -> None:
@@ -52,7 +52,7 @@ class Allocator:
         self._due = 0.0
 
     def allocated(self, pod: Pod) -> Pod:
-        """The pod with the resources that it may use; the same object when it wants no others."""
+        """The pod with the resources that it may use. The same object when it wants no others."""
         return with_allocation(pod, self._ports.records.get(pod.metadata.uid), self._ports.rules.gates)
 
     def admit(self, pod: Pod) -> None:
@@ -177,7 +177,7 @@ class Allocator:
         return [each.wanted.metadata.uid for each in in_order(pending)]
 
     def _count_changes(self, old: Pod, new: Pod) -> bool:
-        """Count what is asked for; whether it is anything."""
+        """Count what is asked for. Whether it is anything."""
         before = {each.name: sizes(each.resources) for each in resizable(old, self._ports.rules.gates)}
         has_changed = sizes(old.spec.resources) != sizes(new.spec.resources)
         for container in resizable(new, self._ports.rules.gates):

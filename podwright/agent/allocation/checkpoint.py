@@ -27,18 +27,18 @@ SIZE_LIMIT_BYTES = 16 << 20
 Allocations = dict[str, PodAllocation]
 
 
-class _File(msgspec.Struct):
+class _AllocationFile(msgspec.Struct):
     data: str
     checksum: int
 
 
-class _Entry(msgspec.Struct):
+class _AllocationEntry(msgspec.Struct):
     container_resources: dict[str, object] | None = msgspec.field(name="ContainerResources", default=None)
     pod_resources: object = msgspec.field(name="PodLevelResources", default=None)
 
 
 class _Entries(msgspec.Struct, omit_defaults=True):
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, _AllocationEntry] = {}
 
 
 def checksum(text: str) -> int:
@@ -49,20 +49,20 @@ def checksum(text: str) -> int:
 def encode(allocations: Mapping[str, PodAllocation]) -> bytes:
     """The file's content. Pods are named by UID."""
     entries = {
-        uid: _Entry(
+        uid: _AllocationEntry(
             container_resources={name: to_document(each) for name, each in allocation.containers.items()},
             pod_resources=to_document(allocation.pod) if allocation.pod is not None else None,
         )
         for uid, allocation in allocations.items()
     }
     text = msgspec.json.encode(_Entries(entries=entries)).decode()
-    return msgspec.json.encode(_File(data=text, checksum=checksum(text)))
+    return msgspec.json.encode(_AllocationFile(data=text, checksum=checksum(text)))
 
 
 def decode(content: bytes) -> Allocations:
     """What a file holds. Raises InvalidArgument."""
     try:
-        file = msgspec.json.decode(content, type=_File)
+        file = msgspec.json.decode(content, type=_AllocationFile)
         if file.checksum != checksum(file.data):
             raise InvalidArgument("the checksum does not match")
         entries = msgspec.json.decode(file.data, type=_Entries).entries
@@ -81,7 +81,7 @@ def decode(content: bytes) -> Allocations:
 
 
 def read(path: str) -> Allocations:
-    """What the file holds; nothing when it is absent. Raises OSError.
+    """What the file holds. Nothing when it is absent. Raises OSError.
 
     A damaged one is set aside, and pods count as allocated what they ask for: a kubelet would not start, and no pod of
     the node would be looked after.

@@ -41,7 +41,7 @@ class ResizeConditions:
         return self._of(uid).pending
 
     def defer(self, pod: Pod, reason: str, message: str) -> bool:
-        """The resize is not taken now; true when that is news. All reasons but `Infeasible` are `Deferred`."""
+        """The resize is not taken now. True when that is news. All reasons but `Infeasible` are `Deferred`."""
         uid, generation = pod.metadata.uid, pod.metadata.generation
         reason = reason if reason == INFEASIBLE else DEFERRED
         known = self._of(uid)
@@ -75,7 +75,7 @@ class ResizeConditions:
         return generation, before is None or (before.reason, before.message) != (reason, message)
 
     def finish(self, uid: str) -> int | None:
-        """The pod has what it was allocated. The generation of the resize that is over; None when there was none."""
+        """The pod has what it was allocated. The generation of the resize that is over. None when there was none."""
         known = self._of(uid)
         self._put(uid, _Resize(pending=known.pending))
         return known.in_progress.observed_generation if known.in_progress is not None else None

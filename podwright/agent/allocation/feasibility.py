@@ -29,7 +29,7 @@ class ResizeRules:
 
 
 def infeasible(wanted: Pod, allocated: Pod, rules: ResizeRules) -> tuple[str, str] | None:
-    """Why the resize cannot be done here: a word for metrics and a sentence; None when it may be."""
+    """Why the resize cannot be done here: a word for metrics and a sentence. None when it may be."""
     if _recalculates_swap(wanted, allocated, rules):
         return "swap_limitation", SWAP_MESSAGE
     own, given = wanted.spec.resources, allocated.spec.resources

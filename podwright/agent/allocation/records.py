@@ -26,7 +26,7 @@ class AllocationRecords:
         self._pods = checkpoint.read(self._path)
 
     def get(self, uid: str) -> PodAllocation | None:
-        """The pod's resources; None for a pod without a record."""
+        """The pod's resources. None for a pod without a record."""
         return self._pods.get(uid)
 
     def put(self, uid: str, allocation: PodAllocation) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from podwright.agent.admission.chain import Admission, Check
-from podwright.agent.allocation.allocator import Allocator, AllocatorPorts
+from podwright.agent.allocation.allocator import AllocatorPorts, ResizeAllocator
 from podwright.agent.allocation.checkpoint import ACTUATED, ALLOCATED
 from podwright.agent.allocation.conditions import ResizeConditions
 from podwright.agent.allocation.feasibility import ResizeRules
@@ -22,7 +22,7 @@ from podwright.k8s.objects import Pod
 class Resizes:
     """See the module's text. `actuated` are the resources that the runtime and cgroups were told."""
 
-    allocator: Allocator
+    allocator: ResizeAllocator
     allocated: AllocationRecords
     actuated: AllocationRecords
     conditions: ResizeConditions
@@ -47,10 +47,10 @@ def make_resizes(
     metrics: KubeletMetrics,
     rules: ResizeRules | None = None,
 ) -> Resizes:
-    """Keep the records in the directory `root`. A resize must pass `checks`; `pod_of` finds a pod by UID."""
+    """Keep the records in the directory `root`. A resize must pass `checks`. `pod_of` finds a pod by UID."""
     allocated = AllocationRecords(os.path.join(root, ALLOCATED))
     conditions = ResizeConditions(lambda: utc_now(clock))
-    allocator = Allocator(
+    allocator = ResizeAllocator(
         AllocatorPorts(
             records=allocated,
             conditions=conditions,

@@ -32,8 +32,8 @@ from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import settings_of
 from podwright.agent.configs.ports import AllAllocations
 from podwright.agent.csi.drivers import CsiDrivers
-from podwright.agent.engine.engine import Engine
-from podwright.agent.engine.ports import EnginePorts, EngineSettings, Source
+from podwright.agent.engine.engine import AgentEngine
+from podwright.agent.engine.ports import EnginePorts, EngineSettings, PodSource
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.plugins.protocol import CSI_PLUGIN
@@ -55,7 +55,7 @@ class Agent:
     """The assembled agent: made by `assemble`, and not running yet."""
 
     def __init__(
-        self, config: AgentConfig, dependencies: Dependencies, sources: Mapping[str, Source], ids: IdRange
+        self, config: AgentConfig, dependencies: Dependencies, sources: Mapping[str, PodSource], ids: IdRange
     ) -> None:
         """`ids` are for pods with users of their own. Raises PodwrightError and OSError."""
         self.config = config
@@ -92,7 +92,7 @@ class Agent:
         self._shutdown = make_shutdown(context, ender, self._volumes, node_changed)
         checks = make_checks(context, self._managers, predicates, self._eviction, self._shutdown)
         ports = self._engine_ports(checks)
-        self.engine = Engine(self._settings(), context.shared, ports, {**sources, **self._cluster.sources})
+        self.engine = AgentEngine(self._settings(), context.shared, ports, {**sources, **self._cluster.sources})
         context.engine.set(self.engine)
         self._tasks = Tasks()
 
@@ -112,7 +112,7 @@ class Agent:
             runtime=dependencies.runtime,
             statuses=self.statuses,
             probes=self._probes,
-            images=make_images(self._context, cluster.objects, self._pull_records, self._lives.pulled),
+            images=make_images(self._context, cluster, self._pull_records, self._lives.pulled),
             configs=self._make_configs(),
             volumes=self._volumes,
             cgroups=self._cgroups,
@@ -220,7 +220,7 @@ class Agent:
         yield from self._cluster.metric_families()
 
     async def close(self) -> None:
-        """Look after pods no more; they run on."""
+        """Look after pods no more. They run on."""
         await self._tasks.close()
         await self._preemptor.close()
         await self._shutdown.close()
@@ -234,7 +234,7 @@ class Agent:
         await self.dependencies.watch.close()
 
 
-async def assemble(config: AgentConfig, dependencies: Dependencies, sources: Mapping[str, Source]) -> Agent:
+async def assemble(config: AgentConfig, dependencies: Dependencies, sources: Mapping[str, PodSource]) -> Agent:
     """Make the agent and the directory that it keeps its things in. Raises PodwrightError and OSError."""
     os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
     ids = await find_range(dependencies.runner, config.pods.user_namespace_ids or IDS_PER_POD)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from podwright.agent.admission.allocation import AllocationCheck
-from podwright.agent.admission.apparmor import AppArmor
+from podwright.agent.admission.apparmor import AppArmorCheck
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.declared_features import DeclaredFeatures
 from podwright.agent.admission.predicates import Predicates
@@ -43,7 +43,7 @@ def make_checks(
         Sysctls(context.config.pods.allowed_unsafe_sysctls),
         AllocationCheck(managers.topology, context.engine.all_sources_read),
         predicates,
-        AppArmor(has_apparmor=apparmor.is_enabled()),
+        AppArmorCheck(has_apparmor=apparmor.is_enabled()),
         *_features(context),
         WhileShuttingDown(lambda: shutdown.is_shutting_down),
     ]

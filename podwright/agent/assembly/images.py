@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from podwright.agent.assembly.context import AssemblyContext
+from podwright.agent.cluster.protocol import Cluster
+from podwright.agent.images.accounts import ServiceAccounts
 from podwright.agent.images.credentials import LoginFiles, Logins, NodeLogins
 from podwright.agent.images.limits import PullLimits
 from podwright.agent.images.manager import ImageManager
@@ -13,8 +15,7 @@ from podwright.agent.images.providers import CredentialProviders
 from podwright.agent.images.pulling import Puller
 from podwright.agent.images.record_files import RecordFiles
 from podwright.agent.images.records import PullRecords
-from podwright.agent.objects.protocol import ObjectGetter
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 
 
 def make_pull_records(context: AssemblyContext) -> PullRecords | None:
@@ -33,11 +34,11 @@ def make_pull_records(context: AssemblyContext) -> PullRecords | None:
 
 def make_images(
     context: AssemblyContext,
-    objects: ObjectGetter,
+    cluster: Cluster,
     records: PullRecords | None,
     pulled: Callable[[str, float], None],
 ) -> ImageManager:
-    """The manager of images. `pulled` is told of pods' UIDs and how long pulls for them took, in seconds.
+    """The manager of images. `pulled` gets pods' UIDs, and how long pulls for them took, in seconds.
 
     Raises PodwrightError for a configuration of credential providers that is invalid.
     """
@@ -45,16 +46,17 @@ def make_images(
     server, clock = context.dependencies.images, context.dependencies.clock
     parallel = 1 if images.serialize_pulls else images.max_parallel_pulls
     limits = PullLimits(clock, parallel=parallel, qps=images.pull_qps, burst=images.pull_burst)
-    puller = Puller(server, limits, records, clock, Backoff())
-    logins = Logins(objects, _login_sources(context), events)
+    puller = Puller(server, limits, records, clock, KeyedBackoff())
+    logins = Logins(cluster.objects, _login_sources(context, cluster.accounts), events)
     metrics = context.dependencies.metrics.images
     return ImageManager(server, puller, logins, records, events, clock, metrics, pulled)
 
 
-def _login_sources(context: AssemblyContext) -> Sequence[NodeLogins]:
+def _login_sources(context: AssemblyContext, accounts: ServiceAccounts) -> Sequence[NodeLogins]:
     images, dependencies, files = context.config.images, context.dependencies, LoginFiles(context.root)
     if not images.credential_provider_config:
         return [files]
     directory = images.credential_provider_bin_dir
-    providers = read_providers(images.credential_provider_config, directory)
-    return [files, CredentialProviders(providers, directory, dependencies.runner, dependencies.clock)]
+    gate = context.config.feature_gates["KubeletServiceAccountTokenForCredentialProviders"]
+    providers = read_providers(images.credential_provider_config, directory, allows_tokens=gate)
+    return [files, CredentialProviders(providers, directory, dependencies.runner, dependencies.clock, accounts)]

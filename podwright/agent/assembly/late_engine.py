@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podwright.agent.engine.engine import Engine
+from podwright.agent.engine.engine import AgentEngine
 from podwright.agent.workers.updates import PodUpdate
 from podwright.errors import Internal
 from podwright.k8s.objects import Pod
@@ -15,14 +15,14 @@ class LateEngine:
     """
 
     def __init__(self) -> None:
-        self._made: Engine | None = None
+        self._made: AgentEngine | None = None
 
-    def set(self, engine: Engine) -> None:
+    def set(self, engine: AgentEngine) -> None:
         """The engine is made."""
         self._made = engine
 
     @property
-    def _engine(self) -> Engine:
+    def _engine(self) -> AgentEngine:
         if self._made is None:
             raise Internal("the engine is not made yet")
         return self._made

@@ -19,7 +19,7 @@ from podwright.agent.resources.node_plugins import NodePlugins
 from podwright.agent.resources.pod_resources.server import PodResourcesPorts
 from podwright.agent.resources.pod_resources.shares import Shares
 from podwright.agent.resources.topology.setup import usable_topology
-from podwright.agent.runtime.records import ContainerState
+from podwright.agent.runtime.records import CriContainerState
 from podwright.k8s.objects import Pod, ResourceStatus
 
 
@@ -29,7 +29,7 @@ def make_plugins(context: AssemblyContext, cluster: Cluster) -> NodePlugins:
 
     async def is_running(uid: str, container: str) -> bool:
         observed = await shared.cache.look(uid)
-        return any(each.state is ContainerState.RUNNING for each in observed.instances(container))
+        return any(each.state is CriContainerState.RUNNING for each in observed.instances(container))
 
     devices = DevicePorts(
         clock=dependencies.clock,

@@ -11,7 +11,7 @@ from msgspec import structs
 from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import utc_now
 from podwright.agent.config.agent_config import AgentConfig
-from podwright.agent.configs.node import NodeFacts, look
+from podwright.agent.configs.node import NodeFacts, read_facts
 from podwright.agent.node.capacity import Amounts, allocatable, capacity, texts
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.object import NodeFindings, declared_features, new_node, node_status
@@ -38,7 +38,7 @@ def make_node(config: AgentConfig, dependencies: Dependencies) -> OwnNode:
     total = capacity(machine, config, config.process.root_dir)
     check_reservations(total, config)
     rest = allocatable(total, config)
-    facts = look(dependencies.node_name, machine, machine.addresses, texts(rest))
+    facts = read_facts(dependencies.node_name, machine, machine.addresses, texts(rest))
     no_devices = DeviceCounts(capacity={}, allocatable={})
     findings = _findings(config, dependencies, facts, total, no_devices)
     current = CurrentNode(_first_object(config, dependencies, findings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from podwright.agent.assembly.context import AssemblyContext
 from podwright.agent.cluster.protocol import Cluster
 from podwright.agent.config.agent_config import AgentConfig
-from podwright.agent.configs.downward import DownwardApi
+from podwright.agent.configs.downward import DownwardFields
 from podwright.agent.csi.drivers import CsiDrivers
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.ports import VolumePorts
@@ -19,7 +19,7 @@ def make_volumes(context: AssemblyContext, cluster: Cluster, drivers: CsiDrivers
     memory_bytes = node.allocatable["memory"].whole
     ports = VolumePorts(
         objects=cluster.objects,
-        downward=DownwardApi(node.facts),
+        downward=DownwardFields(node.facts),
         events=context.events,
         clock=dependencies.clock,
         allocatable_bytes=lambda: memory_bytes,

@@ -14,9 +14,10 @@ from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo
 from podwright.agent.csi.node_info import CsiNodeInfo
 from podwright.agent.csi.refreshing import Refresher
-from podwright.agent.engine.ports import EngineMirrors, Source
+from podwright.agent.engine.ports import EngineMirrors, PodSource
 from podwright.agent.events.writer import EventWriter
-from podwright.agent.housekeeping import Kept
+from podwright.agent.housekeeping import PerPod
+from podwright.agent.images.accounts import ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.mirrors import ApiMirrors
 from podwright.agent.node.current import CurrentNode
@@ -24,6 +25,7 @@ from podwright.agent.node.keeper import KeeperPorts, KeeperSettings, NodeKeeper
 from podwright.agent.node.lease import NodeLease
 from podwright.agent.node.pod_routes import PodRoutes
 from podwright.agent.node.volumes import ClusterNodeVolumes
+from podwright.agent.objects.accounts import ApiAccounts
 from podwright.agent.objects.following import Followed
 from podwright.agent.objects.projected import ApiProjections
 from podwright.agent.objects.protocol import ObjectGetter
@@ -58,7 +60,7 @@ class ApiServers:
 
 
 class ApiCluster:
-    """See `protocol.Cluster`. Objects can be read from the start; `join` adds what is written back."""
+    """See `protocol.Cluster`. Objects can be read from the start. `join` adds what is written back."""
 
     def __init__(self, servers: ApiServers, node: CurrentNode, clock: Clock) -> None:
         self._servers = servers
@@ -79,12 +81,13 @@ class ApiCluster:
         tokens = PodTokens(server, clock)
         self._certificates = PodCertificates(server, node, clock)
         projections = ApiProjections(server, tokens, self._certificates)
-        self.sources: Mapping[str, Source] = {API: ApiSource(self._pods, node)}
+        self.sources: Mapping[str, PodSource] = {API: ApiSource(self._pods, node)}
         self.objects: ObjectGetter = self._objects
         self.services: Services = self._services
         self.classes: Classes = ApiRuntimeClasses(self._classes)
         self.claims: Claims = ApiClaims(server, name)
-        self.credentials: Kept = projections
+        self.credentials: PerPod = projections
+        self.accounts: ServiceAccounts = ApiAccounts(server, tokens)
         self.mirrors: EngineMirrors = ApiMirrors(server, node)
         self.projections: ClusterSources = projections
         self.storage: ClusterStorage = ApiStorage(server, self._csi_drivers, tokens)

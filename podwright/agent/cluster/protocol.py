@@ -9,9 +9,10 @@ from typing import Protocol
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, CsiDrivers
-from podwright.agent.engine.ports import EngineMirrors, Source
+from podwright.agent.engine.ports import EngineMirrors, PodSource
 from podwright.agent.events.log import EventLog
-from podwright.agent.housekeeping import Kept
+from podwright.agent.housekeeping import PerPod
+from podwright.agent.images.accounts import ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.objects.protocol import ObjectGetter
@@ -42,12 +43,13 @@ class ClusterPorts:
 class Cluster(Protocol):
     """What parts of the agent get from the cluster, and how the agent joins it."""
 
-    sources: Mapping[str, Source]  # of pods that are bound to this node
+    sources: Mapping[str, PodSource]  # of pods that are bound to this node
     objects: ObjectGetter  # ConfigMaps and Secrets
     services: Services
     classes: Classes  # RuntimeClasses
     claims: Claims  # ResourceClaims
-    credentials: Kept  # tokens of service accounts, and certificates of pods
+    credentials: PerPod  # tokens of service accounts, and certificates of pods
+    accounts: ServiceAccounts  # for credential providers
     mirrors: EngineMirrors  # of static pods
     projections: ClusterSources
     storage: ClusterStorage
@@ -56,7 +58,7 @@ class Cluster(Protocol):
 
     @property
     def problem(self) -> str:
-        """Why the node is not ready; empty when the cluster is no reason."""
+        """Why the node is not ready. Empty when the cluster is no reason."""
 
     def metric_families(self) -> Iterable[Family]:
         """The metrics about what pods have of the cluster."""

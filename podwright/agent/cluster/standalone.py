@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from podwright.agent.cluster.protocol import ClusterPorts
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, NoCluster
-from podwright.agent.engine.ports import EngineMirrors, NoCredentials, Source
-from podwright.agent.housekeeping import Kept
+from podwright.agent.engine.ports import EngineMirrors, NoCredentials, PodSource
+from podwright.agent.housekeeping import PerPod
+from podwright.agent.images.accounts import NoAccounts, ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.objects.protocol import ObjectGetter
@@ -18,7 +19,7 @@ from podwright.agent.volumes.ports import (
     ClusterSources,
     ClusterStorage,
     LoneNode,
-    NoApiServer,
+    NoClusterSources,
     NoClusterStorage,
     NodeVolumes,
 )
@@ -30,14 +31,15 @@ class Standalone:
     problem = ""
 
     def __init__(self, objects: ObjectGetter, services: Services, classes: Classes) -> None:
-        self.sources: Mapping[str, Source] = {}
+        self.sources: Mapping[str, PodSource] = {}
         self.objects = objects
         self.services = services
         self.classes = classes
         self.claims: Claims = NoClaims()
-        self.credentials: Kept = NoCredentials()
+        self.credentials: PerPod = NoCredentials()
+        self.accounts: ServiceAccounts = NoAccounts()
         self.mirrors: EngineMirrors = NoMirrors()
-        self.projections: ClusterSources = NoApiServer()
+        self.projections: ClusterSources = NoClusterSources()
         self.storage: ClusterStorage = NoClusterStorage()
         self.csi_node: ClusterInfo = NoCluster()
         self.node_volumes: NodeVolumes = LoneNode()

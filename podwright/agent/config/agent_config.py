@@ -10,41 +10,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from podwright.agent.config import gates
-from podwright.agent.config.machine_sections import Cgroups, Eviction, Managers, Reserved, Shutdown
-from podwright.agent.config.node_sections import Api, Node, Process, Security, Server
+from podwright.agent.config.machine_sections import (
+    CgroupSection,
+    EvictionSection,
+    ManagerSection,
+    ReservedSection,
+    ShutdownSection,
+)
+from podwright.agent.config.node_sections import (
+    ApiSection,
+    NodeSection,
+    ProcessSection,
+    SecuritySection,
+    ServerSection,
+)
 from podwright.agent.config.pod_sections import (
-    ContainerLogs,
-    DeadContainers,
-    Images,
-    Network,
-    Pods,
-    Runtime,
-    Sources,
-    Volumes,
+    ContainerLogSection,
+    DeadContainerSection,
+    ImageSection,
+    NetworkSection,
+    PodSection,
+    RuntimeSection,
+    SourceSection,
+    VolumeSection,
 )
 from podwright.agent.config.structure import section, source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentConfig:
-    """The whole configuration; `feature_gates` has every gate of the kubelet."""
+    """The whole configuration. `feature_gates` has every gate of the kubelet."""
 
-    sources: Sources = section(Sources)
-    runtime: Runtime = section(Runtime)
-    pods: Pods = section(Pods)
-    dead_containers: DeadContainers = section(DeadContainers)
-    images: Images = section(Images)
-    cgroups: Cgroups = section(Cgroups)
-    reserved: Reserved = section(Reserved)
-    managers: Managers = section(Managers)
-    eviction: Eviction = section(Eviction)
-    container_logs: ContainerLogs = section(ContainerLogs)
-    network: Network = section(Network)
-    server: Server = section(Server)
-    security: Security = section(Security)
-    node: Node = section(Node)
-    api: Api = section(Api)
-    volumes: Volumes = section(Volumes)
-    shutdown: Shutdown = section(Shutdown)
-    process: Process = section(Process)
+    sources: SourceSection = section(SourceSection)
+    runtime: RuntimeSection = section(RuntimeSection)
+    pods: PodSection = section(PodSection)
+    dead_containers: DeadContainerSection = section(DeadContainerSection)
+    images: ImageSection = section(ImageSection)
+    cgroups: CgroupSection = section(CgroupSection)
+    reserved: ReservedSection = section(ReservedSection)
+    managers: ManagerSection = section(ManagerSection)
+    eviction: EvictionSection = section(EvictionSection)
+    container_logs: ContainerLogSection = section(ContainerLogSection)
+    network: NetworkSection = section(NetworkSection)
+    server: ServerSection = section(ServerSection)
+    security: SecuritySection = section(SecuritySection)
+    node: NodeSection = section(NodeSection)
+    api: ApiSection = section(ApiSection)
+    volumes: VolumeSection = section(VolumeSection)
+    shutdown: ShutdownSection = section(ShutdownSection)
+    process: ProcessSection = section(ProcessSection)
     feature_gates: Mapping[str, bool] = source("featureGates", convert=lambda chosen: gates.enabled(chosen or {}))

@@ -18,14 +18,14 @@ SHORTHANDS = {"v": "v", "h": "help"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occurrence:
+class GivenFlag:
     """One flag as it was given."""
 
     setting: Setting
     text: str
 
 
-def parse_command_line(arguments: Sequence[str]) -> tuple[Occurrence, ...]:
+def parse_command_line(arguments: Sequence[str]) -> tuple[GivenFlag, ...]:
     """The flags in their order. Raises InvalidArgument for one that does not exist and for anything else."""
     found = []
     rest = list(arguments)
@@ -42,7 +42,7 @@ def parse_command_line(arguments: Sequence[str]) -> tuple[Occurrence, ...]:
             if not rest:
                 raise InvalidArgument(f"flag --{setting.flag} needs a value: {setting.kind.name}")
             text = rest.pop(0)
-        found.append(Occurrence(setting=setting, text=text))
+        found.append(GivenFlag(setting=setting, text=text))
     return tuple(found)
 
 
@@ -63,7 +63,7 @@ def _short(word: str) -> tuple[Setting, str | None]:
     return BY_FLAG[name], word[2:].removeprefix("=") or None
 
 
-def apply(values: Values, occurrences: Iterable[Occurrence]) -> Values:
+def apply(values: Values, occurrences: Iterable[GivenFlag]) -> Values:
     """`values` with what the flags say. Raises InvalidArgument for a value that a flag does not take."""
     changed = dict(values)
     seen: set[str] = set()

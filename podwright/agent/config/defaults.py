@@ -27,7 +27,7 @@ MAX_CONTAINER_BACK_OFF_NS = 300 * SECOND_NS
 
 
 def complete(given: Values, gates: Mapping[str, bool]) -> Values:
-    """`given` with a value for every field and flag; fields that are not set get the kubelet's defaults."""
+    """`given` with a value for every field and flag. Fields that are not set get the kubelet's defaults."""
     values = {key: setting.default for key, setting in BY_KEY.items()} | given
     unset = {setting.key for setting in FIELDS if not setting.is_set(values[setting.key])}
     values |= {key: BY_KEY[key].default for key in unset}

@@ -26,16 +26,16 @@ KEYS_LIMIT = 10_000  # of one mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """The first document of a file; `repeated` are keys that it gives twice, `further` tells that more follow."""
+class ConfigDocument:
+    """The first document of a file. `repeated` are keys that it gives twice, `further` tells that more follow."""
 
     content: dict[str, Any]
     repeated: tuple[str, ...] = ()
     further: bool = False
 
 
-class _Loader(BaseLoader):
-    """SafeLoader without timestamps; it notes keys that come twice, and merges (`<<`) have an end."""
+class _YamlLoader(BaseLoader):
+    """SafeLoader without timestamps. It notes keys that come twice, and merges (`<<`) have an end."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -47,13 +47,13 @@ class _Loader(BaseLoader):
             raise yaml.constructor.ConstructorError(None, None, "a mapping has too many keys", node.start_mark)
 
 
-_Loader.yaml_implicit_resolvers = {
+_YamlLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in BaseLoader.yaml_implicit_resolvers.items()
 }
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+def _mapping(loader: _YamlLoader, node: yaml.MappingNode) -> dict[str, Any]:
     own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
     written = [_key(loader.construct_object(key, deep=True), key) for key in own]
     loader.repeated += [key for key, times in Counter(written).items() if times > 1]
@@ -70,10 +70,10 @@ def _key(key: object, node: yaml.Node) -> str:
     raise yaml.constructor.ConstructorError(None, None, "a key is not a scalar", node.start_mark)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_YamlLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
-def parse_document(data: bytes, source: str) -> Document:
+def parse_document(data: bytes, source: str) -> ConfigDocument:
     """The document in `data`. Raises ConfigError, with `source` as the name of the file."""
     if not data.strip():
         raise ConfigError(source, ["is empty"])
@@ -92,14 +92,14 @@ def parse_document(data: bytes, source: str) -> Document:
     return document
 
 
-def _from_json(text: str) -> Document | None:
+def _from_json(text: str) -> ConfigDocument | None:
     """None for a flow mapping of YAML, which only looks like JSON at first."""
     pairs_seen = _Pairs()
     try:
         content = json.loads(text, object_pairs_hook=pairs_seen.collect)
     except json.JSONDecodeError:
         return None
-    return Document(content=content, repeated=tuple(pairs_seen.repeated))
+    return ConfigDocument(content=content, repeated=tuple(pairs_seen.repeated))
 
 
 @dataclass(slots=True)
@@ -115,13 +115,13 @@ class _Pairs:
         return content
 
 
-def _from_yaml(text: str) -> Document:
+def _from_yaml(text: str) -> ConfigDocument:
     check_nesting(text, DEPTH_LIMIT)
-    loader: Any = _Loader(text)  # PyYAML's interface for one document at a time has no types
+    loader: Any = _YamlLoader(text)  # PyYAML's interface for one document at a time has no types
     try:
         content: Any = loader.get_data() if loader.check_data() else None
         repeated = tuple(loader.repeated)
-        return Document(content=content, repeated=repeated, further=loader.check_data())
+        return ConfigDocument(content=content, repeated=repeated, further=loader.check_data())
     finally:
         loader.dispose()
 

@@ -54,7 +54,7 @@ def boolean(value: str, _current: bool, _first: bool) -> bool:
 
 
 def number(value: str, _current: int, _first: bool) -> int:
-    """A whole number; its range is checked by the kind."""
+    """A whole number. Its range is checked by the kind."""
     return parse_number(value)
 
 
@@ -70,7 +70,7 @@ def quantity(value: str, _current: str, _first: bool) -> str:
 
 
 def address(value: str, current: str, _first: bool) -> str:
-    """An IP address; empty changes nothing."""
+    """An IP address. Empty changes nothing."""
     if not value:
         return current
     try:
@@ -110,7 +110,7 @@ def thresholds(value: str, current: dict[str, str] | None, first: bool) -> dict[
 
 
 def single_pair(value: str, current: dict[str, str] | None, first: bool) -> dict[str, str]:
-    """One `key=value` each time; commas belong to the value."""
+    """One `key=value` each time. Commas belong to the value."""
     key, found, rest = value.partition("=")
     if not found:
         raise InvalidArgument(f"{value!r} is not KEY=VALUE")
@@ -129,7 +129,7 @@ def gates(value: str, current: dict[str, bool] | None, first: bool) -> dict[str,
 
 
 def headers(value: str, current: dict[str, tuple[str, ...]] | None, first: bool) -> dict[str, tuple[str, ...]]:
-    """`a:hello,b:again`; a name may come several times."""
+    """`a:hello,b:again`. A name may come several times."""
     found = {} if first else dict(current or {})
     for key, word in _pairs(value, ":"):
         found[key] = (*found.get(key, ()), word)
@@ -148,7 +148,7 @@ def verbosities(value: str, current: tuple[dict[str, Any], ...] | None, _first: 
 
 
 def taints(value: str, _current: object, _first: bool) -> tuple[dict[str, Any], ...] | None:
-    """`key=value:Effect,...`; each occurrence replaces the one before it. `key:Effect-` adds nothing."""
+    """`key=value:Effect,...`. Each occurrence replaces the one before it. `key:Effect-` adds nothing."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for entry in value.split(",") if value else ():
         key, effect, taint = _taint(entry.removesuffix("-"))
@@ -172,7 +172,7 @@ def _taint(entry: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def reservations(value: str, current: tuple[dict[str, Any], ...] | None, first: bool) -> tuple[dict[str, Any], ...]:
-    """`0:memory=1Gi,hugepages-2Mi=1Gi;1:memory=2Gi`; empty changes nothing."""
+    """`0:memory=1Gi,hugepages-2Mi=1Gi;1:memory=2Gi`. Empty changes nothing."""
     if not value:
         return current or ()
     found = [] if first else list(current or ())

@@ -31,6 +31,7 @@ HONOURED = frozenset(
         "InPlacePodVerticalScalingInitContainers",
         "KubeletCrashLoopBackOffMax",
         "KubeletEnsureSecretPulledImages",
+        "KubeletServiceAccountTokenForCredentialProviders",
         "MemoryQoS",
         "NodeDeclaredFeatures",
         "PodCertificateRequest",
@@ -45,7 +46,7 @@ _FOR_ALL_OF = {"AllAlpha": "Alpha", "AllBeta": "Beta"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One gate; `stage` is Alpha, Beta, GA or Deprecated. A locked gate keeps its default."""
+    """One gate. `stage` is Alpha, Beta, GA or Deprecated. A locked gate keeps its default."""
 
     name: str
     stage: str

@@ -15,7 +15,7 @@ _PART = re.compile(r"([0-9]{0,40})(?:\.([0-9]{0,40}))?(ns|us|\u00b5s|\u03bcs|ms|
 
 
 def parse_duration(text: str) -> int:
-    """Nanoseconds; a fraction of one is cut off. Raises InvalidArgument for what Go refuses."""
+    """Nanoseconds. A fraction of one is cut off. Raises InvalidArgument for what Go refuses."""
     rest = text[1:] if text[:1] in {"+", "-"} else text
     if rest == "0":
         return 0

@@ -25,7 +25,7 @@ def _as_it_is(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class ValueKind:
     """One kind.
 
     `zero` is Go's zero value: a field that is not optional and holds it counts as not set. `decode` takes a value of
@@ -42,7 +42,7 @@ class Kind:
     shown_as_zero: bool = False
     bare: str | None = None
     limits: tuple[int, int] | None = None
-    members: Mapping[str, Kind] = field(default_factory=dict)
+    members: Mapping[str, ValueKind] = field(default_factory=dict)
 
     def check_limits(self, value: Any) -> Any:
         """The value, when it is in range. Raises InvalidArgument."""
@@ -109,7 +109,7 @@ def _map_of(item: Decoder, zero: Any) -> Decoder:
     return decode
 
 
-def _record(members: Mapping[str, Kind]) -> Decoder:
+def _record(members: Mapping[str, ValueKind]) -> Decoder:
     def decode(raw: Any, path: str, reading: Reading) -> dict[str, Any]:
         if not isinstance(raw, dict):
             reading.wrong_kind(path, "a mapping of fields", raw)
@@ -122,21 +122,21 @@ def _record(members: Mapping[str, Kind]) -> Decoder:
     return decode
 
 
-def _whole_kind(low: int, high: int) -> Kind:
-    return Kind(
+def _whole_kind(low: int, high: int) -> ValueKind:
+    return ValueKind(
         name="number", zero=0, decode=_whole(low, high), flag=flag_syntax.number, limits=(low, high), encode=int
     )
 
 
-def _list_kind(name: str, item: Decoder, flag: FlagSyntax, encode: Callable[[Any], Any] = list) -> Kind:
-    return Kind(name=name, zero=None, decode=_list_of(item), flag=flag, encode=encode)
+def _list_kind(name: str, item: Decoder, flag: FlagSyntax, encode: Callable[[Any], Any] = list) -> ValueKind:
+    return ValueKind(name=name, zero=None, decode=_list_of(item), flag=flag, encode=encode)
 
 
-def _map_kind(name: str, item: Decoder, zero: Any, flag: FlagSyntax) -> Kind:
-    return Kind(name=name, zero=None, decode=_map_of(item, zero), flag=flag, encode=dict)
+def _map_kind(name: str, item: Decoder, zero: Any, flag: FlagSyntax) -> ValueKind:
+    return ValueKind(name=name, zero=None, decode=_map_of(item, zero), flag=flag, encode=dict)
 
 
-def _records_kind(name: str, flag: FlagSyntax = flag_syntax.text, **members: Kind) -> Kind:
+def _records_kind(name: str, flag: FlagSyntax = flag_syntax.text, **members: ValueKind) -> ValueKind:
     def encode(entries: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
         return [{key: members[key].encode(value) for key, value in entry.items()} for entry in entries]
 
@@ -162,15 +162,15 @@ def _text_or_nanoseconds(raw: Any, path: str, reading: Reading) -> int:
 
 
 _TEXT = _scalar("a string", "", str)
-TEXT = Kind(name="text", zero="", decode=_TEXT)
-BOOLEAN = Kind(
+TEXT = ValueKind(name="text", zero="", decode=_TEXT)
+BOOLEAN = ValueKind(
     name="boolean", zero=False, decode=_scalar("a boolean", False, bool), flag=flag_syntax.boolean, bare="true"
 )
 INT32 = _whole_kind(-(1 << 31), (1 << 31) - 1)
 UINT32 = _whole_kind(0, (1 << 32) - 1)
 INT64 = _whole_kind(-(1 << 63), (1 << 63) - 1)
-FLOAT = Kind(name="number", zero=0.0, decode=_scalar("a number", 0.0, int, float))
-DURATION = Kind(
+FLOAT = ValueKind(name="number", zero=0.0, decode=_scalar("a number", 0.0, int, float))
+DURATION = ValueKind(
     name="duration",
     zero=0,
     decode=_parsed("a duration such as 1m30s", 0, parse_duration),
@@ -179,7 +179,7 @@ DURATION = Kind(
     shown_as_zero=True,
 )
 DURATION_OR_NANOSECONDS = replace(DURATION, decode=_text_or_nanoseconds)
-QUANTITY = Kind(name="quantity", zero="0", decode=_quantity, flag=flag_syntax.quantity, shown_as_zero=True)
+QUANTITY = ValueKind(name="quantity", zero="0", decode=_quantity, flag=flag_syntax.quantity, shown_as_zero=True)
 ADDRESS = replace(TEXT, name="address", flag=flag_syntax.address)
 VERSION = replace(TEXT, name="true|false|raw", bare="true")
 TEXTS = _list_kind("list", _TEXT, flag_syntax.listed)

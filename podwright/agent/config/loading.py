@@ -1,7 +1,7 @@
 """Flags, the file of --config and the drop-ins of --config-dir to one AgentConfig, in the kubelet's order.
 
-The order (cmd/kubelet/app/server.go): the defaults; the file, or the flags over their older defaults when there is no
-file; the drop-ins merged into that; the flags once more, which therefore win. Feature gates of files and flags add up.
+The order (cmd/kubelet/app/server.go): the defaults. The file, or the flags over their older defaults when there is no
+file. The drop-ins merged into that. The flags once more, which therefore win. Feature gates of files and flags add up.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 from podwright.agent.config import gates, validation
 from podwright.agent.config.agent_config import AgentConfig
-from podwright.agent.config.command_line import Occurrence, apply
+from podwright.agent.config.command_line import GivenFlag, apply
 from podwright.agent.config.defaults import LEGACY, complete, with_file_eviction
-from podwright.agent.config.document import Document, parse_document
+from podwright.agent.config.document import ConfigDocument, parse_document
 from podwright.agent.config.files import list_drop_ins, read_bytes
 from podwright.agent.config.merge import merge_patch
 from podwright.agent.config.reading import ConfigError, Reading, nearest
@@ -28,7 +28,7 @@ _LENIENT_HINT = "--lenient-config reads such a file as a kubelet does, and warns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadedConfig:
     """The configuration, the same as a KubeletConfiguration document and as flags, and what the user should hear."""
 
     config: AgentConfig
@@ -38,14 +38,14 @@ class Loaded:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Loader:
+class _ConfigLoader:
     """What one loading collects on its way."""
 
     lenient: bool
     warnings: list[str] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
 
-    def file(self, path: str, *, drop_in: bool) -> tuple[Document, Values]:
+    def file(self, path: str, *, drop_in: bool) -> tuple[ConfigDocument, Values]:
         """A file's document and its fields. Raises ConfigError."""
         document = parse_document(read_bytes(path), path)
         _check_head(document.content, path)
@@ -94,12 +94,12 @@ class _Loader:
         return _complete(decode(document, Reading()), flag_gates)  # every part of it was read without a fault
 
 
-def load(occurrences: Sequence[Occurrence], *, unified_cgroups: bool) -> Loaded:
+def load(occurrences: Sequence[GivenFlag], *, unified_cgroups: bool) -> LoadedConfig:
     """The effective configuration on a host with or without cgroup v2. Raises InvalidArgument for what is wrong."""
     given = apply({}, occurrences)
     flag_gates = given.get("featureGates") or {}
     _refuse("--feature-gates", gates.problems(flag_gates))
-    loader = _Loader(lenient=given.get("--lenient-config", False))
+    loader = _ConfigLoader(lenient=given.get("--lenient-config", False))
     values = apply(complete(LEGACY, gates.enabled({})), occurrences)
     path, folder = values["--config"], values["--config-dir"]
     if path:
@@ -115,7 +115,7 @@ def load(occurrences: Sequence[Occurrence], *, unified_cgroups: bool) -> Loaded:
     loader.note_ignored("command line", (occurrence.setting for occurrence in occurrences), by_flag=True)
     loader.warnings += gates.remarks(chosen)
     flags = flag_texts(values)
-    return Loaded(config=config, document=to_file(values), flags=flags, warnings=tuple(loader.warnings))
+    return LoadedConfig(config=config, document=to_file(values), flags=flags, warnings=tuple(loader.warnings))
 
 
 def _complete(given: Values, flag_gates: dict[str, bool]) -> Values:

@@ -26,7 +26,7 @@ def _reservations(entries: tuple[dict[str, Any], ...] | None) -> tuple[MemoryRes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cgroups:
+class CgroupSection:
     """The tree of cgroups, and what is enforced in it."""
 
     driver: str = plain("cgroupDriver")
@@ -46,8 +46,8 @@ class Cgroups:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reserved:
-    """What pods do not get; quantities in billionths of their unit."""
+class ReservedSection:
+    """What pods do not get. Quantities in billionths of their unit."""
 
     system_nano: Mapping[str, int] = nano_mapping("systemReserved")
     kube_nano: Mapping[str, int] = nano_mapping("kubeReserved")
@@ -59,7 +59,7 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Managers:
+class ManagerSection:
     """The CPU, memory and topology managers."""
 
     cpu_policy: str = plain("cpuManagerPolicy")
@@ -72,7 +72,7 @@ class Managers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Eviction:
+class EvictionSection:
     """When pods have to go."""
 
     thresholds: tuple[Threshold, ...] = source(
@@ -104,7 +104,7 @@ def _graces(entries: tuple[dict[str, Any], ...] | None) -> tuple[PriorityGrace, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shutdown:
+class ShutdownSection:
     """What pods get when the node shuts down."""
 
     grace_s: float = seconds("shutdownGracePeriod")

@@ -10,7 +10,7 @@ from podwright.agent.config.structure import addresses, mapping, plain, seconds,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taint:
+class ConfiguredTaint:
     """A taint that the node registers with."""
 
     key: str
@@ -18,9 +18,9 @@ class Taint:
     effect: str
 
 
-def _taints(entries: tuple[dict[str, Any], ...] | None) -> tuple[Taint, ...]:
+def _taints(entries: tuple[dict[str, Any], ...] | None) -> tuple[ConfiguredTaint, ...]:
     keys = ("key", "value", "effect")
-    return tuple(Taint(**{key: entry.get(key, "") for key in keys}) for entry in entries or ())
+    return tuple(ConfiguredTaint(**{key: entry.get(key, "") for key in keys}) for entry in entries or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +38,13 @@ def _verbosities(entries: tuple[dict[str, Any], ...] | None) -> tuple[FileVerbos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class NodeSection:
     """This node, as it registers and reports. An empty `hostname_override` is the host's own name."""
 
     hostname_override: str = plain("--hostname-override")
     ips: tuple[str, ...] = source("--node-ip", convert=addresses)
     labels: Mapping[str, str] = mapping("--node-labels")
-    taints: tuple[Taint, ...] = source("registerWithTaints", convert=_taints)
+    taints: tuple[ConfiguredTaint, ...] = source("registerWithTaints", convert=_taints)
     register: bool = plain("registerNode")
     provider_id: str = plain("providerID")
     cloud_provider: str = plain("--cloud-provider")
@@ -56,7 +56,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
+class ApiSection:
     """The API server. Without a `kubeconfig` the agent stands alone."""
 
     kubeconfig: str = plain("--kubeconfig")
@@ -70,8 +70,8 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """The servers: the authenticated one, the read-only one, and /healthz; a port of 0 is off."""
+class ServerSection:
+    """The servers: the authenticated one, the read-only one, and /healthz. A port of 0 is off."""
 
     enabled: bool = plain("enableServer")
     address: str = plain("address")
@@ -90,7 +90,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Security:
+class SecuritySection:
     """Certificates of the server, and who may use it."""
 
     cert_dir: str = plain("--cert-dir")
@@ -111,7 +111,7 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
+class ProcessSection:
     """The agent's own process: its files, its log, its place on the host."""
 
     root_dir: str = plain("--root-dir")

@@ -9,7 +9,7 @@ from podwright.agent.config.structure import either, mapping, plain, seconds, si
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class SourceSection:
     """Where pods come from, besides the API."""
 
     static_pod_path: str = plain("staticPodPath")
@@ -20,8 +20,8 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
-    """The CRI server. `embedded` starts one of our own; an empty `image_endpoint` is the same as `endpoint`."""
+class RuntimeSection:
+    """The CRI server. `embedded` starts one of our own. An empty `image_endpoint` is the same as `endpoint`."""
 
     endpoint: str = plain("containerRuntimeEndpoint")
     image_endpoint: str = plain("imageServiceEndpoint")
@@ -31,7 +31,7 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pods:
+class PodSection:
     """The loop, and what holds for every pod. `max_pid_count` is -1 for no limit."""
 
     sync_frequency_s: float = seconds("syncFrequency")
@@ -46,8 +46,8 @@ class Pods:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadContainers:
-    """What is kept of containers that ended; `total` is -1 for no limit."""
+class DeadContainerSection:
+    """What is kept of containers that ended. `total` is -1 for no limit."""
 
     per_container: int = plain("--maximum-dead-containers-per-container")
     total: int = plain("--maximum-dead-containers")
@@ -55,7 +55,7 @@ class DeadContainers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
+class ImageSection:
     """Pulling images, and removing them. `pull_qps` and `max_age_s` of 0, `max_parallel_pulls` of None: no limit."""
 
     pull_qps: int = plain("registryPullQPS")
@@ -73,7 +73,7 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerLogs:
+class ContainerLogSection:
     """Where containers' logs are, and their rotation."""
 
     root: str = plain("podLogsDir")
@@ -84,7 +84,7 @@ class ContainerLogs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class NetworkSection:
     """Names and addresses inside pods."""
 
     cluster_domain: str = plain("clusterDomain")
@@ -98,7 +98,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Volumes:
+class VolumeSection:
     """Volumes and their plug-ins."""
 
     plugin_dir: str = plain("volumePluginDir")

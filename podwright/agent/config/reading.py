@@ -36,7 +36,7 @@ class Reading:
 
 
 class ConfigError(InvalidArgument):
-    """The configuration cannot be used; `problems` are all that was found."""
+    """The configuration cannot be used. `problems` are all that was found."""
 
     def __init__(self, source: str, problems: Iterable[str], *, hint: str = "") -> None:
         self.problems = tuple(problems)
@@ -44,7 +44,7 @@ class ConfigError(InvalidArgument):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name that `word` was most likely meant to be; empty when none is near."""
+    """The known name that `word` was most likely meant to be. Empty when none is near."""
     lowered = {name.lower(): name for name in known}
     found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return lowered[found[0]] if found else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from podwright.agent.config.kinds import Kind
+from podwright.agent.config.kinds import ValueKind
 from podwright.agent.config.reading import Reading
 
 
@@ -13,14 +13,14 @@ from podwright.agent.config.reading import Reading
 class Setting:
     """`key` is the dotted path of a field, or `--name` for what only a flag can set.
 
-    `default` counts when the setting is not set. An `optional` field (a pointer in Go) is not set when it is absent;
-    any other also when it is zero. A relative `path` is relative to the file that it stands in. `shown` fields are
+    `default` counts when the setting is not set. An `optional` field (a pointer in Go) is not set when it is absent.
+    Any other also when it is zero. A relative `path` is relative to the file that it stands in. `shown` fields are
     shown also when they are zero. `honoured` tells whether the agent acts on it. `ours` marks what a kubelet does not
     have.
     """
 
     key: str
-    kind: Kind
+    kind: ValueKind
     default: Any
     flag: str = ""
     optional: bool = False
@@ -47,7 +47,7 @@ class Setting:
 
 def field(
     key: str,
-    kind: Kind,
+    kind: ValueKind,
     default: Any = None,
     *,
     flag: str = "",
@@ -56,7 +56,7 @@ def field(
     shown: bool = False,
     honoured: bool = False,
 ) -> Setting:
-    """A field of KubeletConfiguration; `default` is written as in a file."""
+    """A field of KubeletConfiguration. `default` is written as in a file."""
     value = kind.decode(default, key, Reading()) if default is not None else None if optional else kind.zero
     return Setting(
         key=key,
@@ -70,7 +70,7 @@ def field(
     )
 
 
-def flag(name: str, kind: Kind, default: Any = None, *, honoured: bool = False, ours: bool = False) -> Setting:
+def flag(name: str, kind: ValueKind, default: Any = None, *, honoured: bool = False, ours: bool = False) -> Setting:
     """A flag that no field stands for."""
     value = kind.decode(default, name, Reading()) if default is not None else kind.zero
     return Setting(key=f"--{name}", kind=kind, default=value, flag=name, honoured=honoured, ours=ours)

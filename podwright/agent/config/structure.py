@@ -28,7 +28,7 @@ _DEFAULTS = complete({}, gates.enabled({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class SettingSource:
     """The settings that an attribute comes from, and the function of their values that gives it."""
 
     keys: tuple[str, ...]
@@ -44,7 +44,7 @@ class Source:
 
 def source(*keys: str, convert: Callable[..., Any]) -> Any:
     """An attribute that `convert` makes of the settings' values."""
-    origin = Source(keys=keys, convert=convert)
+    origin = SettingSource(keys=keys, convert=convert)
     return dataclasses.field(default_factory=lambda: origin.read(_DEFAULTS), metadata={_SOURCE: origin})
 
 
@@ -63,7 +63,7 @@ def build(kind: type[Section], values: Values) -> Section:
     return kind(**attributes)
 
 
-def sources(kind: type[object]) -> Iterator[Source]:
+def sources(kind: type[object]) -> Iterator[SettingSource]:
     """The sources of all attributes of a section and of the sections in it."""
     for attribute in dataclasses.fields(kind):  # type: ignore[arg-type] # every section is a dataclass
         nested = attribute.metadata.get(_SECTION)

@@ -106,7 +106,7 @@ def signal_of(name: str) -> EvictionSignal:
 
 
 def threshold_value(name: str, text: str) -> ThresholdValue | None:
-    """The value of a threshold; None for 0% and 100%, which turn it off. Raises InvalidArgument."""
+    """The value of a threshold. None for 0% and 100%, which turn it off. Raises InvalidArgument."""
     if not text.endswith("%"):
         amount = parse(text)
         if amount.nano <= 0:

@@ -65,7 +65,7 @@ _CHOICES = {
 
 
 def problems(values: Values, gates: Gates, *, unified_cgroups: bool) -> list[str]:
-    """Everything that is wrong; `unified_cgroups` tells whether this host has cgroup v2."""
+    """Everything that is wrong. `unified_cgroups` tells whether this host has cgroup v2."""
     found = [*_out_of_range(values), *_not_a_choice(values)]
     for rule in (_runtime, _server, _shutdown, _back_off, _logs, _logging, _tracing):
         found += rule(values, gates)

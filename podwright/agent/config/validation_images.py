@@ -50,7 +50,7 @@ def _pull_credentials(values: Values, gates: Mapping[str, bool]) -> list[str]:
 
 
 def _bad_pattern(pattern: str) -> str:
-    """Why this is no image without tag and digest, nor such a prefix with `/*` behind it; empty when it is one."""
+    """Why this is no image without tag and digest, nor such a prefix with `/*` behind it. Empty when it is one."""
     wildcard = pattern.endswith("/*")
     name = pattern.removesuffix("*") if wildcard else pattern
     if pattern != pattern.strip():

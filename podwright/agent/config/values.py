@@ -22,7 +22,7 @@ _HEAD = frozenset({"apiVersion", "kind"})
 
 
 def decode(content: dict[str, Any], reading: Reading) -> Values:
-    """The fields that are given and not null. Faults are noted in `reading`; unknown fields are left out."""
+    """The fields that are given and not null. Faults are noted in `reading`. Unknown fields are left out."""
     return _decode_group({key: value for key, value in content.items() if key not in _HEAD}, "", reading)
 
 
@@ -45,7 +45,7 @@ def _decode_group(content: dict[str, Any], prefix: str, reading: Reading) -> Val
 
 
 def known_part(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`content` without fields that do not exist; nulls stay."""
+    """`content` without fields that do not exist. Nulls stay."""
     kept = {}
     for key, raw in content.items():
         if prefix + key in GROUPS and isinstance(raw, dict):
@@ -61,7 +61,7 @@ def _children(prefix: str) -> set[str]:
 
 
 def encode(values: Values) -> dict[str, Any]:
-    """A complete KubeletConfiguration as Go's encoder writes it; what is only a flag is left out."""
+    """A complete KubeletConfiguration as Go's encoder writes it. What is only a flag is left out."""
     return _document(values, Setting.is_shown)
 
 

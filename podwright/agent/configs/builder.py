@@ -12,29 +12,29 @@ from dataclasses import dataclass, field
 
 from podwright.agent.configs import files
 from podwright.agent.configs.addresses import pod_addresses
-from podwright.agent.configs.container import ContainerInputs, container_config, with_allotted
+from podwright.agent.configs.container import ContainerConfigInputs, container_config, with_allotted
 from podwright.agent.configs.devices import with_block_volumes
 from podwright.agent.configs.dns import DnsWarning
 from podwright.agent.configs.logs import pod_log_directory
-from podwright.agent.configs.namespaces import UserNamespace
+from podwright.agent.configs.namespaces import PodUserNamespace
 from podwright.agent.configs.node import NodeFacts, NodeSettings
 from podwright.agent.configs.ports import (
     Allocations,
     CgroupParents,
-    Handlers,
+    HandlerCapabilities,
     MountedVolumes,
     NoAllocations,
     NoServices,
+    PodUserNamespaces,
     Services,
     StartImage,
     SubPaths,
-    UserNamespaces,
 )
 from podwright.agent.configs.preparation import Instance, make_environment, make_mounts
 from podwright.agent.configs.resolv_conf import LIMIT_BYTES, Resolver, parse_resolv_conf
-from podwright.agent.configs.sandbox import SandboxInputs, sandbox_config
+from podwright.agent.configs.sandbox import SandboxConfigInputs, sandbox_config
 from podwright.agent.configs.security import SecurityInputs, image_user, verify_non_root
-from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.containers import AnyContainer
@@ -55,8 +55,8 @@ class BuilderPorts:
     subpaths: SubPaths
     objects: ObjectGetter
     cgroups: CgroupParents
-    users: UserNamespaces
-    handlers: Handlers
+    users: PodUserNamespaces
+    handlers: HandlerCapabilities
     events: EventRecorder
     services: Services = field(default_factory=NoServices)
     allocations: Allocations = field(default_factory=NoAllocations)
@@ -72,7 +72,7 @@ class ConfigBuilder:
         self._settings = settings
 
     def addresses(self, pod: Pod, observed: ObservedPod) -> tuple[str, ...]:
-        """The pod's addresses, its first one first; the node's for a pod on the node's network."""
+        """The pod's addresses, its first one first. The node's for a pod on the node's network."""
         return pod_addresses(pod, observed, self._facts)
 
     def log_directory(self, pod: Pod) -> str:
@@ -81,7 +81,7 @@ class ConfigBuilder:
 
     def sandbox(self, pod: Pod, attempt: int) -> api.PodSandboxConfig:
         """What the sandbox is made of. Events say what had to be left out. Raises PodwrightError."""
-        inputs = SandboxInputs(
+        inputs = SandboxConfigInputs(
             attempt=attempt,
             facts=self._facts,
             settings=self._settings,
@@ -106,7 +106,7 @@ class ConfigBuilder:
     ) -> tuple[api.ContainerConfig, Undo]:
         """What a container is made of, and the undoing of what was made ready for it.
 
-        Raises ContainerFailure with reason CreateContainerConfigError; nothing is left then.
+        Raises ContainerFailure with reason CreateContainerConfigError. Nothing is left then.
         """
         async with AsyncExitStack() as made:
             try:
@@ -149,7 +149,7 @@ class ConfigBuilder:
         environment = await make_environment(instance, self._ports.objects, self._ports.services)
         mounts = await make_mounts(instance, environment, self._ports.subpaths, made)
         files.make_log_directory(f"{self.log_directory(instance.pod)}/{instance.container.name}")
-        inputs = ContainerInputs(
+        inputs = ContainerConfigInputs(
             attempt=attempt,
             image_reference=image.reference,
             environment=environment,
@@ -159,7 +159,7 @@ class ConfigBuilder:
         )
         return container_config(instance.pod, instance.container, inputs)
 
-    def _users(self, pod: Pod) -> UserNamespace | None:
+    def _users(self, pod: Pod) -> PodUserNamespace | None:
         if pod.spec.host_users is not False:
             return None
         features = self._ports.handlers.features_of(pod)
@@ -199,7 +199,7 @@ def _parsed(resolv_conf: bytes) -> Resolver:
     return parse_resolv_conf(resolv_conf.decode(errors="replace"))
 
 
-def _extra_groups(pod: Pod, volumes: Iterable[MountedVolume]) -> tuple[int, ...]:
+def _extra_groups(pod: Pod, volumes: Iterable[VolumeContent]) -> tuple[int, ...]:
     """Groups that volumes need and the pod does not name."""
     context = pod.spec.security_context
     named = context.supplemental_groups if context is not None else ()

@@ -19,7 +19,7 @@ from podwright.k8s.objects import Pod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerInputs:
+class ContainerConfigInputs:
     """What is known only at the start of an instance. `image_reference` is what the runtime calls the image."""
 
     attempt: int
@@ -30,7 +30,7 @@ class ContainerInputs:
     allocation: Allocation = NOTHING
 
 
-def container_config(pod: Pod, container: AnyContainer, inputs: ContainerInputs) -> api.ContainerConfig:
+def container_config(pod: Pod, container: AnyContainer, inputs: ContainerConfigInputs) -> api.ContainerConfig:
     """What CreateContainer takes. Raises InvalidArgument and NotFound."""
     allocation, security = inputs.allocation, inputs.security
     resources = with_allotted(pod, container, security.facts, security.settings, allocation)

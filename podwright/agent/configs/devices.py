@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.pods.containers import AnyContainer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostDevice:
+class AllottedDevice:
     """A device node. `permissions` are letters of r, w, m."""
 
     host_path: str
@@ -37,7 +37,7 @@ class Allocation:
     volumes by name, of which those in `read_only_volumes` must not be written to.
     """
 
-    devices: tuple[HostDevice, ...] = ()
+    devices: tuple[AllottedDevice, ...] = ()
     block_volumes: Mapping[str, str] = field(default_factory=dict)
     read_only_volumes: frozenset[str] = frozenset()
     cdi_devices: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Allocation:
 NOTHING = Allocation()
 
 
-def with_block_volumes(allocation: Allocation, volumes: Mapping[str, MountedVolume]) -> Allocation:
+def with_block_volumes(allocation: Allocation, volumes: Mapping[str, VolumeContent]) -> Allocation:
     """The allotted with the pod's raw volumes."""
     blocks = {name: volume for name, volume in volumes.items() if volume.is_block}
     if not blocks:

@@ -49,7 +49,7 @@ def field_text(pod: Pod, reference: ObjectFieldSelector, facts: NodeFacts, addre
     raise InvalidArgument(f"unsupported fieldPath: {path}", hint="see the downward API's list of fields")
 
 
-class DownwardApi:
+class DownwardFields:
     """The same for the files of volumes, which are written before the pod has an address."""
 
     def __init__(self, facts: NodeFacts) -> None:

@@ -32,7 +32,7 @@ FileValue = Callable[[FileKeySelector], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class EnvironmentSources:
     """What values come from, beside the pod itself. `addresses` are the pod's."""
 
     objects: PodObjects
@@ -41,7 +41,7 @@ class Sources:
     file_value: FileValue
 
 
-def container_environment(pod: Pod, container: AnyContainer, sources: Sources) -> Environment:
+def container_environment(pod: Pod, container: AnyContainer, sources: EnvironmentSources) -> Environment:
     """envFrom, then env, each in order, then links to services. A later value of a name replaces an earlier one.
 
     Raises NotFound for objects and keys that are missing and not optional, and other PodwrightErrors.
@@ -77,7 +77,7 @@ def _all_of(source: EnvFromSource, objects: PodObjects) -> Iterator[tuple[str, s
         yield from ((key, _text(value)) for key, value in secret.data.items()) if secret else ()
 
 
-def _resolve(pod: Pod, container: AnyContainer, source: EnvVarSource, sources: Sources) -> str | None:
+def _resolve(pod: Pod, container: AnyContainer, source: EnvVarSource, sources: EnvironmentSources) -> str | None:
     """The value of a reference, or None for an optional one whose object or key does not exist."""
     if source.field_ref is not None:
         return field_text(pod, source.field_ref, sources.facts, sources.addresses)

@@ -14,26 +14,26 @@ FQDN_MAX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class PodNames:
     """`host` is the short name, `domain` is empty for a pod without a subdomain."""
 
     host: str
     domain: str = ""
 
 
-def pod_names(pod: Pod, cluster_domain: str) -> Names:
+def pod_names(pod: Pod, cluster_domain: str) -> PodNames:
     """The short name and the domain, for /etc/hosts. Raises InvalidArgument."""
     spec = pod.spec
     if spec.hostname_override is not None:
         _check("HostnameOverride", spec.hostname_override, "DNS subdomain", subdomain_faults)
-        return Names(host=_shortened(pod, spec.hostname_override))
+        return PodNames(host=_shortened(pod, spec.hostname_override))
     if spec.hostname:
         _check("Hostname", spec.hostname, "DNS label", label_faults)
     host = _shortened(pod, spec.hostname or pod.metadata.name)
     if not spec.subdomain:
-        return Names(host=host)
+        return PodNames(host=host)
     _check("Subdomain", spec.subdomain, "DNS label", label_faults)
-    return Names(host=host, domain=f"{spec.subdomain}.{pod.metadata.namespace}.svc.{cluster_domain}")
+    return PodNames(host=host, domain=f"{spec.subdomain}.{pod.metadata.namespace}.svc.{cluster_domain}")
 
 
 def sandbox_hostname(pod: Pod, cluster_domain: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from podwright.agent.configs.hostname import Names
+from podwright.agent.configs.hostname import PodNames
 from podwright.k8s.objects import HostAlias
 
 PATH = "/etc/hosts"
@@ -21,7 +21,7 @@ LOCALHOST = (
 )
 
 
-def pod_hosts(names: Names, addresses: Iterable[str], aliases: Iterable[HostAlias]) -> bytes:
+def pod_hosts(names: PodNames, addresses: Iterable[str], aliases: Iterable[HostAlias]) -> bytes:
     """The file of a pod with a network of its own."""
     full = f"{names.host}.{names.domain}\t{names.host}" if names.domain else names.host
     own = "".join(f"{address}\t{full}\n" for address in addresses)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from podwright.agent.configs import hosts
 from podwright.agent.configs.devices import HostMount
 from podwright.agent.configs.expansion import expand_all
-from podwright.agent.configs.namespaces import UserNamespace, id_mappings
-from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.configs.namespaces import PodUserNamespace, id_mappings
+from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.pods.containers import AnyContainer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -48,12 +48,12 @@ class MountInputs:
     `hosts_file` and `termination_file` are files on the host, empty when they are not to be mounted.
     """
 
-    volumes: Mapping[str, MountedVolume] = field(default_factory=dict)
+    volumes: Mapping[str, VolumeContent] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     device_mounts: tuple[HostMount, ...] = ()
     hosts_file: str = ""
     termination_file: str = ""
-    users: UserNamespace | None = None
+    users: PodUserNamespace | None = None
     can_recursive_read_only: bool = False
     has_selinux: bool = False
 

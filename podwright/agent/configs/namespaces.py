@@ -9,14 +9,14 @@ from podwright.k8s.objects import Pod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserNamespace:
+class PodUserNamespace:
     """Ids 0 to `length` - 1 of the pod are those from `first_id` on the host, for users and groups alike."""
 
     first_id: int
     length: int
 
 
-def namespace_options(pod: Pod, users: UserNamespace | None) -> api.NamespaceOption:
+def namespace_options(pod: Pod, users: PodUserNamespace | None) -> api.NamespaceOption:
     """`users` is None for a pod with the host's users."""
     spec = pod.spec
     pid = api.NamespaceMode.CONTAINER
@@ -32,11 +32,11 @@ def namespace_options(pod: Pod, users: UserNamespace | None) -> api.NamespaceOpt
     )
 
 
-def id_mappings(users: UserNamespace | None) -> list[api.IDMapping]:
+def id_mappings(users: PodUserNamespace | None) -> list[api.IDMapping]:
     """The one mapping of a user namespace, which the pod's mounts carry as well."""
     return [api.IDMapping(host_id=users.first_id, container_id=0, length=users.length)] if users else []
 
 
-def _user_options(users: UserNamespace | None) -> api.UserNamespace:
+def _user_options(users: PodUserNamespace | None) -> api.UserNamespace:
     mode = api.NamespaceMode.POD if users else api.NamespaceMode.NODE
     return api.UserNamespace(mode=mode, uids=id_mappings(users), gids=id_mappings(users))

@@ -43,7 +43,7 @@ class NodeSettings:
     """The settings of the node that show in the messages.
 
     `cpu_period_us` None means that CPU limits are not enforced. `resolver_config` is the path of the resolv.conf that
-    pods get their servers from; empty for none.
+    pods get their servers from. Empty for none.
     """
 
     cluster_domain: str = ""
@@ -87,8 +87,10 @@ def memory_qos_of(config: AgentConfig) -> MemoryQos | None:
     )
 
 
-def look(node_name: str, machine: Machine, addresses: tuple[str, ...], allocatable: Mapping[str, str]) -> NodeFacts:
-    """Look at what of this machine is not in `machine`. Raises OSError."""
+def read_facts(
+    node_name: str, machine: Machine, addresses: tuple[str, ...], allocatable: Mapping[str, str]
+) -> NodeFacts:
+    """Read what `machine` does not have. Raises OSError."""
     host = cgroup.detect()
     return NodeFacts(
         node_name=node_name,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from podwright.agent.configs.devices import NOTHING, Allocation, combined
-from podwright.agent.configs.namespaces import UserNamespace
-from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.configs.namespaces import PodUserNamespace
+from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.runtime.records import HandlerFeatures, ImageStatus
 from podwright.k8s.objects import Pod, Service
@@ -16,7 +16,7 @@ from podwright.k8s.objects import Pod, Service
 class MountedVolumes(Protocol):
     """The volumes of pods: `volumes.manager`."""
 
-    def mounted(self, uid: str) -> Mapping[str, MountedVolume]:
+    def mounted(self, uid: str) -> Mapping[str, VolumeContent]:
         """Those that are ready, by their names in the pod."""
 
 
@@ -37,14 +37,14 @@ class CgroupParents(Protocol):
         """The pod's cgroup parent for CRI, empty when the agent makes no cgroups."""
 
 
-class UserNamespaces(Protocol):
+class PodUserNamespaces(Protocol):
     """Ranges of ids for pods with users of their own: `resources.userns`."""
 
-    def of(self, pod: Pod) -> UserNamespace:
+    def of(self, pod: Pod) -> PodUserNamespace:
         """The pod's range, allotted when it has none yet. Raises PodwrightError."""
 
 
-class Handlers(Protocol):
+class HandlerCapabilities(Protocol):
     """What the runtime handlers can do."""
 
     def features_of(self, pod: Pod) -> HandlerFeatures | None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from podwright.agent.configs import files, hosts
 from podwright.agent.configs.devices import Allocation
-from podwright.agent.configs.environment import Environment, Sources, container_environment
+from podwright.agent.configs.environment import Environment, EnvironmentSources, container_environment
 from podwright.agent.configs.hostname import pod_names
 from podwright.agent.configs.mounts import MountInputs, plan_mounts, wants_hosts_file
 from podwright.agent.configs.node import NodeFacts, NodeSettings
 from podwright.agent.configs.objects import gather
 from podwright.agent.configs.ports import Services, SubPaths
 from podwright.agent.configs.security import SecurityInputs
-from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.places import file_name, pod_directory
@@ -23,7 +23,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
 from podwright.k8s.objects import FileKeySelector, Pod
 
-Volumes = dict[str, MountedVolume]
+Volumes = dict[str, VolumeContent]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ async def make_environment(instance: Instance, objects: ObjectGetter, services: 
     snapshot = await gather(
         instance.pod, objects, references=container_references(instance.container), services=services.listed()
     )
-    sources = Sources(
+    sources = EnvironmentSources(
         objects=snapshot,
         facts=instance.facts,
         addresses=instance.addresses,

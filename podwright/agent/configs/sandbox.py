@@ -8,7 +8,7 @@ from podwright.agent.configs.dns import DnsWarning, dns_config
 from podwright.agent.configs.hostname import sandbox_hostname
 from podwright.agent.configs.labels import sandbox_labels
 from podwright.agent.configs.logs import pod_log_directory
-from podwright.agent.configs.namespaces import UserNamespace
+from podwright.agent.configs.namespaces import PodUserNamespace
 from podwright.agent.configs.node import NodeFacts, NodeSettings
 from podwright.agent.configs.port_mappings import port_mappings
 from podwright.agent.configs.resolv_conf import Resolver
@@ -20,7 +20,7 @@ from podwright.k8s.objects import Pod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxInputs:
+class SandboxConfigInputs:
     """What a sandbox is made of beside the pod. `host_resolver` is what the node's `resolver_config` holds."""
 
     attempt: int
@@ -28,12 +28,12 @@ class SandboxInputs:
     settings: NodeSettings
     host_resolver: Resolver
     cgroup_parent: str
-    users: UserNamespace | None = None
+    users: PodUserNamespace | None = None
     extra_groups: tuple[int, ...] = ()
     lifts_quota: bool = False  # the pod has CPUs to itself
 
 
-def sandbox_config(pod: Pod, inputs: SandboxInputs) -> tuple[api.PodSandboxConfig, tuple[DnsWarning, ...]]:
+def sandbox_config(pod: Pod, inputs: SandboxConfigInputs) -> tuple[api.PodSandboxConfig, tuple[DnsWarning, ...]]:
     """What RunPodSandbox takes, and what is to be said about it. Raises InvalidArgument."""
     facts, settings, metadata = inputs.facts, inputs.settings, pod.metadata
     dns, warnings = dns_config(pod, settings, facts, inputs.host_resolver)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from podwright.agent.configs.namespaces import UserNamespace, namespace_options
+from podwright.agent.configs.namespaces import PodUserNamespace, namespace_options
 from podwright.agent.configs.node import NodeFacts, NodeSettings
 from podwright.agent.configs.profiles import apparmor_profile, seccomp_profile
 from podwright.agent.pods.containers import AnyContainer, all_containers
@@ -52,7 +52,7 @@ def image_user(image: ImageStatus) -> ImageUser:
 
 
 def sandbox_security(
-    pod: Pod, users: UserNamespace | None, extra_groups: Iterable[int]
+    pod: Pod, users: PodUserNamespace | None, extra_groups: Iterable[int]
 ) -> api.LinuxSandboxSecurityContext:
     """The sandbox's own context. Its seccomp profile is always the runtime's default. Raises InvalidArgument."""
     context = pod.spec.security_context or NOTHING_OF_POD
@@ -73,7 +73,7 @@ class SecurityInputs:
     """What a container's context depends on beside the pod. `extra_groups` come from its volumes."""
 
     user: ImageUser
-    users: UserNamespace | None = None
+    users: PodUserNamespace | None = None
     extra_groups: tuple[int, ...] = ()
     target_id: str = ""  # the container whose PID namespace an ephemeral container joins
     facts: NodeFacts

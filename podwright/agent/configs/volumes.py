@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class MountedVolume(Protocol):
+class VolumeContent(Protocol):
     """A volume that is ready for the pod's containers: `volumes.plans.MountedVolume`."""
 
     @property

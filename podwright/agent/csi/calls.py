@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 
 from podwright.agent.csi.values import (
-    Access,
     Amounts,
     Capabilities,
-    Capability,
     CsiFailed,
+    DriverCapability,
     NodeInfo,
+    VolumeAccess,
     VolumeCall,
     VolumeStats,
 )
-from podwright.agent.plugins.connection import PluginConnection
+from podwright.agent.plugins.connection import PluginChannel
 from podwright.kubelet_grpc import csi_pb2 as csi
 from podwright.kubelet_grpc import csi_pb2_grpc
 
@@ -47,7 +47,7 @@ _FINER_MODES = {
     "ReadWriteOnce": _Mode.SINGLE_NODE_MULTI_WRITER,
     "ReadWriteOncePod": _Mode.SINGLE_NODE_SINGLE_WRITER,
 }
-_CAPABILITIES = {each.value: each for each in Capability}
+_CAPABILITIES = {each.value: each for each in DriverCapability}
 
 
 class CsiNode:
@@ -56,7 +56,7 @@ class CsiNode:
     def __init__(self, endpoint: str) -> None:
         """`endpoint` is the path of its socket. Raises InvalidArgument for what cannot be one."""
         self.endpoint = endpoint
-        PluginConnection.check(endpoint)
+        PluginChannel.check(endpoint)
 
     async def info(self) -> NodeInfo:
         """What the driver calls this node."""
@@ -69,7 +69,7 @@ class CsiNode:
         )
 
     async def capabilities(self, timeout_s: float = CALL_TIMEOUT_S) -> Capabilities:
-        """What it can do; what nobody knows is left out."""
+        """What it can do. What nobody knows is left out."""
         async with self._stub() as node:
             answer = await _call(node.NodeGetCapabilities, csi.NodeGetCapabilitiesRequest(), timeout_s)
         kinds = (each.rpc.type for each in answer.capabilities)
@@ -131,9 +131,9 @@ class CsiNode:
             await _call(node.NodeExpandVolume, request)
 
     async def stats(self, handle: str, path: str) -> VolumeStats | None:
-        """What the volume holds; None when the driver does not tell."""
+        """What the volume holds. None when the driver does not tell."""
         can = await self.capabilities(STATS_TIMEOUT_S)
-        if Capability.GET_VOLUME_STATS not in can:
+        if DriverCapability.GET_VOLUME_STATS not in can:
             return None
         request = csi.NodeGetVolumeStatsRequest(volume_id=handle, volume_path=path)
         async with self._stub() as node:
@@ -146,13 +146,13 @@ class CsiNode:
             bytes=amounts.get(csi.VolumeUsage.BYTES),
             inodes=amounts.get(csi.VolumeUsage.INODES),
             problem=(condition.message or "abnormal" if condition.abnormal else "")
-            if Capability.VOLUME_CONDITION in can
+            if DriverCapability.VOLUME_CONDITION in can
             else None,
         )
 
     @asynccontextmanager
     async def _stub(self) -> AsyncIterator[NodeAsyncStub]:
-        connection = PluginConnection(self.endpoint)
+        connection = PluginChannel(self.endpoint)
         try:
             yield csi_pb2_grpc.NodeStub(connection.channel)
         finally:
@@ -168,8 +168,8 @@ async def _call(
         raise CsiFailed(failure.code().name, failure.details() or "") from failure
 
 
-def _capability(access: Access, can: Capabilities) -> csi.VolumeCapability:
-    modes = _FINER_MODES if Capability.SINGLE_NODE_MULTI_WRITER in can else _MODES
+def _capability(access: VolumeAccess, can: Capabilities) -> csi.VolumeCapability:
+    modes = _FINER_MODES if DriverCapability.SINGLE_NODE_MULTI_WRITER in can else _MODES
     mode = csi.VolumeCapability.AccessMode(mode=modes.get(access.mode, _Mode.UNKNOWN))
     if access.is_block:
         return csi.VolumeCapability(access_mode=mode, block=csi.VolumeCapability.BlockVolume())

@@ -72,7 +72,7 @@ class CsiDrivers:
         await self._cluster.install(name, await self.node(name).info())
 
     async def stats(self, name: str, handle: str, path: str) -> VolumeStats | None:
-        """What a volume that is published at `path` holds; None when its driver does not tell. Raises Unavailable."""
+        """What a volume that is published at `path` holds. None when its driver does not tell. Raises Unavailable."""
         return await self.node(name).stats(handle, path)
 
     def listen(self, listener: Callable[[str], None]) -> None:
@@ -129,7 +129,7 @@ class CsiDrivers:
 
 
 def highest_version(versions: tuple[str, ...]) -> Version | None:
-    """The highest one that is supported; None when there is none."""
+    """The highest one that is supported. None when there is none."""
     found = [match for text in versions if (match := VERSION.fullmatch(text)) is not None]
     numbers = [(int(each[1]), int(each[2]), int(each[3])) for each in found]
     return max((number for number in numbers if number[0] == MAJOR), default=None)

@@ -41,7 +41,7 @@ def is_owned(csi_node: CSINode, node: Node) -> bool:
 
 
 def with_driver(csi_node: CSINode, name: str, info: NodeInfo) -> CSINode:
-    """The CSINode with the driver; the same one when it says so already."""
+    """The CSINode with the driver. The same one when it says so already."""
     count = min(info.max_volumes, COUNT_MAX)
     driver = CSINodeDriver(
         name=name,
@@ -71,7 +71,7 @@ def _by_name(csi_node: CSINode) -> dict[str, CSINodeDriver]:
 
 
 def node_patch(node: Node, name: str, info: NodeInfo | None) -> dict[str, Any]:
-    """What is to change in the Node when a driver has come, or has gone (None); empty for nothing.
+    """What is to change in the Node when a driver has come, or has gone (None). Empty for nothing.
 
     Raises FailedPrecondition for a label that another driver or a person has given another value, InvalidArgument for
     a driver without a name for the node.

@@ -34,7 +34,7 @@ class CsiFailed(Unavailable):
         return self.code in INFEASIBLE
 
 
-class Capability(Enum):
+class DriverCapability(Enum):
     """What a driver's node service can do beside the calls that each has (the specification's words)."""
 
     STAGE_UNSTAGE_VOLUME = 1
@@ -45,7 +45,7 @@ class Capability(Enum):
     VOLUME_MOUNT_GROUP = 6
 
 
-Capabilities = frozenset[Capability]
+Capabilities = frozenset[DriverCapability]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class NodeInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class VolumeAccess:
     """How a volume is used. `mode` is one of Kubernetes' access modes, `group` who is to own the files."""
 
     mode: str
@@ -73,7 +73,7 @@ class VolumeCall:
     """What stage and publish have in common. `secrets` are never logged."""
 
     handle: str
-    access: Access
+    access: VolumeAccess
     publish_context: Mapping[str, str]
     attributes: Mapping[str, str]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

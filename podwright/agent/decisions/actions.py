@@ -26,18 +26,18 @@ from podwright.agent.pods.allocation import PodAllocation
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import CONTAINER_HASH, is_sidecar
-from podwright.agent.probes.outcomes import Finding, ProbeKind
-from podwright.agent.runtime.records import ContainerState, ContainerStatus, ObservedPod, SandboxState
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
+from podwright.agent.runtime.records import CriContainerState, CriContainerStatus, CriSandboxState, ObservedPod
 from podwright.k8s.objects import Container, Pod
 
-FindingOf = Callable[[str, ProbeKind], Finding | None]
+FindingOf = Callable[[str, ProbeKind], ProbeResult | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
     """A running container that has to be ended. `probe` is the one that failed, whose own grace then counts."""
 
-    status: ContainerStatus
+    status: CriContainerStatus
     message: str
     probe: ProbeKind | None = None
 
@@ -46,7 +46,7 @@ class Kill:
 class PodActions:
     """Carried out in this order: kill, create the sandbox, resize, start.
 
-    Containers are named; the order is the spec's.
+    Containers are named. The order is the spec's.
     """
 
     kill_pod: bool = False
@@ -67,7 +67,7 @@ class PodActions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sandbox:
+class SandboxAction:
     """The sandbox to use, and whether it has to be made."""
 
     create: bool
@@ -88,18 +88,18 @@ class _Plan:
     kill_pod: bool = False
 
 
-def choose_sandbox(pod: Pod, observed: ObservedPod) -> Sandbox:
+def choose_sandbox(pod: Pod, observed: ObservedPod) -> SandboxAction:
     """The newest sandbox if it can be used, else a new one with the next attempt."""
     if not observed.sandboxes:
-        return Sandbox(create=True, attempt=0)
+        return SandboxAction(create=True, attempt=0)
     newest = observed.sandboxes[0]
     is_single = len(observed.ready_sandboxes()) <= 1
-    is_ready = newest.state is SandboxState.READY
+    is_ready = newest.state is CriSandboxState.READY
     fits_network = newest.host_network == pod.spec.host_network
     has_address = pod.spec.host_network or bool(newest.ips)
     if is_single and is_ready and fits_network and has_address:
-        return Sandbox(create=False, attempt=newest.attempt, id=newest.id)
-    return Sandbox(create=True, attempt=newest.attempt + 1, id=newest.id)
+        return SandboxAction(create=False, attempt=newest.attempt, id=newest.id)
+    return SandboxAction(create=True, attempt=newest.attempt + 1, id=newest.id)
 
 
 def compute_pod_actions(
@@ -107,7 +107,7 @@ def compute_pod_actions(
 ) -> PodActions:
     """What to do next. `finding_of` says what the probes of a container instance have found.
 
-    `pod` has the resources that it was allocated, `actuated` are those that it has; None: nothing is resized.
+    `pod` has the resources that it was allocated, `actuated` are those that it has. None: nothing is resized.
     """
     sandbox = choose_sandbox(pod, observed)
     if sandbox.create:
@@ -141,7 +141,7 @@ def _resize(pod: Pod, plan: _Plan) -> PodResize:
     )
 
 
-def _recreate(pod: Pod, observed: ObservedPod, sandbox: Sandbox) -> PodActions:
+def _recreate(pod: Pod, observed: ObservedPod, sandbox: SandboxAction) -> PodActions:
     """What may run again does so in a new sandbox, if there is anything.
 
     The kubelet gives a pod that never restarts up as soon as it has had any container. Such a pod, when it loses its
@@ -163,9 +163,9 @@ def _recreate(pod: Pod, observed: ObservedPod, sandbox: Sandbox) -> PodActions:
 def _starts_anew(pod: Pod, container: Container, observed: ObservedPod) -> bool:
     """Whether a container starts in a new sandbox: its policy allows that, or it has not run yet."""
     status = observed.newest(container.name)
-    if status is None or status.state is ContainerState.CREATED:
+    if status is None or status.state is CriContainerState.CREATED:
         return True
-    if status.state is ContainerState.EXITED:
+    if status.state is CriContainerState.EXITED:
         return restarts_after(pod, container, status.exit_code)
     return restarts_on_failure(pod, container)  # it is about to be killed
 
@@ -208,62 +208,62 @@ def _is_initialized(pod: Pod, observed: ObservedPod) -> bool:
     """Whether a regular container has been made in the newest sandbox. Those of older ones say nothing of it."""
     current = observed.sandboxes[0].id
     return any(
-        status.sandbox_id == current and status.state is not ContainerState.UNKNOWN
+        status.sandbox_id == current and status.state is not CriContainerState.UNKNOWN
         for status in (observed.newest(container.name) for container in pod.spec.containers)
         if status is not None
     )
 
 
 def _plan_one_init(
-    pod: Pod, container: Container, status: ContainerStatus, finding_of: FindingOf, plan: _Plan
+    pod: Pod, container: Container, status: CriContainerStatus, finding_of: FindingOf, plan: _Plan
 ) -> bool:
     """Whether this init container lets the next one start: it has succeeded, or it is a sidecar that has started."""
-    if status.state is ContainerState.RUNNING:
+    if status.state is CriContainerState.RUNNING:
         if is_sidecar(container):
             return _plan_running_sidecar(pod, container, status, finding_of, plan)
         _plan_size(pod, container, status, plan)
         return False
-    if status.state is ContainerState.EXITED and status.exit_code == 0 and not is_sidecar(container):
+    if status.state is CriContainerState.EXITED and status.exit_code == 0 and not is_sidecar(container):
         return True
     if not _starts_init_again(pod, container, status):
         plan.kill_pod = True
         return False
-    if status.state is ContainerState.UNKNOWN:
+    if status.state is CriContainerState.UNKNOWN:
         plan.kill.append(_unknown(status, "Init container"))
     plan.start_init.append(container.name)
     return False
 
 
-def _starts_init_again(pod: Pod, container: Container, status: ContainerStatus) -> bool:
+def _starts_init_again(pod: Pod, container: Container, status: CriContainerStatus) -> bool:
     """Whether an init container that does not run starts. One that was made and never started has not had its turn."""
-    if is_sidecar(container) or status.state is ContainerState.CREATED:
+    if is_sidecar(container) or status.state is CriContainerState.CREATED:
         return True
-    if status.state is ContainerState.EXITED:
+    if status.state is CriContainerState.EXITED:
         return should_start(pod, container, status)
     return restarts_on_failure(pod, container)
 
 
 def _plan_running_sidecar(
-    pod: Pod, container: Container, status: ContainerStatus, finding_of: FindingOf, plan: _Plan
+    pod: Pod, container: Container, status: CriContainerStatus, finding_of: FindingOf, plan: _Plan
 ) -> bool:
     """Whether it has started. A sidecar that has failed a probe, or that has changed, is killed and started again."""
     if container.startup_probe is not None:
         startup = finding_of(status.id, ProbeKind.STARTUP)
-        if startup is Finding.FAILURE:
+        if startup is ProbeResult.FAILURE:
             _restart_sidecar(container, status, "failed startup probe", plan, ProbeKind.STARTUP)
-        if startup is not Finding.SUCCESS:
+        if startup is not ProbeResult.SUCCESS:
             return False
     if _has_changed(container, status):
         _restart_sidecar(container, status, "definition changed", plan)
-    elif finding_of(status.id, ProbeKind.LIVENESS) is Finding.FAILURE:
+    elif finding_of(status.id, ProbeKind.LIVENESS) is ProbeResult.FAILURE:
         _restart_sidecar(container, status, "failed liveness probe", plan, ProbeKind.LIVENESS)
     elif _plan_size(pod, container, status, plan):
         plan.start_init.append(container.name)
     return True
 
 
-def _plan_size(pod: Pod, container: Container, status: ContainerStatus, plan: _Plan) -> bool:
-    """Whether a running container has to be made anew for its new size; it is then killed."""
+def _plan_size(pod: Pod, container: Container, status: CriContainerStatus, plan: _Plan) -> bool:
+    """Whether a running container has to be made anew for its new size. It is then killed."""
     resize = resize_of(pod, container, status, plan.actuated)
     if resize is None:
         return False
@@ -276,7 +276,7 @@ def _plan_size(pod: Pod, container: Container, status: ContainerStatus, plan: _P
 
 
 def _restart_sidecar(
-    container: Container, status: ContainerStatus, reason: str, plan: _Plan, probe: ProbeKind | None = None
+    container: Container, status: CriContainerStatus, reason: str, plan: _Plan, probe: ProbeKind | None = None
 ) -> None:
     message = f"Init container {container.name} {reason}"
     plan.kill.append(Kill(status=status, message=message, probe=probe))
@@ -287,10 +287,10 @@ def _plan_regular(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: 
     kept = 0
     for container in pod.spec.containers:
         status = observed.newest(container.name)
-        if status is None or status.state is not ContainerState.RUNNING:
+        if status is None or status.state is not CriContainerState.RUNNING:
             if should_start(pod, container, status):
                 plan.start.append(container.name)
-                if status is not None and status.state is ContainerState.UNKNOWN:
+                if status is not None and status.state is CriContainerState.UNKNOWN:
                     plan.kill.append(_unknown(status, "Container"))
             continue
         kill, restart = _reason_to_kill(pod, container, status, finding_of)
@@ -309,16 +309,16 @@ def _plan_regular(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: 
 
 
 def _reason_to_kill(
-    pod: Pod, container: Container, status: ContainerStatus, finding_of: FindingOf
+    pod: Pod, container: Container, status: CriContainerStatus, finding_of: FindingOf
 ) -> tuple[Kill | None, bool]:
     """Why a running container has to be ended, if it has, and whether it runs again then."""
     restart = restarts_on_failure(pod, container) and pod.metadata.deletion_timestamp is None
     probe = None
     if _has_changed(container, status):
         reason, restart = "definition changed", True  # whatever the policy: the pod wants another container
-    elif finding_of(status.id, ProbeKind.LIVENESS) is Finding.FAILURE:
+    elif finding_of(status.id, ProbeKind.LIVENESS) is ProbeResult.FAILURE:
         reason, probe = "failed liveness probe", ProbeKind.LIVENESS
-    elif finding_of(status.id, ProbeKind.STARTUP) is Finding.FAILURE:
+    elif finding_of(status.id, ProbeKind.STARTUP) is ProbeResult.FAILURE:
         reason, probe = "failed startup probe", ProbeKind.STARTUP
     else:
         return None, False
@@ -326,12 +326,12 @@ def _reason_to_kill(
     return Kill(status=status, message=message, probe=probe), restart
 
 
-def _unknown(status: ContainerStatus, kind: str) -> Kill:
+def _unknown(status: CriContainerStatus, kind: str) -> Kill:
     """Perhaps it runs: two instances at once would be worse than one that is killed."""
     return Kill(status=status, message=f'{kind} is in "{status.state.value}" state, try killing it before restart')
 
 
-def _has_changed(container: AnyContainer, status: ContainerStatus) -> bool:
+def _has_changed(container: AnyContainer, status: CriContainerStatus) -> bool:
     """Whether the container was made of another definition. One without a hash was made by somebody else: no."""
     written = status.annotations.get(CONTAINER_HASH)
     return written is not None and written != container_hash(container)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from podwright.agent.pods.allocation import COMPUTE, PodAllocation, Sizes, effective, sizes
+from podwright.agent.pods.allocation import COMPUTE, PodAllocation, PodSizes, effective, sizes
 from podwright.agent.pods.identity import is_sidecar
-from podwright.agent.runtime.records import ContainerState, ContainerStatus, ObservedPod
+from podwright.agent.runtime.records import CriContainerState, CriContainerStatus, ObservedPod
 from podwright.k8s.objects import Container, Pod
 
 RESTART = "RestartContainer"
@@ -23,8 +23,8 @@ class ContainerResize:
 
     name: str
     id: str
-    wanted: Sizes
-    current: Sizes
+    wanted: PodSizes
+    current: PodSizes
 
     def changes(self, resource: str) -> bool:
         """Whether `cpu` or `memory` is among what changes."""
@@ -71,18 +71,18 @@ NO_RESIZE = PodResize()
 
 
 def resize_of(
-    pod: Pod, container: Container, status: ContainerStatus, actuated: PodAllocation | None
+    pod: Pod, container: Container, status: CriContainerStatus, actuated: PodAllocation | None
 ) -> ContainerResize | None:
-    """What a running container lacks of its size; None when it has it.
+    """What a running container lacks of its size. None when it has it.
 
-    `actuated` is what the runtime was told last; None: nobody keeps account of it. A container that is not in it was
+    `actuated` is what the runtime was told last. None: nobody keeps account of it. A container that is not in it was
     started by an agent that kept no account: it is told its size once more.
     """
-    if actuated is None or status.state is not ContainerState.RUNNING:
+    if actuated is None or status.state is not CriContainerState.RUNNING:
         return None
     wanted = sizes(effective(container.resources, pod.spec.resources))
     known = actuated.containers.get(container.name)
-    current = sizes(effective(known, actuated.pod)) if known is not None else Sizes()
+    current = sizes(effective(known, actuated.pod)) if known is not None else PodSizes()
     if wanted == current:
         return None
     return ContainerResize(name=container.name, id=status.id, wanted=wanted, current=current)
@@ -133,7 +133,7 @@ def refused_decreases(
 ) -> list[str]:
     """Why memory limits must not become smaller now: more is in use. Empty when they may.
 
-    `pod_limit` is the pod's new limit if that becomes smaller. `usage` is in bytes, by container; None: nobody knows.
+    `pod_limit` is the pod's new limit if that becomes smaller. `usage` is in bytes, by container. None: nobody knows.
     """
     faults = []
     if pod_limit is not None:

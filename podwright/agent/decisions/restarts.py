@@ -6,7 +6,7 @@ A container's own restart rules come first, then its own policy, then the pod's 
 from __future__ import annotations
 
 from podwright.agent.pods.containers import AnyContainer
-from podwright.agent.runtime.records import ContainerState, ContainerStatus, ObservedPod
+from podwright.agent.runtime.records import CriContainerState, CriContainerStatus, ObservedPod
 from podwright.k8s.objects import ContainerRestartRule, Pod
 
 ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"
@@ -44,24 +44,24 @@ def restarts_after(pod: Pod, container: AnyContainer, exit_code: int) -> bool:
     return policy == ALWAYS or (policy == ON_FAILURE and exit_code != 0)
 
 
-def should_start(pod: Pod, container: AnyContainer, status: ContainerStatus | None) -> bool:
+def should_start(pod: Pod, container: AnyContainer, status: CriContainerStatus | None) -> bool:
     """Whether a container whose newest instance this is has to be started now. A deleted pod starts nothing."""
     if pod.metadata.deletion_timestamp is not None:
         return False
     if status is None:
         return True
-    if status.state is ContainerState.RUNNING:
+    if status.state is CriContainerState.RUNNING:
         return False
-    if status.state in (ContainerState.UNKNOWN, ContainerState.CREATED):
+    if status.state in (CriContainerState.UNKNOWN, CriContainerState.CREATED):
         return True
     return restarts_after(pod, container, status.exit_code)
 
 
 def wants_all_restarted(pod: Pod, observed: ObservedPod) -> str:
-    """The name of a container whose end has all containers of the pod restarted; empty when there is none."""
+    """The name of a container whose end has all containers of the pod restarted. Empty when there is none."""
     for container in (*pod.spec.init_containers, *pod.spec.containers):
         status = observed.newest(container.name)
-        if status is None or status.state is not ContainerState.EXITED:
+        if status is None or status.state is not CriContainerState.EXITED:
             continue
         rule = rule_for(container, status.exit_code)
         if rule is not None and rule.action == RESTART_ALL:

@@ -26,7 +26,7 @@ def termination_grace_s(pod: Pod, name: str, probe: ProbeKind | None) -> int:
 
 
 class TerminationOrder:
-    """Regular containers end first, all at once; then sidecars, the last one of the spec first."""
+    """Regular containers end first, all at once, then sidecars, the last one of the spec first."""
 
     def __init__(self, pod: Pod, running: Iterable[str]) -> None:
         """`running` are the names of the containers that are to end."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 
 from podwright.agent.admission.chain import Admission
-from podwright.agent.engine.ports import EnginePorts, EngineSettings, Source
+from podwright.agent.engine.ports import EnginePorts, EngineSettings, PodSource
 from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.housekeeping import Housekeeping, HousekeepingPorts
 from podwright.agent.loop import (
@@ -15,7 +15,7 @@ from podwright.agent.loop import (
     SyncLoop,
 )
 from podwright.agent.pleg.generator import Generator
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.deadlines import deadline_ns
 from podwright.agent.sources.merge import Merger
 from podwright.agent.workers.hooks import Hooks
@@ -31,11 +31,11 @@ from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks
 
 
-class Engine:
+class AgentEngine:
     """Runs until it is closed."""
 
     def __init__(
-        self, settings: EngineSettings, shared: SharedState, ports: EnginePorts, sources: Mapping[str, Source]
+        self, settings: EngineSettings, shared: SharedState, ports: EnginePorts, sources: Mapping[str, PodSource]
     ) -> None:
         """`sources` by name: see `sources.changes`."""
         self._ports = ports
@@ -48,7 +48,7 @@ class Engine:
         self.generator = Generator(
             ports.runtime, self.cache, ports.clock, evented=settings.evented, metrics=ports.metrics
         )
-        restarts = Restarts(Backoff(longest_s=settings.longest_restart_wait_s), ports.events, ports.clock)
+        restarts = Restarts(KeyedBackoff(longest_s=settings.longest_restart_wait_s), ports.events, ports.clock)
         syncer = self._syncer(settings, restarts)
         self.workers = PodWorkers(
             WorkerPorts(
@@ -175,7 +175,7 @@ class Engine:
         return self.loop.active()
 
     def problem(self) -> str:
-        """Why pods are not synced; empty when they are."""
+        """Why pods are not synced. Empty when they are."""
         return self._ports.runtime_problem() or self.generator.problem()
 
     def start(self) -> None:
@@ -208,7 +208,7 @@ class Engine:
         await self._worker_tasks.close()
         await self.generator.close()
 
-    async def _read(self, name: str, source: Source) -> None:
+    async def _read(self, name: str, source: PodSource) -> None:
         async for pods in source.sets():
             for change in self._merger.merge(name, pods):
                 await self.channels.put("sources", change)

@@ -10,24 +10,23 @@ from podwright.agent.admission.chain import Check
 from podwright.agent.allocation.resizes import Resizes
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.housekeeping import Cleaned, Kept
-from podwright.agent.housekeeping import Mirrors as OrphanMirrors
+from podwright.agent.housekeeping import OrphanMirrors, PerPod, PerPodOnHost
 from podwright.agent.loop import (
     HOUSEKEEPING_S,
     DeadContainers,
-    Statuses,
+    LoopStatuses,
 )
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.workers.hooks import HttpGetter
 from podwright.agent.workers.ports import (
     Cgroups,
-    Claims,
     Configs,
     Images,
-    Mirrors,
-    NoClaims,
-    Objects,
+    NoPodClaims,
+    ObjectRegistry,
+    PodClaims,
+    PodMirrors,
     Probes,
     StatusKeeper,
     UserRanges,
@@ -37,37 +36,37 @@ from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Pod, PodStatus
 
 
-class Source(Protocol):
+class PodSource(Protocol):
     """Where pods come from."""
 
     def sets(self) -> AsyncIterator[list[Pod]]:
         """The complete set of pods, whenever it may have changed. Without end."""
 
 
-class EngineStatuses(StatusKeeper, Statuses, Kept, Protocol):
+class EngineStatuses(StatusKeeper, LoopStatuses, PerPod, Protocol):
     """`status.manager`, as workers, loop and housekeeping need it."""
 
     def get(self, uid: str) -> PodStatus | None:
-        """The newest status; None for a pod that has none yet."""
+        """The newest status. None for a pod that has none yet."""
 
 
-class EngineProbes(Probes, Kept, Protocol):
+class EngineProbes(Probes, PerPod, Protocol):
     """`probes.manager`."""
 
 
-class EngineVolumes(Volumes, Cleaned, Protocol):
+class EngineVolumes(Volumes, PerPodOnHost, Protocol):
     """`volumes.manager`."""
 
 
-class EngineUserRanges(UserRanges, Kept, Protocol):
+class EngineUserRanges(UserRanges, PerPod, Protocol):
     """`resources.userns`."""
 
 
-class EngineCgroups(Cgroups, Cleaned, Protocol):
+class EngineCgroups(Cgroups, PerPodOnHost, Protocol):
     """`resources.cgroups`."""
 
 
-class EngineMirrors(Mirrors, OrphanMirrors, Protocol):
+class EngineMirrors(PodMirrors, OrphanMirrors, Protocol):
     """What the API shows of static pods."""
 
 
@@ -101,7 +100,7 @@ class EnginePorts:
     configs: Configs
     volumes: EngineVolumes
     cgroups: EngineCgroups
-    objects: Objects
+    objects: ObjectRegistry
     users: EngineUserRanges
     resizes: Resizes
     mirrors: EngineMirrors
@@ -113,7 +112,7 @@ class EnginePorts:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
-    credentials: Kept = field(default_factory=NoCredentials)
-    claims: Claims = field(default_factory=NoClaims)
+    credentials: PerPod = field(default_factory=NoCredentials)
+    claims: PodClaims = field(default_factory=NoPodClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)

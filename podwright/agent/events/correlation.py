@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from podwright.agent.events.log import Subject
+from podwright.agent.events.log import EventSubject
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -24,10 +24,10 @@ COMBINED = "(combined from similar events): "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occurrence:
+class CorrelatedEvent:
     """Something that happened. Times are nanoseconds since the epoch."""
 
-    subject: Subject
+    subject: EventSubject
     type: str
     reason: str
     message: str
@@ -35,19 +35,19 @@ class Occurrence:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
-EventKey = tuple[Subject, str, str, str]  # type, reason, message
+EventKey = tuple[EventSubject, str, str, str]  # type, reason, message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An event as the API server is to have it. `name` is of its object; `count` more than 1 means that it exists.
+    """An event as the API server is to have it. `name` is of its object. `count` more than 1 means that it exists.
 
     `key` is what makes another occurrence the same event.
     """
 
     key: EventKey
     name: str
-    occurrence: Occurrence
+    occurrence: CorrelatedEvent
     first_ns: int
     count: int = 1
 
@@ -68,12 +68,12 @@ class Correlator:
     """Remembers what was sent."""
 
     def __init__(self) -> None:
-        self._budgets = _Recent[Subject, _Budget](KEPT)
-        self._similar = _Recent[tuple[Subject, str, str], _Similar](KEPT)
+        self._budgets = _Recent[EventSubject, _Budget](KEPT)
+        self._similar = _Recent[tuple[EventSubject, str, str], _Similar](KEPT)
         self._sent = _Recent[EventKey, Entry](KEPT)
 
-    def correlate(self, occurrence: Occurrence) -> Entry | None:
-        """What to send of it; None when its object has sent too much."""
+    def correlate(self, occurrence: CorrelatedEvent) -> Entry | None:
+        """What to send of it. None when its object has sent too much."""
         message, key = self._combined(occurrence)
         occurrence = replace(occurrence, message=message)
         known = self._sent.get(key)
@@ -89,7 +89,7 @@ class Correlator:
         """The API server does not have the event any more: the next of its kind is a new one."""
         self._sent.remove(entry.key)
 
-    def _may_send(self, occurrence: Occurrence) -> bool:
+    def _may_send(self, occurrence: CorrelatedEvent) -> bool:
         """Whether the object still has a token. One comes back every five minutes."""
         budget = self._budgets.get(_whole(occurrence.subject)) or _Budget(BURST, occurrence.at_ns)
         elapsed_s = max(0.0, (occurrence.at_ns - budget.at_ns) / 1e9)
@@ -98,7 +98,7 @@ class Correlator:
         self._budgets.put(_whole(occurrence.subject), _Budget(tokens - 1 if may else tokens, occurrence.at_ns))
         return may
 
-    def _combined(self, occurrence: Occurrence) -> tuple[str, EventKey]:
+    def _combined(self, occurrence: CorrelatedEvent) -> tuple[str, EventKey]:
         """The message to send, and what makes it the same event as another one."""
         subject, kind, reason, message = occurrence.subject, occurrence.type, occurrence.reason, occurrence.message
         group = (_whole(subject), kind, reason)
@@ -112,7 +112,7 @@ class Correlator:
         return message, (subject, kind, reason, message)
 
 
-def _whole(subject: Subject) -> Subject:
+def _whole(subject: EventSubject) -> EventSubject:
     """The object, whichever of its containers the event is about."""
     return replace(subject, field_path="")
 

@@ -22,7 +22,7 @@ MESSAGE_LIMIT = 1024  # characters: what the API takes (pkg/apis/core/validation
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class EventSubject:
     """What an event is about: a pod, one of its containers by its path in the spec, or, without a UID, the node."""
 
     uid: str
@@ -35,7 +35,7 @@ class Subject:
 class RecordedEvent:
     """An event and how often it was seen. Times are nanoseconds since the epoch."""
 
-    subject: Subject
+    subject: EventSubject
     type: EventType
     reason: str
     message: str
@@ -54,7 +54,7 @@ class EventLog:
     def __init__(self, clock: Clock, node_name: str) -> None:
         self._clock = clock
         self._node_name = node_name
-        self._events: OrderedDict[tuple[Subject, str, str, str], RecordedEvent] = OrderedDict()
+        self._events: OrderedDict[tuple[EventSubject, str, str, str], RecordedEvent] = OrderedDict()
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
@@ -76,13 +76,13 @@ class EventLog:
         path = field_path(pod, container) if container else ""
         level = logging.WARNING if type == "Warning" else logging.INFO
         log.log(level, "%s: %s: pod=%s/%s %s", reason, message, metadata.namespace, metadata.name, path)
-        subject = Subject(metadata.uid, metadata.namespace, metadata.name, path)
+        subject = EventSubject(metadata.uid, metadata.namespace, metadata.name, path)
         self._record(subject, type, reason, message, annotations or {})
 
     def node(self, type: EventType, reason: str, message: str) -> None:  # noqa: A002 # the API's word
         """See EventRecorder."""
         log.log(logging.WARNING if type == "Warning" else logging.INFO, "%s: %s", reason, message)
-        self._record(Subject("", "", self._node_name, ""), type, reason, message, {})
+        self._record(EventSubject("", "", self._node_name, ""), type, reason, message, {})
 
     def of_pod(self, uid: str) -> list[RecordedEvent]:
         """The events of one pod, oldest first."""
@@ -91,7 +91,7 @@ class EventLog:
 
     def _record(
         self,
-        subject: Subject,
+        subject: EventSubject,
         type: EventType,  # noqa: A002 # as above
         reason: str,
         message: str,

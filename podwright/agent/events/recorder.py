@@ -11,7 +11,7 @@ EventType = Literal["Normal", "Warning"]
 
 
 class EventRecorder(Protocol):
-    """Takes events; never waits and never fails."""
+    """Takes events. Never waits and never fails."""
 
     def pod(
         self,

@@ -9,8 +9,8 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from podwright.agent.events.correlation import Correlator, Entry, Occurrence
-from podwright.agent.events.log import RecordedEvent, Subject
+from podwright.agent.events.correlation import CorrelatedEvent, Correlator, Entry
+from podwright.agent.events.log import EventSubject, RecordedEvent
 from podwright.errors import NotFound, PermissionDenied, PodwrightError, Unavailable
 from podwright.k8s.client.patch import strategic
 from podwright.k8s.client.protocol import ApiServer
@@ -33,11 +33,11 @@ class EventWriter:
         self._server = server
         self._node_name = node_name
         self._correlator = Correlator()
-        self._queue: asyncio.Queue[Occurrence] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue: asyncio.Queue[CorrelatedEvent] = asyncio.Queue(QUEUE_LIMIT)
 
     def take(self, event: RecordedEvent) -> None:
         """Queue an event that was just recorded."""
-        occurrence = Occurrence(
+        occurrence = CorrelatedEvent(
             subject=event.subject,
             type=event.type,
             reason=event.reason,
@@ -112,7 +112,7 @@ def event_of(entry: Entry, node_name: str) -> Event:
     )
 
 
-def _reference(subject: Subject) -> ObjectReference:
+def _reference(subject: EventSubject) -> ObjectReference:
     """A node's UID is its name in events: the kubelet sends them before it knows the real one."""
     if not subject.uid:
         return ObjectReference(kind="Node", name=subject.name, uid=subject.name)

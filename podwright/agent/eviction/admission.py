@@ -32,5 +32,5 @@ class UnderPressure:
 
 
 def _adds_little(pod: Pod) -> bool:
-    """What requests memory is counted on; what tolerates the taint knows what it does."""
+    """What requests memory is counted on. What tolerates the taint knows what it does."""
     return qos_class(pod) != BEST_EFFORT or any(tolerates(each, MEMORY_TAINT) for each in pod.spec.tolerations)

@@ -61,7 +61,7 @@ class DiskLayout:
         return on_node if signal in _NODE_FS else frozenset({DiskPart.LAYERS})
 
     def garbage(self, signal: EvictionSignal) -> tuple[Garbage, ...]:
-        """What to remove, in this order, before a pod has to go; nothing for signals that are not about disks."""
+        """What to remove, in this order, before a pod has to go. Nothing for signals that are not about disks."""
         if signal not in (*_NODE_FS, *_IMAGE_FS, *_CONTAINER_FS):
             return ()
         both = (Garbage.CONTAINERS, Garbage.IMAGES)

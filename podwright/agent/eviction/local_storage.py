@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from podwright.agent.eviction.signals import STORAGE
 from podwright.agent.pods.resources import pod_limits
-from podwright.agent.stats.records import Container, PodStats
+from podwright.agent.stats.records import PodStats, SummaryContainer
 from podwright.k8s.objects import Pod
 from podwright.k8s.quantity import NANO, Amount, Format, parse
 
@@ -64,7 +64,7 @@ def _containers(pod: Pod, stats: PodStats, images_apart: bool) -> Overuse | None
     return None
 
 
-def _used(stats: Container, images_apart: bool) -> Amount:
+def _used(stats: SummaryContainer, images_apart: bool) -> Amount:
     parts = (stats.logs,) if images_apart else (stats.logs, stats.rootfs)
     return _bytes(sum(part.used_bytes or 0 for part in parts if part is not None))
 

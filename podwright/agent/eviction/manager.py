@@ -76,7 +76,7 @@ class EvictionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class Round:
     """What a round has found."""
 
     node: NodeStats
@@ -138,7 +138,7 @@ class EvictionManager:
         log.info("eviction: pods that had to go are still being removed: pods=%s", _full_names(pods))
 
     async def round(self) -> list[Pod]:
-        """Measure and act; the pods that had to go. Raises PodwrightError and OSError when measuring fails."""
+        """Measure and act. The pods that had to go. Raises PodwrightError and OSError when measuring fails."""
         limited = [pod for pod in self._ports.active() if has_limits(pod)] if self._settings.limits_storage else []
         if not limited and not self._settings.thresholds:
             return []
@@ -157,10 +157,10 @@ class EvictionManager:
             return []
         return await self._relieve(scene, judgement.urgent, thresholds)
 
-    async def _look(self) -> Scene:
+    async def _look(self) -> Round:
         node = await self._ports.stats.node(fresh=True)
         filesystems = await self._ports.stats.filesystems()
-        return Scene(node=node, readings=read_signals(node, filesystems), layout=DiskLayout.of(filesystems))
+        return Round(node=node, readings=read_signals(node, filesystems), layout=DiskLayout.of(filesystems))
 
     def _set_pressures(self, pressures: frozenset[Pressure]) -> None:
         if pressures != self.pressures:
@@ -172,7 +172,7 @@ class EvictionManager:
 
     # -- limits of pods
 
-    async def _enforce_limits(self, limited: Sequence[Pod], scene: Scene) -> list[Pod]:
+    async def _enforce_limits(self, limited: Sequence[Pod], scene: Round) -> list[Pod]:
         stats = {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}
         gone = []
         for pod in limited:
@@ -185,7 +185,7 @@ class EvictionManager:
 
     # -- the node
 
-    async def _relieve(self, scene: Scene, urgent: Sequence[Threshold], thresholds: Sequence[Threshold]) -> list[Pod]:
+    async def _relieve(self, scene: Round, urgent: Sequence[Threshold], thresholds: Sequence[Threshold]) -> list[Pod]:
         """Remove garbage, or else end one pod."""
         first = urgent[0]
         resource = RESOURCES[first.signal]
@@ -220,7 +220,7 @@ class EvictionManager:
         return not met(thresholds, (await self._look()).readings, with_reclaim=True)
 
     async def _stats_for(self, resource: str) -> dict[str, PodStats]:
-        """By UID; of memory alone where nothing else counts, which costs less."""
+        """By UID. Of memory alone where nothing else counts, which costs less."""
         if resource == MEMORY:
             return {each.pod_ref.uid: each for each in await self._ports.stats.pods_cpu_and_memory()}
         return {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}
@@ -239,7 +239,7 @@ class EvictionManager:
         return longest_s if own_s is None else min(own_s, longest_s)
 
     async def _evict(self, pod: Pod, notice: Notice, grace_s: int, *, is_pods_fault: bool = True) -> bool:
-        """End a pod; false for one that the node needs."""
+        """End a pod. False for one that the node needs."""
         if is_critical(pod):
             log.warning("eviction: a critical pod is spared: pod=%s/%s", pod.metadata.namespace, pod.metadata.name)
             return False

@@ -1,4 +1,4 @@
-"""What people and programs are told of an eviction. Pure; the words are the kubelet's, up to the space at the end.
+"""What people and programs are told of an eviction. Pure. The words are the kubelet's, up to the space at the end.
 
 Programs look for the annotations (pkg/kubelet/eviction/helpers.go of Kubernetes 1.36).
 """
@@ -13,7 +13,7 @@ from podwright.agent.eviction.pressure import shortage
 from podwright.agent.eviction.signals import MEMORY, STORAGE, Readings
 from podwright.agent.eviction.usage import memory_bytes
 from podwright.agent.node.conditions import Pressure
-from podwright.agent.stats.records import Container, PodStats
+from podwright.agent.stats.records import PodStats, SummaryContainer
 from podwright.k8s.objects import Pod
 from podwright.k8s.quantity import NANO, Amount, Format, parse
 
@@ -86,7 +86,7 @@ def _excesses(resource: str, pod: Pod, stats: PodStats) -> Iterator[Excess]:
             yield Excess(name=each.name, used=used, request=request)
 
 
-def _used(resource: str, stats: Container) -> Amount | None:
+def _used(resource: str, stats: SummaryContainer) -> Amount | None:
     if resource == MEMORY and stats.memory is not None and stats.memory.working_set_bytes is not None:
         return _bytes(stats.memory.working_set_bytes)
     if resource == STORAGE and stats.rootfs is not None and stats.logs is not None:

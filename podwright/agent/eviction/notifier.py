@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from podwright.agent.clock import Clock
 from podwright.agent.config.thresholds import EvictionSignal, Threshold
 from podwright.agent.eviction.signals import ALL_PODS
-from podwright.agent.stats.records import Memory, NodeStats
+from podwright.agent.stats.records import NodeStats, SummaryMemory
 from podwright.linux.cgroup import CgroupHost
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def alarm_points(thresholds: Sequence[Threshold], node: NodeStats, pods_cgroup: 
     return found
 
 
-def _usage_at(threshold: Threshold, memory: Memory | None) -> int | None:
+def _usage_at(threshold: Threshold, memory: SummaryMemory | None) -> int | None:
     """The capacity without what must be free, and with what is used and would be given back."""
     if memory is None or memory.usage_bytes is None or memory.working_set_bytes is None:
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from podwright.agent.config.thresholds import EvictionSignal
 from podwright.agent.node.conditions import Pressure
 from podwright.agent.stats.protocol import Filesystems
-from podwright.agent.stats.records import Container, Fs, Memory, Moment, NodeStats, Rlimit
+from podwright.agent.stats.records import Fs, Moment, NodeStats, Rlimit, SummaryContainer, SummaryMemory
 from podwright.k8s.quantity import NANO, Amount, Format
 
 MEMORY, STORAGE, INODES, PIDS = "memory", "ephemeral-storage", "inodes", "pids"  # as messages name resources
@@ -63,11 +63,11 @@ def read_signals(node: NodeStats, filesystems: Filesystems) -> Readings:
 Entries = Iterator[tuple[EvictionSignal, SignalReading]]
 
 
-def _memory_of(part: Container | None) -> Memory | None:
+def _memory_of(part: SummaryContainer | None) -> SummaryMemory | None:
     return part.memory if part is not None else None
 
 
-def _memory(signal: EvictionSignal, memory: Memory | None) -> Entries:
+def _memory(signal: EvictionSignal, memory: SummaryMemory | None) -> Entries:
     """Memory without a limit has nothing available, and no threshold."""
     if memory is not None and memory.available_bytes is not None and memory.working_set_bytes is not None:
         capacity = memory.available_bytes + memory.working_set_bytes

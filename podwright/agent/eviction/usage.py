@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from podwright.agent.eviction.layout import DiskPart
 from podwright.agent.stats.records import Fs, PodStats
-from podwright.agent.stats.records import Volume as VolumeStats
+from podwright.agent.stats.records import SummaryVolume as VolumeStats
 from podwright.agent.stats.volumes import is_local_ephemeral
 from podwright.k8s.objects import Pod
 

@@ -22,10 +22,10 @@ from podwright.agent.gc.dead import KeptDead, dead_containers, dead_instances, d
 from podwright.agent.gc.log_files import dangling_links, remove_log_directories, remove_logs
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import (
-    ContainerState,
     ContainerSummary,
+    CriContainerState,
+    CriSandboxState,
     ObservedPod,
-    SandboxState,
     SandboxSummary,
 )
 from podwright.errors import NotFound, PodwrightError
@@ -66,7 +66,7 @@ class ContainerGcPorts:
 
 
 class ContainerGc:
-    """See the module's text; the `DeadContainers` of the sync loop."""
+    """See the module's text. The `DeadContainers` of the sync loop."""
 
     def __init__(self, ports: ContainerGcPorts, kept: KeptDead) -> None:
         self._ports = ports
@@ -181,7 +181,7 @@ class ContainerGc:
             self._arm(PERIOD_S)
 
     async def collect(self, *, everything: bool = False) -> bool:
-        """Look at everything; whether there is something that may be removed later.
+        """Look at everything. Whether there is something that may be removed later.
 
         `everything`: also what is left of pods that have ended and still exist, as when the disk is full.
         Raises PodwrightError and OSError.
@@ -191,7 +191,7 @@ class ContainerGc:
             sandboxes, containers = await asyncio.gather(ports.runtime.sandboxes(), ports.runtime.containers())
             is_removable = self._is_ended if everything else self._is_removable
             for chosen in dead_containers(containers, self._kept, ports.clock.now_ns(), is_removable):
-                if await self._remove_logged(chosen.id, is_unknown=chosen.state is ContainerState.UNKNOWN):
+                if await self._remove_logged(chosen.id, is_unknown=chosen.state is CriContainerState.UNKNOWN):
                     containers.remove(chosen)
             for sandbox in dead_sandboxes(sandboxes, {each.sandbox_id for each in containers}, is_removable):
                 if await self._remove_sandbox(sandbox.id):
@@ -212,8 +212,8 @@ class ContainerGc:
         )
 
     def _is_more_to_come(self, sandboxes: Iterable[SandboxSummary], containers: Iterable[ContainerSummary]) -> bool:
-        dead = {each.pod_uid for each in sandboxes if each.state is not SandboxState.READY}
-        dead |= {each.pod_uid for each in containers if each.state is not ContainerState.RUNNING}
+        dead = {each.pod_uid for each in sandboxes if each.state is not CriSandboxState.READY}
+        dead |= {each.pod_uid for each in containers if each.state is not CriContainerState.RUNNING}
         pods = self._ports.pods
         return any(pods.is_termination_requested(uid) or pods.should_content_be_removed(uid) for uid in dead)
 
@@ -244,14 +244,14 @@ class ContainerGc:
         return True
 
     async def _sweep_links(self) -> None:
-        """Remove links whose logs are gone; that of a running container is only being rotated."""
+        """Remove links whose logs are gone. That of a running container is only being rotated."""
         ports = self._ports
         for link in await asyncio.to_thread(lambda: list(dangling_links(ports.links_directory, ports.log_root))):
             if not ports.is_own(link.pod_uid):
                 continue
             try:
                 status = await ports.runtime.container_status(link.container_id)
-                is_dead = status.state is ContainerState.EXITED
+                is_dead = status.state is CriContainerState.EXITED
             except NotFound:
                 is_dead = True
             if is_dead:

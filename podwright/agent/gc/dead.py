@@ -1,4 +1,4 @@
-"""Which dead containers and sandboxes may go. Pure; the rules are the kubelet's (pkg/kubelet/kuberuntime)."""
+"""Which dead containers and sandboxes may go. Pure. The rules are the kubelet's (pkg/kubelet/kuberuntime)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from podwright.agent.runtime.records import (
-    ContainerState,
-    ContainerStatus,
     ContainerSummary,
-    SandboxState,
+    CriContainerState,
+    CriContainerStatus,
+    CriSandboxState,
     SandboxSummary,
 )
 
@@ -39,7 +39,7 @@ def dead_containers(
     gone: list[ContainerSummary] = []
     for each in sorted(containers, key=_age, reverse=True):
         is_young = 0 <= now_ns - each.created_at_ns < kept.min_age_s * 1e9
-        if each.state is ContainerState.RUNNING or is_young:
+        if each.state is CriContainerState.RUNNING or is_young:
             continue
         if is_removable(each.pod_uid):
             gone.append(each)
@@ -67,12 +67,12 @@ def _beyond_total(units: dict[tuple[str, str], list[ContainerSummary]], total: i
     return shares + left[total:]
 
 
-def dead_instances(statuses: Sequence[ContainerStatus], per_container: int) -> list[ContainerStatus]:
+def dead_instances(statuses: Sequence[CriContainerStatus], per_container: int) -> list[CriContainerStatus]:
     """Of one pod, the ended instances beyond the newest of each container (newest first in `statuses`)."""
     seen: dict[str, int] = defaultdict(int)
     found = []
     for status in statuses:
-        if status.state is ContainerState.EXITED:
+        if status.state is CriContainerState.EXITED:
             seen[status.name] += 1
             if 0 <= per_container < seen[status.name]:
                 found.append(status)
@@ -87,7 +87,7 @@ def dead_sandboxes(
     for each in sorted(sandboxes, key=_age, reverse=True):
         pods[each.pod_uid].append(each)
     candidates = [each for uid, of in pods.items() for each in (of if is_removable(uid) else of[1:])]
-    return [each for each in candidates if each.state is not SandboxState.READY and each.id not in in_use]
+    return [each for each in candidates if each.state is not CriSandboxState.READY and each.id not in in_use]
 
 
 def _age(each: ContainerSummary | SandboxSummary) -> tuple[int, int]:
@@ -95,6 +95,6 @@ def _age(each: ContainerSummary | SandboxSummary) -> tuple[int, int]:
 
 
 def uid_of_log_directory(name: str) -> str:
-    """The pod's UID in `<namespace>_<name>_<UID>`; empty for a folder of somebody else."""
+    """The pod's UID in `<namespace>_<name>_<UID>`. Empty for a folder of somebody else."""
     parts = name.split("_")
     return parts[-1] if len(parts) == LOG_DIRECTORY_PARTS and all(parts) else ""

@@ -23,7 +23,7 @@ from podwright.agent.gc.unused_images import (
     used_names,
 )
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
-from podwright.agent.runtime.records import ContainerStatus, ContainerSummary, ImageStatus, ObservedPod
+from podwright.agent.runtime.records import ContainerSummary, CriContainerStatus, ImageStatus, ObservedPod
 from podwright.errors import FailedPrecondition, Internal, NotFound, PodwrightError, ResourceExhausted
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class ImageGc:
                 await self._free(disk, to_free, images, old_enough(left, self._policy, now), began_ns)
 
     async def remove_all_unused(self) -> int:
-        """Remove every unused image that is old enough, as when the disk is full; the bytes that were freed.
+        """Remove every unused image that is old enough, as when the disk is full. The bytes that were freed.
 
         Raises PodwrightError.
         """
@@ -105,7 +105,7 @@ class ImageGc:
         self._ages = ages_now(self._ages, images, names, now)
         return images, candidates(images, self._ages, names)
 
-    async def _details(self, containers: Sequence[ContainerSummary]) -> list[ContainerStatus]:
+    async def _details(self, containers: Sequence[ContainerSummary]) -> list[CriContainerStatus]:
         """The containers' statuses, which alone name the images of their volumes. Missing ones are fetched."""
         known = {status.id: status for pod in self._ports.observed() for status in pod.containers}
         found = []
@@ -152,7 +152,7 @@ class ImageGc:
         reason: str,
         enough: float = float("inf"),
     ) -> int:
-        """Remove images, also from the list, until `enough` bytes are freed; how many were.
+        """Remove images, also from the list, until `enough` bytes are freed. How many were.
 
         Raises Internal, after all were tried, when one could not be removed.
         """

@@ -52,7 +52,7 @@ def remove_log_directories(root: str, is_removable: Callable[[str], bool]) -> No
 
 
 def dangling_links(directory: str, root: str) -> Iterator[DanglingLink]:
-    """The links that lead nowhere; `root` has the logs of pods."""
+    """The links that lead nowhere. `root` has the logs of pods."""
     for name in _names(directory):
         path = f"{directory}/{name}"
         if not name.endswith(LINK_ENDING) or not os.path.islink(path) or os.path.exists(path):

@@ -1,4 +1,4 @@
-"""Which images may go, and in which order. Pure; the rules are the kubelet's (pkg/kubelet/images).
+"""Which images may go, and in which order. Pure. The rules are the kubelet's (pkg/kubelet/images).
 
 Times are seconds of `Clock.monotonic`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from podwright.agent.runtime.records import ContainerStatus, ContainerSummary, ImageStatus
+from podwright.agent.runtime.records import ContainerSummary, CriContainerStatus, ImageStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageAge:
-    """Since when an image is known, and when it was last in use; None: never."""
+    """Since when an image is known, and when it was last in use. None: never."""
 
     first_seen_at: float
     used_at: float | None = None
@@ -71,7 +71,7 @@ class Unused:
         return (float("-inf") if self.age.used_at is None else self.age.used_at, self.age.first_seen_at)
 
 
-def used_names(containers: Iterable[ContainerSummary], details: Iterable[ContainerStatus]) -> set[str]:
+def used_names(containers: Iterable[ContainerSummary], details: Iterable[CriContainerStatus]) -> set[str]:
     """All names by which containers, dead ones too, know their images and the images of their volumes."""
     names = {name for each in containers for name in (each.image, each.image_id)}
     for status in details:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.images.accounts import AccountSource
 from podwright.agent.images.references import ImageName
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.runtime.records import RegistryCredentials
@@ -40,17 +41,26 @@ class SecretSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """Credentials to try. Without a `secret` they are the node's, so that every pod has them."""
+    """Credentials to try. Without a `secret` and an `account` they are the node's, so that every pod has them."""
 
     credentials: RegistryCredentials
     secret: SecretSource | None = None
+    account: AccountSource | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLogin:
+    """Credentials that the node has. Those that it has for one service account are not for every pod."""
+
+    credential: Credential
+    account: AccountSource | None = None
 
 
 class NodeLogins(Protocol):
-    """Credentials that every pod on the node has."""
+    """Credentials that the node has."""
 
-    async def find(self, image: ImageName) -> list[Credential]:
-        """Those for an image, the most specific first. Failures are logged, not raised."""
+    async def find(self, pod: Pod, image: ImageName) -> list[NodeLogin]:
+        """Those for a pod's image, the most specific first. Failures are logged, not raised."""
 
 
 class Logins:
@@ -62,14 +72,14 @@ class Logins:
         self._events = events
 
     async def find(self, pod: Pod, image: ImageName) -> list[Login]:
-        """All candidates in the order to try them; none means an anonymous pull."""
+        """All candidates in the order to try them. None means an anonymous pull."""
         entries = [(credential, secret) for secret in await self._secrets(pod) for credential in entries_of(secret)]
         by_credential = {id(credential): secret for credential, secret in entries}
         host, repository = image_repository(image.name)
         fitting = docker_config.matching([credential for credential, _ in entries], host, repository)
         found = [_login(credential, by_credential[id(credential)]) for credential in fitting]
         for source in self._sources:
-            found += [_login(credential, None) for credential in await source.find(image)]
+            found += [_login(each.credential, None, each.account) for each in await source.find(pod, image)]
         return found
 
     async def _secrets(self, pod: Pod) -> list[Secret]:
@@ -105,10 +115,10 @@ class LoginFiles:
         self._home = os.path.expanduser("~") if home is None else home
         self._working_directory = working_directory
 
-    async def find(self, image: ImageName) -> list[Credential]:
+    async def find(self, pod: Pod, image: ImageName) -> list[NodeLogin]:  # noqa: ARG002 # every pod has them
         """See NodeLogins. The file is read anew for each pull, since it may be renewed at any time."""
         host, repository = image_repository(image.name)
-        return docker_config.matching(self._read(), host, repository)
+        return [NodeLogin(credential=each) for each in docker_config.matching(self._read(), host, repository)]
 
     def _read(self) -> Sequence[Credential]:
         places = (self._root, self._working_directory)
@@ -131,7 +141,7 @@ class LoginFiles:
 
 
 def entries_of(secret: Secret) -> Sequence[Credential]:
-    """What a Secret of one of the two types grants; nothing for other Secrets and for broken ones."""
+    """What a Secret of one of the two types grants. Nothing for other Secrets and for broken ones."""
     data = secret.data.get(SECRET_KEYS.get(secret.type, ""), b"")
     parsed = docker_config.parse(data) if data else None
     if data and parsed is None:
@@ -139,7 +149,7 @@ def entries_of(secret: Secret) -> Sequence[Credential]:
     return parsed.credentials if parsed is not None else ()
 
 
-def _login(credential: Credential, secret: Secret | None) -> Login:
+def _login(credential: Credential, secret: Secret | None, account: AccountSource | None = None) -> Login:
     source = None
     if secret is not None:
         source = SecretSource(
@@ -153,6 +163,7 @@ def _login(credential: Credential, secret: Secret | None) -> Login:
             username=credential.username, password=credential.password, identity_token=credential.identity_token
         ),
         secret=source,
+        account=account,
     )
 
 

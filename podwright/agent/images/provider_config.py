@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,21 +13,36 @@ import yaml
 
 from podwright.agent.config.go_duration import SECOND_NS, parse_duration
 from podwright.errors import InvalidArgument, PodwrightError
+from podwright.k8s.names import qualified_name_faults
 from podwright.nesting import check_nesting
-
-log = logging.getLogger(__name__)
 
 KIND = "CredentialProviderConfig"
 FILE_VERSIONS = tuple(f"kubelet.config.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 PROVIDER_VERSIONS = tuple(f"credentialprovider.kubelet.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
+PER_ACCOUNT, PER_TOKEN = "ServiceAccount", "Token"  # cacheType
 FILE_LIMIT_BYTES = 1 << 20
 NESTING_LIMIT = 20
 FILE_ENDINGS = (".json", ".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRules:
+    """How a provider works with service accounts.
+
+    It gets a token for `audience`, and those annotations of the account. Without one of `required` it is not asked.
+    `keeps_per_token`: its answer holds for that very token, else for all pods of the account.
+    """
+
+    audience: str
+    is_required: bool  # whether it is only asked for pods that have an account
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    keeps_per_token: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One program, and the images that it is asked for."""
+    """One program, and the images that it is asked for. Without `tokens` it knows nothing of pods."""
 
     name: str
     api_version: str
@@ -35,6 +50,7 @@ class Provider:
     default_cache_s: float
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    tokens: TokenRules | None = None
 
 
 class _Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,11 +58,15 @@ class _Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str = ""
 
 
-class _TokenAttributes(msgspec.Struct, frozen=True, rename="camel"):
+class _TokenAttributes(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    service_account_token_audience: str = ""
+    cache_type: str = ""
     require_service_account: bool | None = None
+    required_service_account_annotation_keys: tuple[str, ...] = ()
+    optional_service_account_annotation_keys: tuple[str, ...] = ()
 
 
-class _Entry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _ProviderEntry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     name: str
     api_version: str
     match_images: tuple[str, ...]
@@ -56,14 +76,16 @@ class _Entry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     token_attributes: _TokenAttributes | None = None
 
 
-class _File(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _ProviderFile(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     kind: str
     api_version: str
-    providers: tuple[_Entry, ...] = ()
+    providers: tuple[_ProviderEntry, ...] = ()
 
 
-def read_providers(path: str, directory: str) -> list[Provider]:
+def read_providers(path: str, directory: str, *, allows_tokens: bool = True) -> list[Provider]:
     """The providers of a file, or of all files of a folder in the order of their names.
+
+    `allows_tokens`: the feature gate KubeletServiceAccountTokenForCredentialProviders.
 
     Raises InvalidArgument, naming the file: an agent does not start with providers that cannot work.
     """
@@ -73,6 +95,11 @@ def read_providers(path: str, directory: str) -> list[Provider]:
     found: dict[str, Provider] = {}
     for each in paths:
         for provider in _providers_of(each):
+            if provider.tokens is not None and not allows_tokens:
+                raise InvalidArgument(
+                    f"{each}: credential provider {provider.name!r} has tokenAttributes",
+                    hint="the feature gate KubeletServiceAccountTokenForCredentialProviders is off",
+                )
             if provider.name in found:
                 raise InvalidArgument(f"{each}: credential provider {provider.name!r} is named twice")
             if not os.access(f"{directory}/{provider.name}", os.X_OK):
@@ -83,7 +110,7 @@ def read_providers(path: str, directory: str) -> list[Provider]:
 
 def _providers_of(path: str) -> Iterator[Provider]:
     try:
-        file = msgspec.convert(_load(path), type=_File)
+        file = msgspec.convert(_load(path), type=_ProviderFile)
     except (OSError, ValueError, yaml.YAMLError, msgspec.ValidationError, PodwrightError) as failure:
         raise InvalidArgument(f"cannot read credential providers from {path}: {failure}") from failure
     if file.kind != KIND or file.api_version not in FILE_VERSIONS:
@@ -91,9 +118,6 @@ def _providers_of(path: str) -> Iterator[Provider]:
     for entry in file.providers:
         if faults := list(_faults(entry)):
             raise InvalidArgument(f"{path}: credential provider {entry.name!r}: {'; '.join(faults)}")
-        if entry.token_attributes is not None and entry.token_attributes.require_service_account:
-            log.warning("a credential provider needs tokens of service accounts, it is not asked: name=%s", entry.name)
-            continue
         yield Provider(
             name=entry.name,
             api_version=entry.api_version,
@@ -101,7 +125,18 @@ def _providers_of(path: str) -> Iterator[Provider]:
             default_cache_s=parse_duration(entry.default_cache_duration) / SECOND_NS,
             args=entry.args,
             env={variable.name: variable.value for variable in entry.env},
+            tokens=_token_rules(entry.token_attributes) if entry.token_attributes is not None else None,
         )
+
+
+def _token_rules(attributes: _TokenAttributes) -> TokenRules:
+    return TokenRules(
+        audience=attributes.service_account_token_audience,
+        is_required=bool(attributes.require_service_account),
+        required=attributes.required_service_account_annotation_keys,
+        optional=attributes.optional_service_account_annotation_keys,
+        keeps_per_token=attributes.cache_type == PER_TOKEN,
+    )
 
 
 def _load(path: str) -> Any:
@@ -113,15 +148,37 @@ def _load(path: str) -> Any:
     return yaml.safe_load(data)
 
 
-def _faults(entry: _Entry) -> Iterator[str]:
+def _faults(entry: _ProviderEntry) -> Iterator[str]:
     if not entry.name or "/" in entry.name or " " in entry.name or entry.name in (".", ".."):
         yield "its name must be a file's name without spaces"
     if entry.api_version not in PROVIDER_VERSIONS:
         yield f"apiVersion {entry.api_version!r} is none of {', '.join(PROVIDER_VERSIONS)}"
     if not entry.match_images:
         yield "matchImages is empty"
+    if entry.token_attributes is not None:
+        yield from _token_faults(entry.token_attributes, entry.api_version)
     try:
         if parse_duration(entry.default_cache_duration) < 0:
             yield "defaultCacheDuration is negative"
     except PodwrightError as failure:
         yield f"defaultCacheDuration: {failure}"
+
+
+def _token_faults(attributes: _TokenAttributes, api_version: str) -> Iterator[str]:
+    required = attributes.required_service_account_annotation_keys
+    optional = attributes.optional_service_account_annotation_keys
+    if not attributes.service_account_token_audience:
+        yield "tokenAttributes.serviceAccountTokenAudience is missing"
+    if attributes.require_service_account is None:
+        yield "tokenAttributes.requireServiceAccount is missing"
+    if attributes.require_service_account is False and required:
+        yield "requiredServiceAccountAnnotationKeys needs requireServiceAccount: true"
+    if api_version != PROVIDER_VERSIONS[0]:
+        yield f"tokenAttributes needs apiVersion {PROVIDER_VERSIONS[0]}"
+    if attributes.cache_type not in (PER_ACCOUNT, PER_TOKEN):
+        yield f"tokenAttributes.cacheType must be {PER_ACCOUNT} or {PER_TOKEN}"
+    keys = (*required, *optional)
+    if twice := sorted(key for key, count in Counter(keys).items() if count > 1):
+        yield f"annotation keys are named twice: {', '.join(twice)}"
+    for key in keys:
+        yield from (f"annotation key {key!r}: {fault}" for fault in qualified_name_faults(key.lower()))

@@ -11,7 +11,7 @@ from podwright.agent.images.credentials import Login
 from podwright.agent.images.limits import PullLimits
 from podwright.agent.images.records import PullRecords
 from podwright.agent.pods import reasons
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.runtime.protocol import CriImages
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Internal, PodwrightError
@@ -29,7 +29,7 @@ FORGOTTEN_NS = 3600 * 10**9  # when a failure is of no interest any more, whatev
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """`reference` is what the runtime gave; `took_s` the pull itself, `waited_s` with the wait for its turn."""
+    """`reference` is what the runtime gave. `took_s` the pull itself, `waited_s` with the wait for its turn."""
 
     reference: str
     took_s: float
@@ -46,7 +46,7 @@ class Puller:
     """Pulls for all pods of the node."""
 
     def __init__(
-        self, images: CriImages, limits: PullLimits, records: PullRecords | None, clock: Clock, backoff: Backoff
+        self, images: CriImages, limits: PullLimits, records: PullRecords | None, clock: Clock, backoff: KeyedBackoff
     ) -> None:
         """Without `records`, every pod may use what is there."""
         self._images = images
@@ -57,7 +57,7 @@ class Puller:
         self._failures: dict[str, _Failure] = {}
 
     def waits_until(self, key: str) -> tuple[int, str] | None:
-        """Until when a pull has to wait, and what its last failure was; None when it may begin."""
+        """Until when a pull has to wait, and what its last failure was. None when it may begin."""
         failure = self._failures.get(key)
         if failure is None:
             return None
@@ -66,7 +66,7 @@ class Puller:
         return (until_ns, failure.text) if now_ns < until_ns else None
 
     def note_failure(self, key: str, text: str) -> int:
-        """The pull has failed; until when the next one has to wait."""
+        """The pull has failed. Until when the next one has to wait."""
         now_ns = self._clock.now_ns()
         self._backoff.prune(now_ns)
         self._failures = {each: old for each, old in self._failures.items() if abs(now_ns - old.at_ns) < FORGOTTEN_NS}

@@ -61,7 +61,7 @@ class PullIntent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PulledRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An image that this node has pulled; `credential_mapping` is by image name without tag and digest."""
+    """An image that this node has pulled. `credential_mapping` is by image name without tag and digest."""
 
     kind: str
     api_version: str
@@ -117,7 +117,7 @@ class RecordFiles:
         _write(self._pulled, image_ref, msgspec.json.encode(record))
 
     def pulled(self, image_ref: str) -> PulledRecord | None:
-        """The record of an image; None when there is none. Raises Internal for a file that cannot be read."""
+        """The record of an image. None when there is none. Raises Internal for a file that cannot be read."""
         path = _path(self._pulled, image_ref)
         try:
             record = _decode(path, PulledRecord)

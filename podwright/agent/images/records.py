@@ -7,15 +7,23 @@ have it. The records of who pulled what outlive the agent.
 from __future__ import annotations
 
 import enum
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.images.credentials import Login
-from podwright.agent.images.record_files import PullCredentials, PulledRecord, PullSecret, RecordFiles
+from podwright.agent.images.record_files import (
+    PullCredentials,
+    PulledRecord,
+    PullSecret,
+    PullServiceAccount,
+    RecordFiles,
+)
 from podwright.agent.images.references import parse_image
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.runtime.records import ImageStatus
@@ -39,6 +47,7 @@ class PullCheck(enum.Enum):
     ERROR = "error"
 
 
+Source = TypeVar("Source", PullSecret, PullServiceAccount)
 FindLogins = Callable[[], Awaitable[Sequence[Login]]]
 
 
@@ -90,7 +99,7 @@ class PullRecords:
         self._under_way[image] += 1
 
     def succeeded(self, image: str, image_ref: str, login: Login | None) -> None:
-        """A pull has succeeded with these credentials; None: anonymously."""
+        """A pull has succeeded with these credentials. None: anonymously."""
         if self._record(image, image_ref, _as_credentials(login)):
             self._end(image)
 
@@ -133,10 +142,13 @@ class PullRecords:
             return PullCheck.MUST_AUTHENTICATE
         if known.node_pods_accessible:
             return PullCheck.RECORD_FOUND
-        if not known.kubernetes_secrets:
+        if not known.kubernetes_secrets and not known.kubernetes_service_accounts:
             return PullCheck.MUST_AUTHENTICATE
-        secrets = [secret for login in await find_logins() if (secret := _secret(login)) is not None]
-        is_known = self._is_known(image, image_ref, known, secrets)
+        logins = await find_logins()
+        secrets = [secret for login in logins if (secret := _secret(login)) is not None]
+        accounts = [account for login in logins if (account := _account(login)) is not None]
+        has_account = any(account in known.kubernetes_service_accounts for account in accounts[:1])
+        is_known = self._is_known(image, image_ref, known, secrets) or has_account
         return PullCheck.RECORD_FOUND if is_known else PullCheck.MUST_AUTHENTICATE
 
     def _is_known(self, image: str, image_ref: str, known: PullCredentials, secrets: Sequence[PullSecret]) -> bool:
@@ -153,7 +165,7 @@ class PullRecords:
         return False
 
     def _record(self, image: str, image_ref: str, credentials: PullCredentials | None) -> bool:
-        """Add to an image's record; whether that succeeded. None: pulled with nobody knows what."""
+        """Add to an image's record. Whether that succeeded. None: pulled with nobody knows what."""
         try:
             record = self._files.pulled(image_ref)
         except (OSError, PodwrightError):
@@ -169,7 +181,7 @@ class PullRecords:
         return True
 
     def retain(self, image_refs: Iterable[str], before_ns: int) -> None:
-        """Forget all images but these. `before_ns`: when the list was begun; what was pulled since stays."""
+        """Forget all images but these. `before_ns`: when the list was begun. What was pulled since stays."""
         try:
             self._files.retain(set(image_refs), before_ns)
         except OSError as failure:
@@ -179,7 +191,7 @@ class PullRecords:
 def merged(
     record: PulledRecord | None, name: str, credentials: PullCredentials | None
 ) -> dict[str, PullCredentials] | None:
-    """A record's mapping with more credentials; None when nothing changes."""
+    """A record's mapping with more credentials. None when nothing changes."""
     if record is None:
         return {name: credentials} if credentials is not None else {}
     known = record.credential_mapping.get(name)
@@ -187,14 +199,25 @@ def merged(
         return None
     if known is None or credentials.node_pods_accessible:
         return {**record.credential_mapping, name: credentials}
-    secrets = {_coordinates(each): each for each in (*known.kubernetes_secrets, *credentials.kubernetes_secrets)}
-    ordered = tuple(secrets[key] for key in sorted(secrets))
-    if ordered == known.kubernetes_secrets:
-        return None
-    return {**record.credential_mapping, name: msgspec.structs.replace(known, kubernetes_secrets=ordered)}
+    more = msgspec.structs.replace(
+        known,
+        kubernetes_secrets=_joined(known.kubernetes_secrets, credentials.kubernetes_secrets),
+        kubernetes_service_accounts=_joined(
+            known.kubernetes_service_accounts, credentials.kubernetes_service_accounts
+        ),
+    )
+    return {**record.credential_mapping, name: more} if more != known else None
 
 
-def _coordinates(secret: PullSecret) -> tuple[str, str, str]:
+def _joined(known: tuple[Source, ...], more: tuple[Source, ...]) -> tuple[Source, ...]:
+    """In the order of their names, the newer one of two that are of the same object."""
+    if not more:
+        return known
+    found = {_coordinates(each): each for each in itertools.chain(known, more)}
+    return tuple(found[key] for key in sorted(found))
+
+
+def _coordinates(secret: PullSecret | PullServiceAccount) -> tuple[str, str, str]:
     return secret.namespace, secret.name, secret.uid
 
 
@@ -207,8 +230,16 @@ def _secret(login: Login) -> PullSecret | None:
     )
 
 
+def _account(login: Login) -> PullServiceAccount | None:
+    source = login.account
+    if source is None:
+        return None
+    return PullServiceAccount(uid=source.uid, namespace=source.namespace, name=source.name)
+
+
 def _as_credentials(login: Login | None) -> PullCredentials:
-    secret = _secret(login) if login is not None else None
-    if secret is None:
-        return PullCredentials(node_pods_accessible=True)
-    return PullCredentials(kubernetes_secrets=(secret,))
+    if login is not None and (secret := _secret(login)) is not None:
+        return PullCredentials(kubernetes_secrets=(secret,))
+    if login is not None and (account := _account(login)) is not None:
+        return PullCredentials(kubernetes_service_accounts=(account,))
+    return PullCredentials(node_pods_accessible=True)

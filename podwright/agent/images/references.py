@@ -23,7 +23,7 @@ _IDENTIFIER = re.compile("[a-f0-9]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageName:
-    """The name in a spec, without tag and digest, and those two; empty when there is none."""
+    """The name in a spec, without tag and digest, and those two. Empty when there is none."""
 
     name: str
     tag: str = ""

@@ -18,7 +18,7 @@ from isal import isal_zlib
 from podwright.agent.clock import Clock
 from podwright.agent.logs.rotated import COMPRESSED, TEMPORARY, cleaning, rotated_name
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerStatus, ObservedPod
+from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
 from podwright.errors import PodwrightError
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class LogRotator:
             await asyncio.sleep(self._limits.period_s)
 
     async def rotate_all(self) -> None:
-        """Rotate what is too large now. Failures are logged; the next round tries again."""
+        """Rotate what is too large now. Failures are logged. The next round tries again."""
         running = [status for pod in self._observed() for status in pod.running() if status.log_path]
         known = {status.id for status in running}
         self._failures = {each: text for each, text in self._failures.items() if each in known}
@@ -70,7 +70,7 @@ class LogRotator:
         if work:
             await asyncio.gather(*(self._work(status) for status in work))
 
-    def _needs_work(self, status: ContainerStatus) -> bool:
+    def _needs_work(self, status: CriContainerStatus) -> bool:
         """Whether a log is too large, or is not there: an agent died while it rotated it, or somebody removed it."""
         try:
             found = os.stat(status.log_path, follow_symlinks=False)
@@ -81,7 +81,7 @@ class LogRotator:
             return False
         return stat.S_ISREG(found.st_mode) and found.st_size >= self._limits.max_size_bytes
 
-    async def _work(self, status: ContainerStatus) -> None:
+    async def _work(self, status: CriContainerStatus) -> None:
         try:
             async with self._turns:
                 if os.path.exists(status.log_path):
@@ -93,13 +93,13 @@ class LogRotator:
         else:
             self._failures.pop(status.id, None)
 
-    def _note(self, status: ContainerStatus, failure: Exception) -> None:
+    def _note(self, status: CriContainerStatus, failure: Exception) -> None:
         text = str(failure)
         if self._failures.get(status.id) != text:
             log.warning("cannot rotate a log: container=%s path=%s error=%s", status.id, status.log_path, text)
         self._failures[status.id] = text
 
-    async def _rotate(self, status: ContainerStatus) -> None:
+    async def _rotate(self, status: CriContainerStatus) -> None:
         """Raises PodwrightError and OSError. A log that the runtime does not reopen gets its name back."""
         path = status.log_path
         await asyncio.to_thread(clean, path, self._limits.max_files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.metrics.images import ImageMetrics
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
@@ -121,6 +122,7 @@ class KubeletMetrics:
         )
         self.lives = LifeMetrics()
         self.images = ImageMetrics()
+        self.calls = CallMetrics()
         self.devices = DeviceMetrics()
         self.managers = ManagerMetrics()
         self.cgroup_operations = Histogram(

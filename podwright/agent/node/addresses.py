@@ -41,7 +41,7 @@ def _preferred(addresses: Iterable[str], family: int) -> tuple[str, ...]:
 
 
 async def dns(name: str) -> list[str]:
-    """What the machine's resolver says of a name; nothing when that fails or takes too long."""
+    """What the machine's resolver says of a name. Nothing when that fails or takes too long."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(LOOK_UP_S):

@@ -25,7 +25,7 @@ class Pressure(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class NewCondition:
     """A condition without its times."""
 
     type: str
@@ -95,20 +95,20 @@ def is_ready(found: Iterable[NodeCondition]) -> bool:
     return any(condition.type == READY and condition.status == TRUE for condition in found)
 
 
-def _ready(problems: Sequence[str]) -> Finding:
+def _ready(problems: Sequence[str]) -> NewCondition:
     if not problems:
-        return Finding(type=READY, status=TRUE, reason="KubeletReady", message="kubelet is posting ready status")
+        return NewCondition(type=READY, status=TRUE, reason="KubeletReady", message="kubelet is posting ready status")
     message = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
-    return Finding(type=READY, status=FALSE, reason="KubeletNotReady", message=message)
+    return NewCondition(type=READY, status=FALSE, reason="KubeletNotReady", message=message)
 
 
-def _pressure(pressure: Pressure, found: Collection[Pressure]) -> Finding:
+def _pressure(pressure: Pressure, found: Collection[Pressure]) -> NewCondition:
     is_found = pressure in found
     reason, message = _PRESSURES[pressure][0 if is_found else 1]
-    return Finding(type=pressure.value, status=TRUE if is_found else FALSE, reason=reason, message=message)
+    return NewCondition(type=pressure.value, status=TRUE if is_found else FALSE, reason=reason, message=message)
 
 
-def _timed(finding: Finding, before: NodeCondition | None, now: datetime) -> NodeCondition:
+def _timed(finding: NewCondition, before: NodeCondition | None, now: datetime) -> NodeCondition:
     same = before is not None and before.status == finding.status
     return NodeCondition(
         type=finding.type,

@@ -39,7 +39,7 @@ class Machine:
 
 
 def read_machine(root: str = "/") -> Machine:
-    """Look at the machine whose files are below `root`; what cannot be read is left empty."""
+    """Look at the machine whose files are below `root`. What cannot be read is left empty."""
     memory = _meminfo(_text(f"{root}/proc/meminfo"))
     machine_id = _text(f"{root}/etc/machine-id").strip() or _text(f"{root}/var/lib/dbus/machine-id").strip()
     return Machine(
@@ -74,7 +74,7 @@ def resolver_path(path: str, uplinks: str = RESOLVED_UPLINKS) -> str:
 
 
 def default_addresses() -> tuple[str, ...]:
-    """The source addresses that the default routes would use; connecting a datagram socket sends nothing."""
+    """The source addresses that the default routes would use. Connecting a datagram socket sends nothing."""
     found = []
     for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:

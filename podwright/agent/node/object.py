@@ -111,7 +111,7 @@ def default_labels(machine: Machine) -> dict[str, str]:
 
 
 def with_labels(node: Node, wanted: Node) -> Node:
-    """An existing node with the labels and annotations that this agent is to set; those of others stay."""
+    """An existing node with the labels and annotations that this agent is to set. Those of others stay."""
     metadata = replace(
         node.metadata,
         labels={**node.metadata.labels, **wanted.metadata.labels},
@@ -151,11 +151,8 @@ def _without_heartbeats(status: NodeStatus) -> NodeStatus:
 
 
 def _foreign(before: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Extended resources that somebody else has patched into the node. Huge pages are ours: a size that has gone
-    is shown as 0, as a kubelet does."""
-    kept = {name: text for name, text in before.items() if name not in own and "/" in name}
-    gone = {name: "0" for name in before if name not in own and name.startswith("hugepages-")}
-    return {**kept, **gone}
+    """Extended resources that somebody else has patched into the node. Sizes of huge pages are the agent's own."""
+    return {name: text for name, text in before.items() if name not in own and "/" in name}
 
 
 def _addresses(findings: NodeFindings, name: str) -> tuple[NodeAddress, ...]:

@@ -28,7 +28,7 @@ TIMEOUT_S = 15.0
 Routes = Mapping[str, str]  # gateways by network
 
 
-class _Listed(msgspec.Struct):
+class _ListedRoute(msgspec.Struct):
     """What `ip -j route show` says of a route."""
 
     dst: str
@@ -98,7 +98,7 @@ class PodRoutes:
 
     async def _present(self) -> dict[str, str]:
         listed = msgspec.json.decode(
-            await self._ip("-4", "-j", "route", "show", "proto", PROTOCOL) or b"[]", type=list[_Listed]
+            await self._ip("-4", "-j", "route", "show", "proto", PROTOCOL) or b"[]", type=list[_ListedRoute]
         )
         return {each.dst if "/" in each.dst else f"{each.dst}/32": each.gateway for each in listed}
 
@@ -122,7 +122,7 @@ def _is_v4(text: str) -> bool:
 
 
 def _network(text: str) -> str:
-    """The network as the kernel shows it; empty for what is none of IPv4."""
+    """The network as the kernel shows it. Empty for what is none of IPv4."""
     try:
         return str(ipaddress.IPv4Network(text))
     except ValueError:

@@ -59,11 +59,11 @@ class Followed(Generic[K]):
         self._change.clear()
 
     def listed(self) -> tuple[K, ...] | None:
-        """The objects now; None until they have been listed once."""
+        """The objects now. None until they have been listed once."""
         return tuple(self._cache) if self._is_listed else None
 
     def value(self) -> K | None:
-        """The one object of a selection by name; None when there is none."""
+        """The one object of a selection by name. None when there is none."""
         return next(iter(self._cache), None)
 
     def _touched(self, keys: Collection[Key]) -> None:  # noqa: ARG002 # the cache's

@@ -12,7 +12,7 @@ class RuntimeClassStore(Protocol):
     """The classes as a watch keeps them."""
 
     def listed(self) -> tuple[RuntimeClass, ...] | None:
-        """All of them; None until they have been listed once."""
+        """All of them. None until they have been listed once."""
 
 
 class ApiRuntimeClasses:

@@ -44,7 +44,7 @@ class CsiDriverStore(Protocol):
     """The CSIDrivers as a watch keeps them."""
 
     def listed(self) -> tuple[CSIDriver, ...] | None:
-        """All of them; None until they have been listed once."""
+        """All of them. None until they have been listed once."""
 
 
 class ApiStorage:

@@ -33,7 +33,7 @@ JITTER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Key:
+class _TokenKey:
     pod_uid: str
     namespace: str
     account: str
@@ -43,7 +43,7 @@ class _Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownToken:
-    """Times are seconds since the epoch; `renew_at` is when a new one is to be requested."""
+    """Times are seconds since the epoch. `renew_at` is when a new one is to be requested."""
 
     text: str
     expires_at: float
@@ -56,7 +56,7 @@ class PodTokens:
     def __init__(self, server: ApiServer, clock: Clock) -> None:
         self._server = server
         self._clock = clock
-        self._tokens: dict[_Key, KnownToken] = {}
+        self._tokens: dict[_TokenKey, KnownToken] = {}
 
     async def token(self, pod: Pod, projection: ServiceAccountTokenProjection) -> bytes:
         """A token that is valid for a while. Raises PodwrightError."""
@@ -64,7 +64,7 @@ class PodTokens:
 
     async def current(self, pod: Pod, projection: ServiceAccountTokenProjection) -> KnownToken:
         """The same with its times. Raises PodwrightError."""
-        key = _Key(
+        key = _TokenKey(
             pod_uid=pod.metadata.uid,
             namespace=pod.metadata.namespace,
             account=pod.spec.service_account_name or DEFAULT_ACCOUNT,
@@ -90,7 +90,7 @@ class PodTokens:
         """Forget the tokens of other pods than these."""
         self._tokens = {key: token for key, token in self._tokens.items() if key.pod_uid in uids}
 
-    async def _request(self, key: _Key, pod: Pod) -> KnownToken:
+    async def _request(self, key: _TokenKey, pod: Pod) -> KnownToken:
         spec = TokenRequestSpec(
             audiences=(key.audience,) if key.audience else (),
             expiration_seconds=key.expiration_s,

@@ -35,7 +35,7 @@ class TrustBundles:
         self._version = NewestVersion(server, VERSIONS, "ClusterTrustBundles", "ClusterTrustBundle")
 
     async def texts(self, projection: ClusterTrustBundleProjection) -> list[str]:
-        """The bundles that a projection means, in PEM; none when there are none. Raises PodwrightError."""
+        """The bundles that a projection means, in PEM. None when there are none. Raises PodwrightError."""
         if not projection.name and not projection.signer_name:
             raise FailedPrecondition("clusterTrustBundle needs a name or a signerName")
         version = await self._version.find()

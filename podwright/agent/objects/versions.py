@@ -8,20 +8,21 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, NotFound
+from podwright.k8s.client.failures import Garbled
 from podwright.k8s.client.protocol import ApiServer, RawRequest
 from podwright.k8s.objects.base import Kind
 
 K = TypeVar("K", bound=Kind)
 
 
-class _Resource(msgspec.Struct):
+class _VersionedResource(msgspec.Struct):
     name: str
 
 
 class _Resources(msgspec.Struct):
     """What a server says of one version of an API group (APIResourceList)."""
 
-    resources: tuple[_Resource, ...] = ()
+    resources: tuple[_VersionedResource, ...] = ()
 
 
 class NewestVersion(Generic[K]):
@@ -36,7 +37,7 @@ class NewestVersion(Generic[K]):
         self._found: type[K] | None = None
 
     async def find(self) -> type[K]:
-        """Raises FailedPrecondition when the server has no such objects at all, and what the request raises."""
+        """Raises FailedPrecondition when the server has no such objects at all, and other PodwrightErrors."""
         if self._found is None:
             for version in self._versions:
                 if await self._serves(version):
@@ -53,5 +54,8 @@ class NewestVersion(Generic[K]):
             answer = await self._server.raw(RawRequest(path=f"/apis/{version.API_VERSION}"))
         except NotFound:
             return False
-        listed = msgspec.json.decode(answer, type=_Resources)
+        try:
+            listed = msgspec.json.decode(answer, type=_Resources)
+        except msgspec.DecodeError as failure:
+            raise Garbled(f"what the API server says of {version.API_VERSION} makes no sense: {failure}") from failure
         return any(each.name == version.RESOURCE for each in listed.resources)

@@ -29,7 +29,7 @@ class Watch(Protocol[Held_co]):
         """Wait for the first answer."""
 
     def value(self) -> Held_co | None:
-        """The object now; None when there is none."""
+        """The object now. None when there is none."""
 
     async def close(self) -> None:
         """Watch no more. What is known stays."""
@@ -83,7 +83,7 @@ class ApiObjects:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Entry(Generic[Held]):
+class _WatchedObject(Generic[Held]):
     """A watch and how many pods refer to its object."""
 
     watch: Watch[Held]
@@ -96,7 +96,7 @@ class _Watched(Generic[Held]):
     def __init__(self, begin: Callable[[str, str], Watch[Held]], noun: str) -> None:
         self._begin = begin
         self._noun = noun
-        self._entries: dict[tuple[str, str], _Entry[Held]] = {}
+        self._entries: dict[tuple[str, str], _WatchedObject[Held]] = {}
         self._tasks = Tasks()
 
     def count(self, namespace: str, names: Iterable[str], step: int) -> None:
@@ -105,7 +105,7 @@ class _Watched(Generic[Held]):
             key = (namespace, name)
             entry = self._entries.get(key)
             if entry is None:
-                entry = self._entries[key] = _Entry(watch=self._begin(namespace, name))
+                entry = self._entries[key] = _WatchedObject(watch=self._begin(namespace, name))
             entry.count += step
             if entry.count <= 0:
                 del self._entries[key]

@@ -16,7 +16,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.pleg.changes import PodEvent, changes, stages
 from podwright.agent.runtime.convert import observed
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerStatus, ObservedPod, SandboxStatus
+from podwright.agent.runtime.records import CriContainerStatus, ObservedPod, SandboxStatus
 from podwright.errors import NotFound
 
 GONE_KEPT = 1000
@@ -42,7 +42,7 @@ class StatusCache:
         self._looks: dict[str, tuple[float, asyncio.Task[ObservedPod]]] = {}
 
     def peek(self, uid: str) -> ObservedPod | None:
-        """The newest look at a pod, of whatever age; None when the runtime held nothing of it."""
+        """The newest look at a pod, of whatever age. None when the runtime held nothing of it."""
         return self._pods.get(uid)
 
     def all(self) -> list[ObservedPod]:
@@ -54,7 +54,7 @@ class StatusCache:
         self._listed_at, self._unseen = began, frozenset(unseen)
 
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
-        """The newest look when it shows enough, or the one that an event brings soon; None when none does.
+        """The newest look when it shows enough, or the one that an event brings soon. None when none does.
 
         For those who have just changed something: the event of it is under way, and costs no question.
         """
@@ -115,9 +115,9 @@ class StatusCache:
     async def _details(
         self, uid: str, sandbox_ids: Iterable[str], container_ids: dict[str, str], began: float
     ) -> ObservedPod:
-        """Everything about these; what is removed meanwhile is left out."""
+        """Everything about these. What is removed meanwhile is left out."""
         sandboxes: list[SandboxStatus] = []
-        containers: dict[str, ContainerStatus] = {}
+        containers: dict[str, CriContainerStatus] = {}
         for sandbox_id in sandbox_ids:
             try:
                 status, sent_along = await self._runtime.sandbox_status(sandbox_id)

@@ -9,7 +9,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from podwright.agent.runtime.records import ContainerState, ObservedPod, SandboxState
+from podwright.agent.runtime.records import CriContainerState, CriSandboxState, ObservedPod
 
 
 class PodEventKind(enum.Enum):
@@ -40,17 +40,17 @@ class Stage(enum.Enum):
 
 Stages = Mapping[str, Stage]
 
-_OF_CONTAINER = {ContainerState.RUNNING: Stage.RUNNING, ContainerState.EXITED: Stage.EXITED}
+_OF_CONTAINER = {CriContainerState.RUNNING: Stage.RUNNING, CriContainerState.EXITED: Stage.EXITED}
 
 
-def stage_of_container(state: ContainerState) -> Stage:
+def stage_of_container(state: CriContainerState) -> Stage:
     """CREATED and UNKNOWN are neither running nor exited."""
     return _OF_CONTAINER.get(state, Stage.OTHER)
 
 
-def stage_of_sandbox(state: SandboxState) -> Stage:
+def stage_of_sandbox(state: CriSandboxState) -> Stage:
     """A sandbox that is not ready has exited."""
-    return Stage.RUNNING if state is SandboxState.READY else Stage.EXITED
+    return Stage.RUNNING if state is CriSandboxState.READY else Stage.EXITED
 
 
 def stages(pod: ObservedPod | None) -> dict[str, Stage]:

@@ -89,13 +89,13 @@ class Generator:
         return self._streaming
 
     def silent_s(self) -> float | None:
-        """For how long the runtime has not been looked at, in seconds; None before the first look."""
+        """For how long the runtime has not been looked at, in seconds. None before the first look."""
         if self._relisted_at is None:
             return None
         return 0.0 if self._streaming else self._clock.monotonic() - self._relisted_at
 
     def problem(self) -> str:
-        """Why the cache cannot be trusted; empty when it can."""
+        """Why the cache cannot be trusted. Empty when it can."""
         if self._relisted_at is None:
             return f"the runtime's pods were not listed yet: {self._failure}" if self._failure else "not listed yet"
         periods = self._periods
@@ -180,7 +180,7 @@ class Generator:
             self._relist_now.set()  # what happened before the stream began
 
     def _take(self, event: RuntimeEvent) -> None:
-        """A fresh event that shows the whole pod is a look at it; after any other the pod is looked at.
+        """A fresh event that shows the whole pod is a look at it. After any other the pod is looked at.
 
         An age is the difference of two readings of the clock, which may have been set between them. So an event that
         seems old, or from the future, shows that something happened and no more. An event that does not belong to a

@@ -29,7 +29,7 @@ OPTIONS = (
 )
 
 
-class PluginConnection:
+class PluginChannel:
     """One channel to one socket. It connects on first use, and again after the plug-in has gone."""
 
     def __init__(self, path: str) -> None:

@@ -31,7 +31,7 @@ class PluginHandler(Protocol):
     async def register(self, plugin: Plugin) -> None:
         """Use the plug-in from now on. Raises PodwrightError, and is called again later.
 
-        It may be cancelled when the socket goes; `deregister` follows.
+        It may be cancelled when the socket goes. `deregister` follows.
         """
 
     async def deregister(self, plugin: Plugin) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from podwright.agent.plugins.connection import PluginConnection
+from podwright.agent.plugins.connection import PluginChannel
 from podwright.agent.plugins.protocol import Plugin, PluginHandler
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.kubelet_grpc import registration_pb2 as messages
@@ -56,7 +56,7 @@ class Registration:
             await self._handlers[given.kind].deregister(given)
 
     async def _attempt(self) -> None:
-        connection = PluginConnection(self.path)
+        connection = PluginChannel(self.path)
         try:
             await connection.ready()
             client = stubs.RegistrationStub(connection.channel)
@@ -98,7 +98,7 @@ def _plugin(info: messages.PluginInfo, path: str) -> Plugin:
     )
 
 
-async def _notify(connection: PluginConnection, problem: str = "") -> None:
+async def _notify(connection: PluginChannel, problem: str = "") -> None:
     """Tell the plug-in: it is registered when there is no problem. Raises PodwrightError."""
     client = stubs.RegistrationStub(connection.channel)
     status = messages.RegistrationStatus(plugin_registered=not problem, error=problem)

@@ -20,7 +20,7 @@ from podwright.agent.metrics.prometheus import Family, gauge
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.objects.following import Followed
 from podwright.agent.objects.versions import NewestVersion
-from podwright.agent.pod_certificates.keys import KeyMaker
+from podwright.agent.pod_certificates.keys import PodKeyMaker
 from podwright.agent.pod_certificates.requests import VERSIONS, new_request
 from podwright.agent.pod_certificates.states import ABANDON_AFTER_S, JITTER_S, Certificate, Waiting, decide
 from podwright.errors import FailedPrecondition, PodwrightError
@@ -37,7 +37,7 @@ AT_ONCE = 4  # requests that are made at one time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Key:
+class _CertificateKey:
     """One source of one projected volume."""
 
     uid: str
@@ -46,7 +46,7 @@ class _Key:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Entry:
+class _IssuedEntry:
     """A certificate with what it is for. `retry_at` is on the clock for deadlines."""
 
     pod: Pod
@@ -68,7 +68,7 @@ class PodCertificates:
         self._clock = clock
         self._chance = chance
         self._version = NewestVersion(server, VERSIONS, "PodCertificateRequests", GATE)
-        self._entries: dict[_Key, _Entry] = {}
+        self._entries: dict[_CertificateKey, _IssuedEntry] = {}
         self._looks_wanted = asyncio.Event()
         self._listeners: list[Callable[[str], None]] = []
         self._is_on = False
@@ -89,10 +89,10 @@ class PodCertificates:
                 f"podCertificate of signer {projection.signer_name} is turned off on this node",
                 hint=f"set the agent's feature gate {GATE}",
             )
-        key = _Key(uid=pod.metadata.uid, volume=volume, index=index)
+        key = _CertificateKey(uid=pod.metadata.uid, volume=volume, index=index)
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = _Entry(pod=pod, projection=projection)
+            entry = self._entries[key] = _IssuedEntry(pod=pod, projection=projection)
             self._looks_wanted.set()
         entry.pod = pod
         if entry.failure is not None and entry.certificate.issued is None:
@@ -116,7 +116,7 @@ class PodCertificates:
             (({"signer_name": signer, "state": state}, float(count)) for (signer, state), count in counts.items()),
         )
 
-    async def run(self, keys: KeyMaker, events: EventRecorder) -> None:
+    async def run(self, keys: PodKeyMaker, events: EventRecorder) -> None:
         """Until cancelled. Requests are watched from the first one on."""
         self._is_on = True
         await self._looks_wanted.wait()
@@ -153,13 +153,13 @@ class PodCertificates:
         self,
         version: type[PodCertificateRequest],
         requests: Followed[PodCertificateRequest],
-        keys: KeyMaker,
+        keys: PodKeyMaker,
         events: EventRecorder,
     ) -> None:
         await requests.synced()
         limit = asyncio.Semaphore(AT_ONCE)
 
-        async def request(entry: _Entry) -> None:
+        async def request(entry: _IssuedEntry) -> None:
             async with limit:
                 await self._request(version, keys, entry)
 
@@ -173,7 +173,7 @@ class PodCertificates:
                     await self._looks_wanted.wait()
 
     def _decide(
-        self, entry: _Entry, seen: dict[tuple[str, str], PodCertificateRequest], events: EventRecorder
+        self, entry: _IssuedEntry, seen: dict[tuple[str, str], PodCertificateRequest], events: EventRecorder
     ) -> bool:
         """Take what was answered. Whether a request is to be made now."""
         before = entry.certificate
@@ -189,7 +189,7 @@ class PodCertificates:
                 listener(entry.pod.metadata.uid)
         return decision.wants_request and self._clock.monotonic() >= entry.retry_at
 
-    async def _request(self, version: type[PodCertificateRequest], keys: KeyMaker, entry: _Entry) -> None:
+    async def _request(self, version: type[PodCertificateRequest], keys: PodKeyMaker, entry: _IssuedEntry) -> None:
         pod, projection = entry.pod, entry.projection
         try:
             account = await self._server.get(

@@ -27,7 +27,7 @@ class KeyAndProof(msgspec.Struct, frozen=True, kw_only=True):
         return "KeyAndProof()"
 
 
-class KeyMaker(Protocol):
+class PodKeyMaker(Protocol):
     """Makes keys."""
 
     async def make(self, key_type: str) -> KeyAndProof:
@@ -36,12 +36,12 @@ class KeyMaker(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildKeyMaker:
-    """A `KeyMaker`: see the module's text."""
+    """A `PodKeyMaker`: see the module's text."""
 
     runner: ProcessRunner = field(repr=False)
 
     async def make(self, key_type: str) -> KeyAndProof:
-        """See KeyMaker."""
+        """See PodKeyMaker."""
         asked = msgspec.json.encode({"type": key_type})
         command = Command(argv=(sys.executable, "-I", PROGRAM), timeout_s=TIMEOUT_S, stdin=asked)
         done = await self.runner.run(command)

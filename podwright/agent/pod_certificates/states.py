@@ -1,4 +1,4 @@
-"""What becomes of one certificate of a pod. Pure; the rules are the kubelet's (pkg/kubelet/podcertificate of 1.36).
+"""What becomes of one certificate of a pod. Pure. The rules are the kubelet's (pkg/kubelet/podcertificate of 1.36).
 
     nothing -> waiting -> issued -> issued, waiting for the next one -> issued
                   |                        |
@@ -46,7 +46,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedRequest:
     """The signer's last word: `word` is `Denied` or `Failed`."""
 
     word: str
@@ -60,7 +60,7 @@ class Certificate:
 
     issued: Issued | None = None
     waiting: Waiting | None = None
-    refused: Refused | None = None
+    refused: RefusedRequest | None = None
     told: frozenset[str] = frozenset()
 
     def credentials(self) -> tuple[bytes, bytes]:
@@ -84,7 +84,7 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class NextStep:
     """The state from now on, whether a request is to be made, and warnings about the pod (reason, message)."""
 
     certificate: Certificate
@@ -92,25 +92,25 @@ class Decision:
     warnings: tuple[tuple[str, str], ...] = ()
 
 
-def decide(certificate: Certificate, request: PodCertificateRequest | None, now: float, chance: float) -> Decision:
+def decide(certificate: Certificate, request: PodCertificateRequest | None, now: float, chance: float) -> NextStep:
     """What follows from the request that is waited for, None when it is not seen. `chance` is from 0 to 1."""
     waiting = certificate.waiting
     if certificate.refused is not None:
-        return Decision(certificate=certificate)
+        return NextStep(certificate=certificate)
     if waiting is not None and request is not None:
         for condition in request.status.conditions:
             if condition.type in ("Denied", "Failed"):
                 return _refusal(request, condition)
             if condition.type == "Issued":
-                return Decision(certificate=_issued(request, waiting, now, chance))
+                return NextStep(certificate=_issued(request, waiting, now, chance))
     if waiting is not None and request is None and now > waiting.abandon_at:
         certificate, waiting = replace(certificate, waiting=None), None
     issued = certificate.issued
     if issued is not None and now < issued.refresh_at:
-        return Decision(certificate=certificate)
+        return NextStep(certificate=certificate)
     warnings = tuple(each for each in _late(issued, now) if each[0] not in certificate.told)
     told = certificate.told | {reason for reason, _ in warnings}
-    return Decision(
+    return NextStep(
         certificate=replace(certificate, told=told),
         wants_request=waiting is None,
         warnings=warnings,
@@ -124,12 +124,12 @@ def _late(issued: Issued | None, now: float) -> Iterator[tuple[str, str]]:
         yield "CertificateExpired", "PodCertificate expired"
 
 
-def _refusal(request: PodCertificateRequest, condition: Condition) -> Decision:
-    refused = Refused(word=condition.type, reason=condition.reason, message=condition.message)
+def _refusal(request: PodCertificateRequest, condition: Condition) -> NextStep:
+    refused = RefusedRequest(word=condition.type, reason=condition.reason, message=condition.message)
     name = f"{request.metadata.namespace}/{request.metadata.name}"
     verb = "was denied" if condition.type == "Denied" else "failed"
     message = f'PodCertificateRequest {name} {verb}, reason="{condition.reason}", message="{condition.message}"'
-    return Decision(certificate=Certificate(refused=refused), warnings=((condition.type, message),))
+    return NextStep(certificate=Certificate(refused=refused), warnings=((condition.type, message),))
 
 
 def _issued(request: PodCertificateRequest, waiting: Waiting, now: float, chance: float) -> Certificate:

@@ -47,8 +47,8 @@ class PodAllocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """What a resize can change. CPU in thousandths, memory in bytes; 0 is none."""
+class PodSizes:
+    """What a resize can change. CPU in thousandths, memory in bytes. 0 is none."""
 
     cpu_request: int = 0
     cpu_limit: int = 0
@@ -79,7 +79,7 @@ def allocation_of(pod: Pod, gates: ResizeGates) -> PodAllocation:
 
 
 def with_allocation(pod: Pod, allocation: PodAllocation | None, gates: ResizeGates) -> Pod:
-    """The pod with what it has been given in place of what it asks for; the same object when both are the same."""
+    """The pod with what it has been given in place of what it asks for. The same object when both are the same."""
     if allocation is None:
         return pod
     given, spec = allocation.containers, pod.spec
@@ -114,12 +114,12 @@ def _amounts(quantities: Mapping[str, str]) -> dict[str, int]:
     return {name: parse(text).nano for name, text in quantities.items()}
 
 
-def sizes(resources: ResourceRequirements | None) -> Sizes:
+def sizes(resources: ResourceRequirements | None) -> PodSizes:
     """What these resources say of CPU and memory."""
     if resources is None:
-        return Sizes()
+        return PodSizes()
     requests, limits = resources.requests, resources.limits
-    return Sizes(
+    return PodSizes(
         cpu_request=parse(requests.get("cpu", "0")).milli,
         cpu_limit=parse(limits.get("cpu", "0")).milli,
         memory_request=parse(requests.get("memory", "0")).whole,
@@ -138,7 +138,7 @@ def effective(resources: ResourceRequirements, own: ResourceRequirements | None)
 
 
 def mixed(wanted: ResourceRequirements, known: ResourceRequirements, resource: str) -> ResourceRequirements:
-    """What is wanted, but of `cpu` and `memory` only the one named; of the other what is known."""
+    """What is wanted, but of `cpu` and `memory` only the one named. Of the other what is known."""
     other = "memory" if resource == "cpu" else "cpu"
     return replace(
         wanted,

@@ -1,6 +1,6 @@
 """Waits that grow with each failure: of containers that crash, and of images that cannot be pulled.
 
-As the kubelet's (client-go's flowcontrol.Backoff): a first wait, doubled each time up to a longest one; a key that was
+As the kubelet's (client-go's flowcontrol.Backoff): a first wait, doubled each time up to a longest one. A key that was
 quiet for twice the longest wait starts over. Times are nanoseconds since the epoch, since a container's end is one.
 """
 
@@ -12,21 +12,21 @@ SECOND_NS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _BackoffEntry:
     wait_s: float
     updated_ns: int
 
 
-class Backoff:
+class KeyedBackoff:
     """The waits by key."""
 
     def __init__(self, first_s: float = 10.0, longest_s: float = 300.0) -> None:
         self._first_s = first_s
         self._longest_s = longest_s
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _BackoffEntry] = {}
 
     def until_ns(self, key: str, since_ns: int, now_ns: int) -> int:
-        """When the wait that began at `since_ns` (the last failure) is over; not after `now_ns` when there is none.
+        """When the wait that began at `since_ns` (the last failure) is over, not after `now_ns` when there is none.
 
         A failure that lies ahead is from before the clock was set back. How long ago that was cannot be known, and
         the wait must not last until the clock comes there again.
@@ -43,7 +43,7 @@ class Backoff:
             wait_s = self._first_s
         else:
             wait_s = min(2 * entry.wait_s, self._longest_s)
-        self._entries[key] = _Entry(wait_s, now_ns)
+        self._entries[key] = _BackoffEntry(wait_s, now_ns)
 
     def forget(self, key: str) -> None:
         """The key has succeeded."""
@@ -53,5 +53,5 @@ class Backoff:
         """Drop the keys that would start over anyway, and those from before the clock was set back."""
         self._entries = {key: entry for key, entry in self._entries.items() if not self._has_expired(entry, now_ns)}
 
-    def _has_expired(self, entry: _Entry, now_ns: int) -> bool:
+    def _has_expired(self, entry: _BackoffEntry, now_ns: int) -> bool:
         return abs(now_ns - entry.updated_ns) > 2 * self._longest_s * SECOND_NS

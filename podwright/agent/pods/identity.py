@@ -33,7 +33,7 @@ SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 
 
 def full_name(pod: Pod) -> str:
-    """`name_namespace`: unique among pods that exist at one time; it joins a static pod and its mirror."""
+    """`name_namespace`: unique among pods that exist at one time. It joins a static pod and its mirror."""
     return f"{pod.metadata.name}_{pod.metadata.namespace}"
 
 
@@ -43,7 +43,7 @@ def described(pod: Pod) -> str:
 
 
 def source_of(pod: Pod) -> str:
-    """`file`, `http` or `api`; empty for a pod that no source has named."""
+    """`file`, `http` or `api`. Empty for a pod that no source has named."""
     return pod.metadata.annotations.get(CONFIG_SOURCE, "")
 
 

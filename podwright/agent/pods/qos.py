@@ -18,7 +18,7 @@ _COMPUTE = ("cpu", "memory")
 
 
 def qos_class(pod: Pod) -> QosClass:
-    """The class that the API has written into the pod's status; else it is computed."""
+    """The class that the API has written into the pod's status, or else the computed one."""
     return _CLASSES.get(pod.status.qos_class) or compute_qos_class(pod.spec)
 
 
@@ -42,7 +42,7 @@ def _parts(spec: PodSpec) -> list[ResourceRequirements]:
 
 
 def _sums(lists: Iterable[dict[str, str]]) -> dict[str, int]:
-    """Billionths by resource; what is zero in all is left out."""
+    """Billionths by resource. What is zero in all is left out."""
     sums = dict.fromkeys(_COMPUTE, 0)
     for quantities in lists:
         for name in _COMPUTE:

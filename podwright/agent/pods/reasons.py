@@ -19,7 +19,7 @@ POST_START_HOOK_ERROR = "PostStartHookError"
 
 
 class ContainerFailure(PodwrightError):
-    """A container could not be started. `reason` is one of this module's; `container` its name.
+    """A container could not be started. `reason` is one of this module's. `container` its name.
 
     `until_ns` says until when it waits (nanoseconds since the epoch) when the reason is a back-off.
     """

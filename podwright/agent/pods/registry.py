@@ -10,7 +10,7 @@ from podwright.k8s.objects import Pod
 
 
 class PodRegistry:
-    """Holds pods as their sources have them; changes nothing about them."""
+    """Holds pods as their sources have them. Changes nothing about them."""
 
     def __init__(self) -> None:
         self._pods: dict[str, Pod] = {}
@@ -27,7 +27,7 @@ class PodRegistry:
         self._names[full_name(pod)] = uid
 
     def remove(self, pod: Pod) -> None:
-        """Forget a pod; one that is not there is fine."""
+        """Forget a pod. One that is not there is fine."""
         name = full_name(pod)
         if is_mirror(pod):
             mirror = self._mirrors.get(name)

@@ -14,7 +14,7 @@ OUTPUT_LIMIT_BYTES = 10 * 1024  # of a command's output, or of a body
 PLAIN_ANSWERS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})  # OpenSSL's, of TLS
 
 
-class Verdict(enum.Enum):
+class AttemptResult(enum.Enum):
     """The outcome of one attempt. WARNING counts as a success that an event reports."""
 
     SUCCESS = "success"
@@ -26,7 +26,7 @@ class Verdict(enum.Enum):
 class Attempt:
     """`output` is what an event shows: the kubelet's texts (pkg/probe)."""
 
-    verdict: Verdict
+    verdict: AttemptResult
     output: str = ""
 
 
@@ -42,7 +42,7 @@ class Target:
 
 def failure(output: str) -> Attempt:
     """The container did not pass."""
-    return Attempt(verdict=Verdict.FAILURE, output=output)
+    return Attempt(verdict=AttemptResult.FAILURE, output=output)
 
 
 def joined(host: str, port: int) -> str:

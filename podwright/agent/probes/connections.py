@@ -16,14 +16,14 @@ from typing import Any, Protocol
 CHUNK_BYTES = 16 * 1024
 
 
-class Connection(Protocol):
+class ProbeConnection(Protocol):
     """Bytes to and from a container. Every method but `close` raises OSError."""
 
     async def send(self, data: bytes) -> None:
         """Send it all."""
 
     async def receive(self) -> bytes:
-        """The next bytes; none at the end."""
+        """The next bytes. None at the end."""
 
     def close(self) -> None:
         """End it at once."""
@@ -36,15 +36,15 @@ class PlainConnection:
         self._socket = connected
 
     async def send(self, data: bytes) -> None:
-        """See Connection."""
+        """See ProbeConnection."""
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def receive(self) -> bytes:
-        """See Connection."""
+        """See ProbeConnection."""
         return await asyncio.get_running_loop().sock_recv(self._socket, CHUNK_BYTES)
 
     def close(self) -> None:
-        """See Connection."""
+        """See ProbeConnection."""
         self._socket.close()
 
 
@@ -56,16 +56,16 @@ class TlsConnection:
         self._writer = writer
 
     async def send(self, data: bytes) -> None:
-        """See Connection."""
+        """See ProbeConnection."""
         self._writer.write(data)
         await self._writer.drain()
 
     async def receive(self) -> bytes:
-        """See Connection."""
+        """See ProbeConnection."""
         return await self._reader.read(CHUNK_BYTES)
 
     def close(self) -> None:
-        """See Connection."""
+        """See ProbeConnection."""
         self._writer.transport.abort()
 
 

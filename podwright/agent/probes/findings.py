@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 
 
 class Findings:
     """The findings by container id and kind."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, ProbeKind], Finding] = {}
+        self._found: dict[tuple[str, ProbeKind], ProbeResult] = {}
 
-    def get(self, container_id: str, kind: ProbeKind) -> Finding | None:
+    def get(self, container_id: str, kind: ProbeKind) -> ProbeResult | None:
         """None when there is no such probe, or when nothing is known of an instance that is older than the agent."""
         return self._found.get((container_id, kind))
 
-    def set(self, container_id: str, kind: ProbeKind, finding: Finding) -> bool:
+    def set(self, container_id: str, kind: ProbeKind, finding: ProbeResult) -> bool:
         """Whether that is another finding than before."""
         key = (container_id, kind)
         changed = self._found.get(key) is not finding

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 
 from podwright.agent.config.go_duration import SECOND_NS, format_duration
-from podwright.agent.probes.attempt import Attempt, Verdict, failure
+from podwright.agent.probes.attempt import Attempt, AttemptResult, failure
 from podwright.agent.probes.http_client import VERSION
 
 CHECK = "/grpc.health.v1.Health/Check"
@@ -46,7 +46,7 @@ async def check_health(address: str, service: str, timeout_s: float) -> Attempt:
             return failure(_rpc_failure(failed))
     if status != SERVING:
         return failure(f'service unhealthy (responded with "{STATUSES.get(status, status)}")')
-    return Attempt(verdict=Verdict.SUCCESS, output="service healthy")
+    return Attempt(verdict=AttemptResult.SUCCESS, output="service healthy")
 
 
 def _rpc_failure(failed: grpc.aio.AioRpcError) -> str:
@@ -63,7 +63,7 @@ def encode_request(service: str) -> bytes:
 
 
 def decode_status(message: bytes) -> int:
-    """The status in a HealthCheckResponse; 0 (UNKNOWN) when it is absent. Raises ValueError for other messages."""
+    """The status in a HealthCheckResponse. 0 (UNKNOWN) when it is absent. Raises ValueError for other messages."""
     position, status = 0, 0
     while position < len(message):
         tag, position = _read_varint(message, position)

@@ -16,7 +16,7 @@ import h11
 from podwright.agent.config.settings import KUBERNETES_VERSION
 from podwright.agent.pods.ports import find_port
 from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, connect_failure, is_plain_answer, joined
-from podwright.agent.probes.connections import Connection, connect, connect_tls
+from podwright.agent.probes.connections import ProbeConnection, connect, connect_tls
 from podwright.errors import DeadlineExceeded, InvalidArgument, PodwrightError, Unavailable
 from podwright.k8s.objects import Container, HTTPGetAction
 
@@ -36,7 +36,7 @@ class NoTls(Unavailable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ProbeAnswer:
     """What a server answered: the start of the body alone."""
 
     status: int
@@ -44,8 +44,8 @@ class Answer:
     location: str = ""
 
 
-async def get(url: str, headers: Headers, timeout_s: float) -> Answer:
-    """Follow redirects on the same host; one to another host is the answer.
+async def get(url: str, headers: Headers, timeout_s: float) -> ProbeAnswer:
+    """Follow redirects on the same host. One to another host is the answer.
 
     Raises DeadlineExceeded, Unavailable and InvalidArgument.
     """
@@ -57,7 +57,7 @@ async def get(url: str, headers: Headers, timeout_s: float) -> Answer:
         raise DeadlineExceeded(text) from None
 
 
-async def _follow(url: str, headers: Headers) -> Answer:
+async def _follow(url: str, headers: Headers) -> ProbeAnswer:
     host = urlsplit(url).hostname
     for _ in range(REDIRECT_LIMIT):
         answer = await _get_one(url, headers)
@@ -72,7 +72,7 @@ async def _follow(url: str, headers: Headers) -> Answer:
     raise Unavailable(f'Get "{url}": stopped after {REDIRECT_LIMIT} redirects')
 
 
-async def _get_one(url: str, headers: Headers) -> Answer:
+async def _get_one(url: str, headers: Headers) -> ProbeAnswer:
     parts = urlsplit(url)
     client = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT_BYTES)
     try:
@@ -102,7 +102,7 @@ def _request(parts: SplitResult, headers: Headers) -> h11.Request:
     return h11.Request(method="GET", target=target, headers=[*headers, ("Connection", "close")])
 
 
-async def _connected(parts: SplitResult) -> Connection:
+async def _connected(parts: SplitResult) -> ProbeConnection:
     open_one = connect_tls if parts.scheme == "https" else connect
     return await open_one(parts.hostname or "", _port(parts))
 
@@ -111,7 +111,7 @@ def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-async def _answer(client: h11.Connection, connection: Connection) -> Answer:
+async def _answer(client: h11.Connection, connection: ProbeConnection) -> ProbeAnswer:
     """The answer once its body has ended, or as much of it as is of interest. Raises RemoteProtocolError, OSError."""
     status, location, body = 0, "", bytearray()
     while len(body) < OUTPUT_LIMIT_BYTES:
@@ -128,7 +128,7 @@ async def _answer(client: h11.Connection, connection: Connection) -> Answer:
             body += event.data
         elif not isinstance(event, h11.InformationalResponse):
             break
-    return Answer(status=status, body=bytes(body[:OUTPUT_LIMIT_BYTES]), location=location)
+    return ProbeAnswer(status=status, body=bytes(body[:OUTPUT_LIMIT_BYTES]), location=location)
 
 
 class HookGetter:

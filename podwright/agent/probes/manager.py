@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from podwright.agent.clock import Clock
 from podwright.agent.pods.containers import lasting_containers
 from podwright.agent.probes.findings import Findings
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.probes.schedule import probe_of
-from podwright.agent.probes.worker import Deliver, Runner, Worker, WorkerPorts
+from podwright.agent.probes.worker import Deliver, ProbeWorkerPorts, RunsProbes, Worker
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import ContainerStatus, Pod
 from podwright.tasks import Tasks
@@ -35,7 +35,7 @@ class ProbeManager:
 
     def __init__(
         self,
-        prober: Runner,
+        prober: RunsProbes,
         deliver: Deliver,
         clock: Clock,
         *,
@@ -43,13 +43,13 @@ class ProbeManager:
         host_ip: Callable[[], str],
         spread: Callable[[], float] = random.random,
     ) -> None:
-        """`look` is the newest look at a pod (`pleg.cache.StatusCache.peek`); `host_ip` the node's address."""
+        """`look` is the newest look at a pod (`pleg.cache.StatusCache.peek`). `host_ip` the node's address."""
         self._look = look
         self._host_ip = host_ip
         self._findings = Findings()
         self._pods: dict[str, _Probed] = {}
         self._tasks = Tasks()
-        self._ports = WorkerPorts(
+        self._ports = ProbeWorkerPorts(
             prober=prober,
             findings=self._findings,
             deliver=deliver,
@@ -59,8 +59,8 @@ class ProbeManager:
             random=spread,
         )
 
-    def finding_of(self, container_id: str, kind: ProbeKind) -> Finding | None:
-        """What is known of an instance; None when it has no such probe, or was started long before this agent."""
+    def finding_of(self, container_id: str, kind: ProbeKind) -> ProbeResult | None:
+        """What is known of an instance. None when it has no such probe, or was started long before this agent."""
         return self._findings.get(container_id, kind)
 
     def add(self, pod: Pod) -> None:

@@ -14,7 +14,7 @@ class ProbeKind(enum.Enum):
     STARTUP = "startup"
 
 
-class Finding(enum.Enum):
+class ProbeResult(enum.Enum):
     """A probe's result after its thresholds. UNKNOWN: a startup probe that has not decided yet."""
 
     SUCCESS = "success"
@@ -30,4 +30,4 @@ class ProbeOutcome:
     container: str
     container_id: str
     kind: ProbeKind
-    finding: Finding
+    finding: ProbeResult

@@ -7,8 +7,8 @@ import logging
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.probes.attempt import Attempt, Target, Verdict
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.attempt import Attempt, AttemptResult, Target
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.probes.probers import Probers
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod, Probe
@@ -16,7 +16,7 @@ from podwright.k8s.objects import Pod, Probe
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # when the container could not be asked
-RESULTS = {Finding.SUCCESS: "successful", Finding.FAILURE: "failed", None: "unknown"}  # in metrics
+RESULTS = {ProbeResult.SUCCESS: "successful", ProbeResult.FAILURE: "failed", None: "unknown"}  # in metrics
 
 
 class Prober:
@@ -28,13 +28,13 @@ class Prober:
         self._metrics = metrics
         self._clock = clock
 
-    async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
-        """SUCCESS or FAILURE; None when the container could not be asked, which says nothing about it."""
+    async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
+        """SUCCESS or FAILURE. None when the container could not be asked, which says nothing about it."""
         began = self._clock.monotonic()
         finding = await self._run(kind, probe, target)
         pod, container = target.pod.metadata, target.container.name
         self._metrics.probes.add(kind.value, RESULTS[finding], container, pod.name, pod.namespace, pod.uid)
-        if finding is Finding.SUCCESS:
+        if finding is ProbeResult.SUCCESS:
             took_s = self._clock.monotonic() - began
             self._metrics.probe_durations.observe(took_s, kind.value, container, pod.name, pod.namespace)
         return finding
@@ -43,7 +43,7 @@ class Prober:
         """The pod is probed no more."""
         self._metrics.forget_probes(pod.metadata.uid, pod.metadata.name, pod.metadata.namespace)
 
-    async def _run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
+    async def _run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
         try:
             attempt = await self._attempts(probe, target)
         except PodwrightError as failed:
@@ -51,14 +51,14 @@ class Prober:
             self._note(target, "Unhealthy", text)
             return None
         match attempt.verdict:
-            case Verdict.WARNING:
+            case AttemptResult.WARNING:
                 self._note(target, "ProbeWarning", f"{kind.value.title()} probe warning: {attempt.output}")
-            case Verdict.FAILURE:
+            case AttemptResult.FAILURE:
                 self._note(target, "Unhealthy", f"{kind.value.title()} probe failed: {attempt.output}")
-                return Finding.FAILURE
-            case Verdict.SUCCESS:
+                return ProbeResult.FAILURE
+            case AttemptResult.SUCCESS:
                 pass
-        return Finding.SUCCESS
+        return ProbeResult.SUCCESS
 
     async def _attempts(self, probe: Probe, target: Target) -> Attempt:
         for _ in range(ATTEMPTS - 1):

@@ -14,8 +14,8 @@ from podwright.agent.probes import http_client
 from podwright.agent.probes.attempt import (
     OUTPUT_LIMIT_BYTES,
     Attempt,
+    AttemptResult,
     Target,
-    Verdict,
     connect_failure,
     failure,
     joined,
@@ -61,7 +61,7 @@ class Probers:
             limit = format_duration(timeout_s * SECOND_NS)
             return failure(f'command timed out: "{" ".join(command)}" timed out after {limit}')
         output = (result.stdout + result.stderr)[:OUTPUT_LIMIT_BYTES].decode(errors="replace")
-        return Attempt(verdict=Verdict.FAILURE if result.exit_code else Verdict.SUCCESS, output=output)
+        return Attempt(verdict=AttemptResult.FAILURE if result.exit_code else AttemptResult.SUCCESS, output=output)
 
     async def _grpc(self, action: GRPCAction, target: Target, timeout_s: int) -> Attempt:
         if action.mode not in ("", "Plaintext"):
@@ -79,9 +79,9 @@ class Probers:
             return failure(failed.message)
         body = answer.body.decode(errors="replace")
         if 200 <= answer.status < 300:
-            return Attempt(verdict=Verdict.SUCCESS, output=body)
+            return Attempt(verdict=AttemptResult.SUCCESS, output=body)
         if 300 <= answer.status < 400:
-            return Attempt(verdict=Verdict.WARNING, output=f"Probe terminated redirects, Response body: {body}")
+            return Attempt(verdict=AttemptResult.WARNING, output=f"Probe terminated redirects, Response body: {body}")
         return failure(f"HTTP probe failed with statuscode: {answer.status}")  # bodies may hold secrets
 
     async def _tcp(self, action: TCPSocketAction, target: Target, timeout_s: int) -> Attempt:
@@ -91,7 +91,7 @@ class Probers:
                 (await connect(host, port)).close()
         except OSError as failed:
             return failure(connect_failure(joined(host, port), failed))
-        return Attempt(verdict=Verdict.SUCCESS)
+        return Attempt(verdict=AttemptResult.SUCCESS)
 
 
 def _of_a_later_release(field: str, value: str) -> Unimplemented:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.k8s.objects import Container, Probe
 
 RESTART_GRACE_NS = 10 * 10**9  # a container that started so long before the agent was watched by an earlier one
@@ -41,16 +41,16 @@ class Schedule:
 class Series:
     """Results of one instance of a container, as far as they are equal."""
 
-    finding: Finding | None = None
+    finding: ProbeResult | None = None
     count: int = 0
 
-    def then(self, finding: Finding) -> Series:
+    def then(self, finding: ProbeResult) -> Series:
         """The series with one more result."""
         return Series(finding, self.count + 1 if finding is self.finding else 1)
 
     def decides(self, schedule: Schedule) -> bool:
         """Whether there are enough equal results to believe them."""
-        needed = schedule.successes if self.finding is Finding.SUCCESS else schedule.failures
+        needed = schedule.successes if self.finding is ProbeResult.SUCCESS else schedule.failures
         return self.count >= needed
 
 
@@ -65,12 +65,12 @@ def probe_of(container: Container, kind: ProbeKind) -> Probe | None:
             return container.startup_probe
 
 
-def initial_finding(kind: ProbeKind) -> Finding:
+def initial_finding(kind: ProbeKind) -> ProbeResult:
     """What counts of a new container until its probe has decided."""
     match kind:
         case ProbeKind.LIVENESS:
-            return Finding.SUCCESS
+            return ProbeResult.SUCCESS
         case ProbeKind.READINESS:
-            return Finding.FAILURE
+            return ProbeResult.FAILURE
         case ProbeKind.STARTUP:
-            return Finding.UNKNOWN
+            return ProbeResult.UNKNOWN

@@ -18,9 +18,9 @@ from typing import Protocol
 from podwright.agent.clock import Clock
 from podwright.agent.probes.attempt import Target
 from podwright.agent.probes.findings import Findings
-from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
+from podwright.agent.probes.outcomes import ProbeKind, ProbeOutcome, ProbeResult
 from podwright.agent.probes.schedule import RESTART_GRACE_NS, Schedule, Series, initial_finding
-from podwright.agent.runtime.records import ContainerState, ContainerStatus
+from podwright.agent.runtime.records import CriContainerState, CriContainerStatus
 from podwright.k8s.objects import Container, Pod, Probe
 
 log = logging.getLogger(__name__)
@@ -28,21 +28,21 @@ log = logging.getLogger(__name__)
 Deliver = Callable[[ProbeOutcome], Awaitable[None]]
 
 
-class Runner(Protocol):
+class RunsProbes(Protocol):
     """Runs a probe once: `prober.Prober`."""
 
-    async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
-        """SUCCESS or FAILURE; None when nothing was learnt."""
+    async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
+        """SUCCESS or FAILURE. None when nothing was learnt."""
 
     def forget(self, pod: Pod) -> None:
         """The pod is probed no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerPorts:
+class ProbeWorkerPorts:
     """What all workers share."""
 
-    prober: Runner
+    prober: RunsProbes
     findings: Findings
     deliver: Deliver
     refresh: Callable[[str], None]  # show the workers of the pod with this UID what the runtime holds now
@@ -54,21 +54,21 @@ class WorkerPorts:
 class Worker:
     """See the module's text."""
 
-    def __init__(self, ports: WorkerPorts, pod: Pod, container: Container, kind: ProbeKind, probe: Probe) -> None:
+    def __init__(self, ports: ProbeWorkerPorts, pod: Pod, container: Container, kind: ProbeKind, probe: Probe) -> None:
         self.pod = pod  # the newest version
         self.container = container
         self.kind = kind
         self._ports = ports
         self._probe = probe
         self._schedule = Schedule.of(probe)
-        self._instance: ContainerStatus | None = None
+        self._instance: CriContainerStatus | None = None
         self._ip = ""
         self._series = Series()
         self._is_on_hold = False
         self._due_at: float | None = None  # by Clock.monotonic; None: nothing is due
         self._news = asyncio.Event()
 
-    def see(self, status: ContainerStatus | None, ip: str, *, was_good: bool) -> None:
+    def see(self, status: CriContainerStatus | None, ip: str, *, was_good: bool) -> None:
         """Take in what the runtime holds. `was_good`: an earlier agent found this instance ready, or started."""
         self._ip = ip
         before, due_before = self._instance, self._due_at
@@ -83,29 +83,29 @@ class Worker:
             self._due_at = None
         elif self._due_at is None:
             self._due_at = self._ports.clock.monotonic() + self._first_wait_s()
-        if status is not None and status.state is ContainerState.EXITED:
-            self._ports.findings.set(status.id, self.kind, Finding.FAILURE)
+        if status is not None and status.state is CriContainerState.EXITED:
+            self._ports.findings.set(status.id, self.kind, ProbeResult.FAILURE)
         if self._due_at != due_before:
             self._news.set()
 
-    def _begin(self, status: ContainerStatus, *, was_good: bool) -> None:
+    def _begin(self, status: CriContainerStatus, *, was_good: bool) -> None:
         """A new instance. What an earlier agent knew of it stands until the probe decides."""
         if not self._outlived_an_agent(status):
             self._ports.findings.set(status.id, self.kind, initial_finding(self.kind))
         elif was_good:
-            self._ports.findings.set(status.id, self.kind, Finding.SUCCESS)
+            self._ports.findings.set(status.id, self.kind, ProbeResult.SUCCESS)
 
-    def _outlived_an_agent(self, status: ContainerStatus) -> bool:
+    def _outlived_an_agent(self, status: CriContainerStatus) -> bool:
         began_ns = self._ports.agent_started_at_ns - RESTART_GRACE_NS
-        return status.state is ContainerState.RUNNING and 0 < status.started_at_ns < began_ns
+        return status.state is CriContainerState.RUNNING and 0 < status.started_at_ns < began_ns
 
     def _may_run(self) -> bool:
         status = self._instance
-        if status is None or status.state is not ContainerState.RUNNING or self._is_on_hold:
+        if status is None or status.state is not CriContainerState.RUNNING or self._is_on_hold:
             return False
         if self.container.startup_probe is None:
             return True
-        has_started = self._ports.findings.get(status.id, ProbeKind.STARTUP) is Finding.SUCCESS
+        has_started = self._ports.findings.get(status.id, ProbeKind.STARTUP) is ProbeResult.SUCCESS
         return has_started is not (self.kind is ProbeKind.STARTUP)
 
     def _first_wait_s(self) -> float:
@@ -119,7 +119,9 @@ class Worker:
         now_ns, period_s = self._ports.clock.now_ns(), self._schedule.period_s
         wait_s = self._schedule.first_wait_s(status.started_at_ns, now_ns)
         began_ns = self._ports.agent_started_at_ns
-        is_known = self.kind is ProbeKind.LIVENESS or self._ports.findings.get(status.id, self.kind) is Finding.SUCCESS
+        is_known = (
+            self.kind is ProbeKind.LIVENESS or self._ports.findings.get(status.id, self.kind) is ProbeResult.SUCCESS
+        )
         if is_known and status.started_at_ns < began_ns and now_ns - began_ns < period_s * 1e9:
             wait_s = max(wait_s, self._ports.random() * period_s)
         return wait_s
@@ -154,11 +156,11 @@ class Worker:
         if finding is not None:
             await self._take(instance.id, finding)
 
-    async def _take(self, container_id: str, finding: Finding) -> None:
+    async def _take(self, container_id: str, finding: ProbeResult) -> None:
         self._series = self._series.then(finding)
         if not self._series.decides(self._schedule):
             return
-        is_liveness_failure = self.kind is ProbeKind.LIVENESS and finding is Finding.FAILURE
+        is_liveness_failure = self.kind is ProbeKind.LIVENESS and finding is ProbeResult.FAILURE
         if is_liveness_failure or self.kind is ProbeKind.STARTUP:
             self._is_on_hold, self._due_at = True, None
         uid = self.pod.metadata.uid

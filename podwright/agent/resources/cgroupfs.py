@@ -23,7 +23,7 @@ MODE = 0o755
 
 
 def exists(host: CgroupHost, path: str) -> bool:
-    """Whether the cgroup is there in every hierarchy whose limits count; on v2, with all controllers that count."""
+    """Whether the cgroup is there in every hierarchy whose limits count. On v2, with all controllers that count."""
     if host.layout == "v2":
         try:
             return set(_words(f"{host.unified}{path}/cgroup.controllers")) >= NEEDED_V2 & host.unified_controllers

@@ -40,7 +40,7 @@ class Tree(Protocol):
         """The limits of a pod with these resources."""
 
     def current(self, pod: Pod) -> CgroupLimits | None:
-        """CPU and memory that the pod's cgroup has now; None when it has none of ours."""
+        """CPU and memory that the pod's cgroup has now. None when it has none of ours."""
 
     async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
         """Change limits of the pod's cgroup."""
@@ -73,7 +73,7 @@ class KeptCgroups:
         self._tasks.start(self._update_forever(), name="cgroups of QoS classes")
 
     async def close(self) -> None:
-        """Keep nothing in step any more; cgroups stay."""
+        """Keep nothing in step any more. Cgroups stay."""
         await self._tasks.close()
 
     def parent_of(self, pod: Pod) -> str:

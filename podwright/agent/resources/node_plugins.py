@@ -26,7 +26,7 @@ class NodePlugins:
     async def start(self, shown: PodResourcesPorts, others: Mapping[str, PluginHandler]) -> None:
         """Recover, let plug-ins in, and serve what is `shown`. Raises PodwrightError and OSError.
 
-        `others` use plug-ins of further kinds; a plug-in of a kind that nobody uses is told so.
+        `others` use plug-ins of further kinds. A plug-in of a kind that nobody uses is told so.
         """
         self._running.push_async_callback(self.devices.close)
         await self.devices.start()

@@ -33,7 +33,7 @@ def cgroup_steps(current: CgroupLimits, wanted: CgroupLimits, resource: str) -> 
 
 
 def memory_decrease(current: CgroupLimits, wanted: CgroupLimits) -> int | None:
-    """The new memory limit of the pod when it is smaller than the one it has; else None."""
+    """The new memory limit of the pod when it is smaller than the one it has, else None."""
     limit = wanted.memory_bytes
     return limit if limit and limit < (current.memory_bytes or math.inf) else None
 

@@ -107,7 +107,7 @@ def _members(directory: str) -> list[int]:
 
 
 def _is_of_kernel(pid: int) -> bool:
-    """A thread of the kernel has no program; nor has a process that has ended."""
+    """A thread of the kernel has no program, nor has a process that has ended."""
     with contextlib.suppress(PermissionError):
         try:
             os.readlink(f"/proc/{pid}/exe")

@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from podwright.agent.configs.namespaces import UserNamespace
+from podwright.agent.configs.namespaces import PodUserNamespace
 from podwright.agent.pods.places import checked_uid, is_uid
 from podwright.agent.resources.id_range import IdRange, check_range
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, ResourceExhausted
@@ -42,13 +42,13 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     gids: tuple[_Mapping, ...] = msgspec.field(name="gidMappings")
 
 
-def encode(users: UserNamespace) -> bytes:
+def encode(users: PodUserNamespace) -> bytes:
     """The file's contents."""
     mappings = (_Mapping(host_id=users.first_id, container_id=0, length=users.length),)
     return msgspec.json.encode(_Record(uids=mappings, gids=mappings))
 
 
-def decode(data: bytes) -> UserNamespace:
+def decode(data: bytes) -> PodUserNamespace:
     """From the file's contents. Raises InvalidArgument for what no kubelet has written."""
     try:
         record = msgspec.json.decode(data, type=_Record)
@@ -56,7 +56,7 @@ def decode(data: bytes) -> UserNamespace:
         raise InvalidArgument(f"invalid user namespace mappings file: {failure}") from failure
     if len(record.uids) != 1 or record.uids != record.gids or record.uids[0].container_id != 0:
         raise InvalidArgument("invalid user namespace mappings file: it must map id 0, once, for users as for groups")
-    return UserNamespace(first_id=record.uids[0].host_id, length=record.uids[0].length)
+    return PodUserNamespace(first_id=record.uids[0].host_id, length=record.uids[0].length)
 
 
 class UserNamespaceAllocator:
@@ -82,12 +82,12 @@ class UserNamespaceAllocator:
                     hint=f"when the pod does not run, remove {self._path(uid)}",
                 ) from failure
 
-    def of(self, pod: Pod) -> UserNamespace:
+    def of(self, pod: Pod) -> PodUserNamespace:
         """The pod's range, allotted when it has none yet. Raises PodwrightError."""
         uid = pod.metadata.uid
         known = self._first_ids.get(uid)
         if known is not None:
-            return UserNamespace(first_id=known, length=self._ids.per_pod)
+            return PodUserNamespace(first_id=known, length=self._ids.per_pod)
         try:
             users = self._read(uid)
             if users is not None:
@@ -113,7 +113,7 @@ class UserNamespaceAllocator:
         for uid in self._first_ids.keys() - set(uids):
             self.release(uid)
 
-    def _take(self, uid: str, users: UserNamespace) -> None:
+    def _take(self, uid: str, users: PodUserNamespace) -> None:
         ids = self._ids
         if users.length != ids.per_pod or users.first_id % ids.per_pod:
             raise InvalidArgument(f"ids {users.first_id}+{users.length} are not a piece of {ids.per_pod}")
@@ -123,11 +123,11 @@ class UserNamespaceAllocator:
             raise InvalidArgument(f'range picked for pod "{uid}" already taken')
         self._first_ids[uid] = users.first_id
 
-    def _free_range(self) -> UserNamespace:
+    def _free_range(self) -> PodUserNamespace:
         ids, used = self._ids, set(self._first_ids.values())
         for first_id in range(ids.first, ids.first + ids.count, ids.per_pod):
             if first_id not in used:
-                return UserNamespace(first_id=first_id, length=ids.per_pod)
+                return PodUserNamespace(first_id=first_id, length=ids.per_pod)
         raise ResourceExhausted(
             "could not find an empty slot to allocate a user namespace", hint="give the node more subordinate ids"
         )
@@ -141,7 +141,7 @@ class UserNamespaceAllocator:
     def _path(self, uid: str) -> str:
         return f"{self._directory}/{checked_uid(uid)}/{FILE_NAME}"
 
-    def _read(self, uid: str) -> UserNamespace | None:
+    def _read(self, uid: str) -> PodUserNamespace | None:
         try:
             fd = os.open(self._path(uid), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
@@ -150,7 +150,7 @@ class UserNamespaceAllocator:
             data = file.read(LIMIT_BYTES)
         return decode(data) if data else None
 
-    def _write(self, uid: str, users: UserNamespace) -> None:
+    def _write(self, uid: str, users: PodUserNamespace) -> None:
         """Atomically, and on disk when it returns: the pod's files get these owners."""
         directory = os.path.dirname(self._path(uid))
         os.makedirs(directory, mode=POD_MODE, exist_ok=True)

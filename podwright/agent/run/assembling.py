@@ -14,14 +14,14 @@ from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import Clock, SystemClock
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.resources.id_range import IdRange, find_range
-from podwright.agent.run.agent_engine import AgentEngine
-from podwright.agent.run.daemon import Server, server_for
+from podwright.agent.run.daemon import RunServer, server_for
 from podwright.agent.run.down import Doomed
 from podwright.agent.run.options import RunOptions
 from podwright.agent.run.pulls import ReportedImages
 from podwright.agent.run.release import release
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.run.run import RunPorts
+from podwright.agent.run.run_agent import RunAgent
 from podwright.agent.run.runs import agent_root
 from podwright.agent.run.session import EngineInputs
 from podwright.agent.run.settings import HOUSEKEEPING_S, agent_config, id_range_of
@@ -52,7 +52,7 @@ class AgentAssembly:
     clock: Clock
     runner: ProcessRunner
 
-    def engine(self, inputs: EngineInputs) -> AgentEngine:
+    def engine(self, inputs: EngineInputs) -> RunAgent:
         """See Assembly. Raises PodwrightError."""
         root = agent_root(self.options.root, inputs.run_id)
         config = agent_config(root, self.options.log_root)
@@ -77,7 +77,7 @@ class AgentAssembly:
         ids = id_range_of(inputs.run_id, self.ids, config.pods.max_pods)
         try:
             os.makedirs(root, mode=0o750, exist_ok=True)
-            return AgentEngine(Agent(config, dependencies, {RUN: inputs.source}, ids), self.reporter)
+            return RunAgent(Agent(config, dependencies, {RUN: inputs.source}, ids), self.reporter)
         except OSError as failure:
             raise FailedPrecondition(f"the agent cannot work in {root}: {failure}", hint="run as root") from failure
 
@@ -87,7 +87,7 @@ class AgentAssembly:
 
 
 @contextlib.asynccontextmanager
-async def assembled(server: Server, options: RunOptions, reporter: Reporter) -> AsyncIterator[AgentAssembly]:
+async def assembled(server: RunServer, options: RunOptions, reporter: Reporter) -> AsyncIterator[AgentAssembly]:
     """What a run needs at this server. Raises PodwrightError."""
     clock, runner = SystemClock(), PosixProcessRunner()
     async with CriClient(server.endpoint) as cri:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from podwright.agent.run.documents import Loaded, Objects
+from podwright.agent.run.documents import LoadedObject, Objects
 from podwright.agent.run.losses import losses
 from podwright.agent.run.plan import RunPlan, foreseen
 from podwright.agent.run.references import KnownObjects, missing_references
@@ -27,7 +27,7 @@ from podwright.k8s.problems import Problem
 
 
 def template_of(value: Kind) -> tuple[str, PodSpec] | None:
-    """The spec of an object's pods and where it stands; None for an object without pods."""
+    """The spec of an object's pods and where it stands. None for an object without pods."""
     match value:
         case Pod():
             return "spec", value.spec
@@ -39,7 +39,7 @@ def template_of(value: Kind) -> tuple[str, PodSpec] | None:
             return None
 
 
-def claims_of(runnable: Iterable[Loaded]) -> Iterator[tuple[str, str]]:
+def claims_of(runnable: Iterable[LoadedObject]) -> Iterator[tuple[str, str]]:
     """(namespace, name) of every claim whose folder is needed."""
     seen: dict[tuple[str, str], None] = {}
     for each in runnable:
@@ -53,7 +53,7 @@ def claims_of(runnable: Iterable[Loaded]) -> Iterator[tuple[str, str]]:
     yield from seen
 
 
-def missing_objects(objects: Objects, runnable: Iterable[Loaded]) -> Iterator[Problem]:
+def missing_objects(objects: Objects, runnable: Iterable[LoadedObject]) -> Iterator[Problem]:
     """References to ConfigMaps and Secrets that lead nowhere."""
     known: dict[str, KnownObjects] = {}
     for each in runnable:

@@ -75,7 +75,7 @@ def bind(
 
 
 def make_folders(paths: Iterable[str], root: str) -> None:
-    """Make the folders of claims below `root`; those that exist stay as they are. Raises FailedPrecondition.
+    """Make the folders of claims below `root`. Those that exist stay as they are. Raises FailedPrecondition.
 
     `root` belongs to root alone, so that the folders, which are open to all, are reached by pods only.
     """

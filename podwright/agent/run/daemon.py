@@ -1,7 +1,7 @@
 """The CRI server of a run: the one that answers at the endpoint, or an embedded daemon for the life of the run.
 
 Embedded daemons live in numbered slots, so that runs side by side do not share one, and a run finds the images of
-the run before. A slot is held by a lock; a daemon found in a slot whose lock is free belongs to a run that was
+the run before. A slot is held by a lock. A daemon found in a slot whose lock is free belongs to a run that was
 killed, and is stopped.
 """
 
@@ -48,7 +48,7 @@ class ServerOptions(Protocol):
 
     @property
     def endpoint(self) -> str | None:
-        """Where to look for one; None means our daemon's default socket."""
+        """Where to look for one. None means our daemon's default socket."""
 
     @property
     def detach(self) -> bool:
@@ -68,8 +68,8 @@ class ServerOptions(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """A CRI server that answers. `embedded` ones end with the run; nobody else uses them."""
+class RunServer:
+    """A CRI server that answers. `embedded` ones end with the run. Nobody else uses them."""
 
     endpoint: str
     name: str
@@ -96,7 +96,7 @@ class Slot:
 
 
 @contextlib.asynccontextmanager
-async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator[Server]:
+async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator[RunServer]:
     """The server that this run uses. Raises FailedPrecondition (detach without a daemon), Unavailable."""
     endpoint = normalise(options.endpoint or DEFAULT_ENDPOINT)
     found = await probe(endpoint)
@@ -113,13 +113,13 @@ async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator
             yield server
 
 
-async def probe(endpoint: str, timeout_s: float = PROBE_TIMEOUT_S) -> Server | None:
-    """What answers Version at the endpoint; None when nothing listens. Raises PodwrightError when it is no CRI."""
+async def probe(endpoint: str, timeout_s: float = PROBE_TIMEOUT_S) -> RunServer | None:
+    """What answers Version at the endpoint. None when nothing listens. Raises PodwrightError when it is no CRI."""
     if not _listens(socket_path(endpoint)):
         return None
     async with CriClient(endpoint) as cri:
         version = await cri.call(cri.runtime.Version, api.VersionRequest(), timeout_s=timeout_s)
-    return Server(endpoint=endpoint, name=version.runtime_name, version=version.runtime_version)
+    return RunServer(endpoint=endpoint, name=version.runtime_name, version=version.runtime_version)
 
 
 def _listens(path: str) -> bool:
@@ -163,13 +163,13 @@ def held_slot(options: ServerOptions) -> Iterator[Slot]:
 
 
 @contextlib.asynccontextmanager
-async def embedded(slot: Slot, config_file: str | None, stop: StopRequest) -> AsyncIterator[Server]:
-    """Start a daemon in the slot; stop it at the end. Raises Unavailable when it does not come up."""
+async def embedded(slot: Slot, config_file: str | None, stop: StopRequest) -> AsyncIterator[RunServer]:
+    """Start a daemon in the slot. Stop it at the end. Raises Unavailable when it does not come up."""
     await asyncio.to_thread(_stop_orphan, socket_path(slot.endpoint))
     process = _start(slot, config_file)
     try:
         version = await stop.interruptible(_ready(slot, process))
-        yield Server(
+        yield RunServer(
             endpoint=slot.endpoint,
             name=version.runtime_name,
             version=version.runtime_version,

@@ -16,7 +16,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from podwright.agent.run.kinds import READ, fault_of_kind, is_read, loss_of
-from podwright.agent.run.places import STDIN, Place, in_file, shown
+from podwright.agent.run.places import STDIN, DocumentPlace, in_file, shown
 from podwright.agent.run.rules import faults_of
 from podwright.errors import InvalidArgument
 from podwright.k8s.defaults.apply import with_defaults
@@ -33,12 +33,12 @@ K = TypeVar("K", bound=Kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadedObject:
     """An object: `given` as it is written, `value` with the API's defaults. Both have a namespace."""
 
     given: Kind
     value: Kind
-    place: Place
+    place: DocumentPlace
 
     @property
     def metadata(self) -> ObjectMeta:
@@ -50,7 +50,7 @@ class Loaded:
 class Objects:
     """What the files hold, in their order. `warnings` name documents that are left out."""
 
-    loaded: tuple[Loaded, ...]
+    loaded: tuple[LoadedObject, ...]
     warnings: tuple[str, ...] = ()
 
     def of(self, cls: type[K]) -> list[K]:
@@ -75,7 +75,7 @@ def find_files(paths: Sequence[str]) -> list[str]:
 
 
 def read_file(path: str) -> bytes:
-    """A file's bytes; `-` is standard input. Raises InvalidArgument."""
+    """A file's bytes. `-` is standard input. Raises InvalidArgument."""
     try:
         if path == STDIN:
             return sys.stdin.buffer.read(MANIFEST_LIMIT_BYTES + 1)
@@ -94,7 +94,7 @@ def load_texts(texts: Iterable[tuple[str, bytes]]) -> Objects:
     """The objects of texts, each with its file's name. Raises ManifestError with every fault."""
     faults: list[Problem] = []
     warnings: list[str] = []
-    loaded: list[Loaded] = []
+    loaded: list[LoadedObject] = []
     for file, text in texts:
         for place in _places(file, text, faults):
             if (fault := fault_of_kind(place.document)) is not None:
@@ -131,7 +131,7 @@ def _open_readable(path: str, flags: int) -> int:
     return fd
 
 
-def _places(file: str, text: bytes, faults: list[Problem]) -> list[Place]:
+def _places(file: str, text: bytes, faults: list[Problem]) -> list[DocumentPlace]:
     try:
         documents = read_documents(text)
     except ManifestError as failure:
@@ -139,10 +139,10 @@ def _places(file: str, text: bytes, faults: list[Problem]) -> list[Place]:
         return []
     if not documents:
         faults.append(in_file(file, Problem(path="", message="it holds no documents")))
-    return [Place(file=file, document=document) for document in documents]
+    return [DocumentPlace(file=file, document=document) for document in documents]
 
 
-def _load(place: Place, faults: list[Problem]) -> list[Loaded]:
+def _load(place: DocumentPlace, faults: list[Problem]) -> list[LoadedObject]:
     """The object, or nothing when it has faults."""
     try:
         given = _with_namespace(read_object(place.document, READ[place.document.kind]))
@@ -153,7 +153,7 @@ def _load(place: Place, faults: list[Problem]) -> list[Loaded]:
     if found := list(faults_of(value)):
         faults += [place.locate(problem) for problem in found]
         return []
-    return [Loaded(given=given, value=value, place=place)]
+    return [LoadedObject(given=given, value=value, place=place)]
 
 
 def _with_namespace(value: K) -> K:
@@ -163,8 +163,8 @@ def _with_namespace(value: K) -> K:
     return replace(value, metadata=replace(metadata, namespace=DEFAULT_NAMESPACE))
 
 
-def _duplicates(loaded: Iterable[Loaded]) -> Iterable[Problem]:
-    known: dict[tuple[str, str, str], Place] = {}
+def _duplicates(loaded: Iterable[LoadedObject]) -> Iterable[Problem]:
+    known: dict[tuple[str, str, str], DocumentPlace] = {}
     for each in loaded:
         metadata = each.metadata
         if not metadata.name:

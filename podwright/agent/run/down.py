@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from podwright.agent.run.plan import RunPlan
 from podwright.agent.run.runs import RunPod, RunRecord
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerState, SandboxSummary
+from podwright.agent.runtime.records import CriContainerState, SandboxSummary
 from podwright.errors import PodwrightError
 
 MIN_GRACE_S = 2  # the kubelet's: a program gets a moment even where its manifest gives none
@@ -64,7 +64,7 @@ class Takedown:
     problems: list[str] = field(default_factory=list)
 
     async def end(self, doomed: Sequence[Doomed]) -> frozenset[str]:
-        """All at once; the UIDs of those of which nothing is left. What fails is in `problems`."""
+        """All at once. The UIDs of those of which nothing is left. What fails is in `problems`."""
         ended = await asyncio.gather(*(self._end_one(each) for each in doomed))
         return frozenset(each.pod.uid for each, gone in zip(doomed, ended, strict=True) if gone)
 
@@ -79,7 +79,7 @@ class Takedown:
     async def _end(self, doomed: Doomed) -> None:
         uid, grace_s = doomed.pod.uid, max(MIN_GRACE_S, doomed.pod.grace_s)
         containers = await self.runtime.pod_containers(uid)
-        alive = [each.id for each in containers if each.state is not ContainerState.EXITED]
+        alive = [each.id for each in containers if each.state is not CriContainerState.EXITED]
         await asyncio.gather(*(self.runtime.stop_container(each, grace_s) for each in alive))
         for container in containers:
             await self.runtime.remove_container(container.id)

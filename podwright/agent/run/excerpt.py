@@ -9,7 +9,7 @@ LINE_LIMIT_CHARACTERS = 240
 
 
 def excerpt(text: str) -> str:
-    """The text itself when it is short; otherwise its first and last lines, and how many lie between.
+    """The text itself when it is short. Otherwise its first and last lines, and how many lie between.
 
     Lines are cut, and characters that a terminal would act upon are written as escapes.
     """

@@ -9,7 +9,7 @@ from podwright.agent.run.claims import ClaimFolders, bind
 from podwright.agent.run.documents import Objects
 from podwright.agent.run.host_ports import host_port_faults
 from podwright.agent.run.jobs import expand_cron_job, expand_job
-from podwright.agent.run.plan import RunPlan, Situation
+from podwright.agent.run.plan import RunFacts, RunPlan
 from podwright.agent.run.pods import PodMaker, owner_of
 from podwright.agent.run.replicas import (
     expand_daemon_set,
@@ -38,7 +38,7 @@ from podwright.k8s.objects.base import Kind
 from podwright.k8s.problems import ManifestError
 
 
-def expand(objects: Objects, situation: Situation) -> RunPlan:
+def expand(objects: Objects, situation: RunFacts) -> RunPlan:
     """The plan. Raises ManifestError for references that lead nowhere, InvalidArgument when nothing is left to run."""
     bound = bind(objects.of(PersistentVolumeClaim), objects.of(PersistentVolume))
     folders = ClaimFolders(root=situation.claims_root, bound=bound)
@@ -61,7 +61,7 @@ def expand(objects: Objects, situation: Situation) -> RunPlan:
 
 
 def workload_of(value: Kind, maker: PodMaker) -> Workload | None:  # noqa: PLR0911 # one for each kind
-    """The workload that an object is; None for one that has no pods."""
+    """The workload that an object is. None for one that has no pods."""
     match value:
         case Pod():
             return Together(owner=str(owner_of(value, value.metadata)), members=(maker.finish(value),))

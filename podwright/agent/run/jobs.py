@@ -17,7 +17,7 @@ from podwright.agent.pods.phases import FAILED, SUCCEEDED
 from podwright.agent.run.naming import suffix
 from podwright.agent.run.pods import Owner, PodMaker, owner_of
 from podwright.agent.run.statuses import Statuses, finished_at, is_terminal, restarts
-from podwright.agent.run.workloads import State, Verdict
+from podwright.agent.run.workloads import JobVerdict, State
 from podwright.k8s.defaults.apply import with_defaults
 from podwright.k8s.objects import (
     Container,
@@ -87,14 +87,14 @@ class JobRun:
         """See Workload."""
         return not any(True for _ in self._new(statuses, self._made(statuses)))
 
-    def verdict(self, statuses: Statuses, now: datetime) -> Verdict:
+    def verdict(self, statuses: Statuses, now: datetime) -> JobVerdict:
         """See Workload."""
         if self.spec.suspend:
-            return Verdict(state=State.SUCCEEDED)
+            return JobVerdict(state=State.SUCCEEDED)
         made = self._made(statuses)
         if reason := self._failure(made, now):
-            return Verdict(state=State.FAILED, reason=reason)
-        return Verdict(state=State.SUCCEEDED if self._is_done(made) else State.RUNNING)
+            return JobVerdict(state=State.FAILED, reason=reason)
+        return JobVerdict(state=State.SUCCEEDED if self._is_done(made) else State.RUNNING)
 
     def due(self, statuses: Statuses, now: datetime) -> datetime | None:
         """See Workload."""
@@ -196,7 +196,7 @@ class JobRun:
         return succeeded >= self.spec.completions
 
     def _failure(self, made: list[_Attempt], now: datetime) -> str:
-        """The condition's reason; empty for a job that has not failed."""
+        """The condition's reason. Empty for a job that has not failed."""
         if self._is_done(made):
             return ""
         deadline = self._deadline(made)

@@ -63,7 +63,7 @@ BUILT_IN_GROUPS = ("apps", "batch", "autoscaling", "policy", "k8s.io")
 
 
 def fault_of_kind(document: Document) -> Problem | None:
-    """Why a document cannot be used at all; None for one that can be read or left out."""
+    """Why a document cannot be used at all. None for one that can be read or left out."""
     kind, version = document.kind, document.api_version
     if not kind:
         return Problem(path="kind", message="Required value", hint=f"one of {', '.join(READ)}")
@@ -82,7 +82,7 @@ def is_read(document: Document) -> bool:
 
 
 def loss_of(document: Document) -> str:
-    """What it means that a document of another kind is left out; empty when it means nothing."""
+    """What it means that a document of another kind is left out. Empty when it means nothing."""
     if not _is_built_in(document.api_version):
         return "its controller does not run here"
     return LEFT_OUT[document.kind]

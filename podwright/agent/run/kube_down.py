@@ -9,7 +9,7 @@ from podwright.agent.run.documents import load_files
 from podwright.agent.run.down import Doomed, DownPlan, Takedown, plan_down
 from podwright.agent.run.expand import expand
 from podwright.agent.run.outcome import EXIT_FAILED, EXIT_OK
-from podwright.agent.run.plan import RunPlan, Situation
+from podwright.agent.run.plan import RunFacts, RunPlan
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.run.runs import abandoned, forget, held_pods
 from podwright.agent.runtime.protocol import CriRuntime
@@ -17,7 +17,7 @@ from podwright.agent.runtime.protocol import CriRuntime
 
 def plan_of(paths: Sequence[str]) -> RunPlan:
     """The workloads of the files. Raises InvalidArgument."""
-    situation = Situation(run_id="", node_name="", claims_root="/", now=True)
+    situation = RunFacts(run_id="", node_name="", claims_root="/", now=True)
     return expand(load_files(paths), situation)
 
 
@@ -30,7 +30,7 @@ async def take_down(
     release: Callable[[Doomed], Awaitable[None]],
     reporter: Reporter,
 ) -> int:
-    """End and remove what earlier runs made of these workloads; the exit code. Raises PodwrightError.
+    """End and remove what earlier runs made of these workloads. The exit code. Raises PodwrightError.
 
     `release` takes away what this machine keeps of a pod beside the runtime. Folders of claims stay.
     """

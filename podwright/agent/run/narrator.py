@@ -1,6 +1,6 @@
 """Brings what the agent knows to the reporter: statuses as changes, events as lines, logs as they grow.
 
-The agent's callbacks only note what is new; one task shows it, so that a container's last lines come before its end.
+The agent's callbacks only note what is new. One task shows it, so that a container's last lines come before its end.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ Failure = FailedContainer | FailedPod | FailedWorkload
 
 
 def failed_containers(pod: Pod, status: PodStatus, *, label: str = "") -> tuple[FailedContainer, ...]:
-    """The containers whose last instance ended in failure; sidecars never count."""
+    """The containers whose last instance ended in failure. Sidecars never count."""
     sidecars = sidecar_names(pod)
     found = (_failed(each, label) for each in all_statuses(status) if each.name not in sidecars)
     return tuple(each for each in found if each is not None)
@@ -140,7 +140,7 @@ def restarting(look: Look, statuses: Statuses) -> tuple[FailedContainer, ...]:
 
 
 def hopeless(event: RecordedEvent) -> FailedPod | None:
-    """The failure that an event means once it has come too often; None for all others."""
+    """The failure that an event means once it has come too often. None for all others."""
     limit = EVENT_LIMITS.get(event.reason)
     if limit is None or event.count < limit:
         return None

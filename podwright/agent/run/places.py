@@ -15,7 +15,7 @@ _STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DocumentPlace:
     """A document of a file. `number` counts the file's documents from 1."""
 
     file: str
@@ -53,7 +53,7 @@ def shown(file: str) -> str:
 
 
 def line_of(root: Fields, path: str) -> int:
-    """The line of a field path, or of the deepest part of it that the document has; 0 when no line is known."""
+    """The line of a field path, or of the deepest part of it that the document has. 0 when no line is known."""
     node: Node = root
     line = root.line
     for match in _STEP.finditer(path):

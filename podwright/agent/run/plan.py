@@ -13,8 +13,8 @@ BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What an expansion depends on beside the files. `now` makes CronJobs run once; `claims_root` has the folders."""
+class RunFacts:
+    """What an expansion depends on beside the files. `now` makes CronJobs run once. `claims_root` has the folders."""
 
     run_id: str
     node_name: str

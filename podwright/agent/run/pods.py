@@ -58,7 +58,7 @@ class PodMaker:
         annotations: Mapping[str, str] | None = None,
         spec: PodSpec | None = None,
     ) -> Pod:
-        """A pod of that name with more labels and annotations; `spec` replaces the template's."""
+        """A pod of that name with more labels and annotations. `spec` replaces the template's."""
         metadata = ObjectMeta(
             name=name,
             namespace=owner.namespace,

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from podwright.agent.clock import Clock
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.runtime.protocol import CriImages
-from podwright.agent.runtime.records import FilesystemUsage, ImageStatus, RegistryCredentials
+from podwright.agent.runtime.records import FilesystemSpace, ImageStatus, RegistryCredentials
 from podwright.api.pull_state import PullState
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
@@ -86,6 +86,6 @@ class ReportedImages:
         """See CriImages."""
         await self._images.remove_image(reference)
 
-    async def filesystems(self) -> tuple[list[FilesystemUsage], list[FilesystemUsage]]:
+    async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
         """See CriImages."""
         return await self._images.filesystems()

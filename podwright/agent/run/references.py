@@ -62,7 +62,7 @@ class KnownObjects:
 
 
 def missing_references(spec: PodSpec, known: KnownObjects, path: str = "spec") -> Iterator[Problem]:
-    """Every reference of a pod that leads nowhere; `path` is where the spec stands in its object."""
+    """Every reference of a pod that leads nowhere. `path` is where the spec stands in its object."""
     for index, reference in enumerate(spec.image_pull_secrets):
         where = f"{path}.imagePullSecrets[{index}].name"
         yield from known.missing(where, "Secret", reference.name, optional=False)

@@ -19,7 +19,7 @@ LIMIT_S = 30.0
 
 
 async def release(root: str, doomed: Doomed) -> None:
-    """Take it away; nothing of the pod runs any more. `root` is that of all runs. Raises PodwrightError, OSError."""
+    """Take it away. Nothing of the pod runs any more. `root` is that of all runs. Raises PodwrightError, OSError."""
     record, uid = doomed.record, doomed.pod.uid
     await Remover(agent_root(root, record.run_id), Threads()).remove(uid, remove_pod, LIMIT_S)
     await asyncio.to_thread(_remove_logs, record.log_root, uid)

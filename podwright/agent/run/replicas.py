@@ -99,7 +99,7 @@ def _stateful_pod(stateful_set: StatefulSet, owner: Owner, ordinal: int, maker: 
 
 
 def with_claims(stateful_set: StatefulSet, pod_name: str) -> PodSpec:
-    """The template's spec with a volume for each claim template; one of the same name in the template is replaced."""
+    """The template's spec with a volume for each claim template. One of the same name in the template is replaced."""
     claims = {
         claim.metadata.name: Volume(
             name=claim.metadata.name,

@@ -1,6 +1,6 @@
 """What a run shows to the person in front of it, and the plain way of showing it.
 
-A run calls a `Reporter` and prints nothing itself; the CLI brings one with colours and bars. Calls come from the event
+A run calls a `Reporter` and prints nothing itself. The CLI brings one with colours and bars. Calls come from the event
 loop's thread, must not block for long and must not raise.
 """
 
@@ -23,8 +23,8 @@ PodPhase = Literal["Pending", "Running", "Stopping", "Succeeded", "Failed", "Sto
 class ContainerChange:
     """A container came into another state.
 
-    `attempt` counts from 0; `reason` is the runtime's or the agent's word (Completed, Error, OOMKilled,
-    CrashLoopBackOff); `exit_code` is set for "exited"; `message` may be long and have several lines. `pod` is its
+    `attempt` counts from 0. `reason` is the runtime's or the agent's word (Completed, Error, OOMKilled,
+    CrashLoopBackOff). `exit_code` is set for "exited". `message` may be long and have several lines. `pod` is its
     pod's name in a run of several pods, and empty in a run of one.
     """
 
@@ -45,7 +45,7 @@ class ContainerChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """One whole line that a container wrote, without its line end; `time` is RFC 3339 as the runtime wrote it."""
+    """One whole line that a container wrote, without its line end. `time` is RFC 3339 as the runtime wrote it."""
 
     container: str
     stream: Literal["stdout", "stderr"]
@@ -80,13 +80,13 @@ class Reporter(Protocol):
         """Show something that moves until `pull_finished` of the same image."""
 
     def pull_progress(self, image: str, state: PullState) -> None:
-        """How far it is, some times a second; only Podwright's own runtime says it."""
+        """How far it is, some times a second. Only Podwright's own runtime says it."""
 
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
-        """The pull ended; `size_bytes` 0 means unknown; `error` is empty when it succeeded."""
+        """The pull ended. `size_bytes` 0 means unknown. `error` is empty when it succeeded."""
 
     def pod(self, name: str, phase: PodPhase, message: str = "") -> None:
-        """The pod came into another phase; `name` is namespace/name."""
+        """The pod came into another phase. `name` is namespace/name."""
 
     def container(self, change: ContainerChange) -> None:
         """A container came into another state."""

@@ -1,6 +1,6 @@
 """`podwright run FILE...`: the whole run, from the files to the exit code.
 
-Nothing here prints. `Assembly` brings the agent; everything else of a run is in this folder.
+Nothing here prints. `Assembly` brings the agent. Everything else of a run is in this folder.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Protocol
 
 from podwright.agent.clock import Clock
 from podwright.agent.run.claims import make_folders
-from podwright.agent.run.daemon import Server
+from podwright.agent.run.daemon import RunServer
 from podwright.agent.run.documents import load_texts
 from podwright.agent.run.down import Doomed, Takedown
 from podwright.agent.run.expand import expand
 from podwright.agent.run.notify import notify
 from podwright.agent.run.options import RunOptions, check
 from podwright.agent.run.outcome import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_OK, exit_code
-from podwright.agent.run.plan import RunPlan, Situation
+from podwright.agent.run.plan import RunFacts, RunPlan
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.run.runs import RunRecord, abandoned, claimed, forget
-from podwright.agent.run.session import Engine, EngineInputs, Session, SessionInputs
+from podwright.agent.run.session import EngineInputs, RunEngine, Session, SessionInputs
 from podwright.agent.run.stop import StopRequest, StopRequested
 from podwright.agent.run.watch import Texts, changed_texts, read_texts
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import SandboxState
+from podwright.agent.runtime.records import CriSandboxState
 from podwright.errors import AlreadyExists, InvalidArgument, PodwrightError
 
 
@@ -40,7 +40,7 @@ class Assembly(Protocol):
     def runtime(self) -> CriRuntime:
         """The server's RuntimeService."""
 
-    def engine(self, inputs: EngineInputs) -> Engine:
+    def engine(self, inputs: EngineInputs) -> RunEngine:
         """The agent of one run."""
 
     async def release(self, doomed: Doomed) -> None:
@@ -53,16 +53,16 @@ class RunPorts:
 
     node_name: str
     clock: Clock
-    server: Callable[[RunOptions, StopRequest], AbstractAsyncContextManager[Server]]
-    assemble: Callable[[Server], AbstractAsyncContextManager[Assembly]]
+    server: Callable[[RunOptions, StopRequest], AbstractAsyncContextManager[RunServer]]
+    assemble: Callable[[RunServer], AbstractAsyncContextManager[Assembly]]
     notify: Callable[[str], object] = notify
 
 
 async def run_files(options: RunOptions, reporter: Reporter, ports: RunPorts, stop: StopRequest) -> int:
-    """Run what the files hold; the exit code.
+    """Run what the files hold. The exit code.
 
     0: everything succeeded, or a requested stop went well, or the pods were detached. 1: a container failed, or the
-    runtime did; the error names it. 2: the files cannot be run. 124: `timeout_s` passed first.
+    runtime did. The error names it. 2: the files cannot be run. 124: `timeout_s` passed first.
     """
     run_id = uuid.uuid4().hex
     try:
@@ -91,7 +91,7 @@ async def run_files(options: RunOptions, reporter: Reporter, ports: RunPorts, st
 
 
 def _plan(options: RunOptions, ports: RunPorts, texts: Texts, run_id: str) -> RunPlan:
-    situation = Situation(run_id=run_id, node_name=ports.node_name, claims_root=options.claims_root, now=options.now)
+    situation = RunFacts(run_id=run_id, node_name=ports.node_name, claims_root=options.claims_root, now=options.now)
     return expand(load_texts(texts), situation)
 
 
@@ -157,7 +157,7 @@ class _Run:
             self.reporter.error("stopped at once on the second request")
         return exit_code(result.failures, forced=forced)
 
-    def _introduce(self, server: Server) -> None:
+    def _introduce(self, server: RunServer) -> None:
         kind = "embedded " if server.embedded else ""
         if server.embedded and self.options.endpoint:
             self.reporter.warning(f"no CRI server answers at {self.options.endpoint}: this run brings its own")
@@ -182,7 +182,7 @@ class _Run:
         await asyncio.to_thread(make_folders, plan.folders, self.options.claims_root)
 
     async def _new_plans(self, texts: Texts) -> AsyncIterator[RunPlan]:
-        """The plans of versions that can be run; the others are named and passed over."""
+        """The plans of versions that can be run. The others are named and passed over."""
         while True:
             texts = await changed_texts(self.options.paths, texts)
             try:
@@ -200,6 +200,6 @@ async def _refuse_same_names(runtime: CriRuntime, plan: RunPlan) -> None:
     """Raises AlreadyExists when a pod of the same name runs: two would fight for ports and confuse whoever looks."""
     wanted = {(pod.metadata.namespace, pod.metadata.name) for pod in plan.all_pods()}
     for sandbox in await runtime.sandboxes():
-        if sandbox.state is SandboxState.READY and (sandbox.pod_namespace, sandbox.pod_name) in wanted:
+        if sandbox.state is CriSandboxState.READY and (sandbox.pod_namespace, sandbox.pod_name) in wanted:
             message = f"pod {sandbox.pod_namespace}/{sandbox.pod_name} runs already ({sandbox.id[:13]})"
             raise AlreadyExists(message, hint="podwright run --kube-down ends what an earlier run has left")

@@ -140,7 +140,7 @@ def held_pods(root: str, endpoint: str) -> frozenset[str]:
 
 
 def forget(root: str, record: RunRecord, uids: frozenset[str]) -> None:
-    """These pods are gone; the record and the agent's directory go with the last one. Raises FailedPrecondition."""
+    """These pods are gone. The record and the agent's directory go with the last one. Raises FailedPrecondition."""
     path = os.path.join(root, FOLDER, f"{record.run_id}{SUFFIX}")
     left = tuple(pod for pod in record.pods if pod.uid not in uids)
     try:

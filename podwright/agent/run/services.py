@@ -43,7 +43,7 @@ class Backends:
         return next((pod for pod in found if is_ready(self.statuses[pod.metadata.uid])), found[0] if found else None)
 
     def listed(self) -> tuple[Service, ...]:
-        """The services with the address and the ports of their pods; those without a pod yet are left out."""
+        """The services with the address and the ports of their pods. Those without a pod yet are left out."""
         return tuple(_leading_to(service, pod, self._address(pod)) for service, pod in self._led())
 
     def aliases(self, namespace: str) -> tuple[HostAlias, ...]:
@@ -105,7 +105,7 @@ class Backends:
 
 
 def target_number(target: int | str | None, pod: Pod) -> int | None:
-    """The number of a service's targetPort in a pod; None for a name that no container has."""
+    """The number of a service's targetPort in a pod. None for a name that no container has."""
     if isinstance(target, int):
         return target
     for container in (*pod.spec.init_containers, *pod.spec.containers):

@@ -1,6 +1,6 @@
 """A run from its first pod to its last: what the agent, the person and the files have to say to it.
 
-`Engine` is the agent, assembled for this run. The session hands it the pods that are wanted, shows what it reports,
+`RunEngine` is the agent, assembled for this run. The session hands it the pods that are wanted, shows what it reports,
 and decides when the run is over.
 """
 
@@ -35,7 +35,7 @@ KILL_S = 30.0  # for pods that are killed without a grace
 DEFAULT_GRACE_S = 30
 
 
-class Engine(Protocol):
+class RunEngine(Protocol):
     """The agent with the one source of this run."""
 
     async def run(self) -> None:
@@ -69,7 +69,7 @@ class EngineInputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionResult:
+class RunResult:
     """How a run ended. `failures` are what had failed before its pods were made to end."""
 
     failures: tuple[Failure, ...]
@@ -90,7 +90,7 @@ class SessionInputs:
     clock: Clock
     log: RunLog
     record: RunRecord
-    make_engine: Callable[[EngineInputs], Engine]
+    make_engine: Callable[[EngineInputs], RunEngine]
     detach: bool = False
     new_plans: AsyncIterator[RunPlan] | None = None
     notify: Callable[[str], object] = lambda _: None
@@ -126,7 +126,7 @@ class Session:
         self._engine.on_status(self._note_status)
         self._engine.on_event(self._note_event)
 
-    async def run(self) -> SessionResult:
+    async def run(self) -> RunResult:
         """Run to the end, to a stop, or (detach) until all is ready. Raises PodwrightError.
 
         On a normal return nothing is left of the pods, unless they were detached.
@@ -143,7 +143,7 @@ class Session:
                 return self._detached()
             await self._narrator.settle(SETTLE_S)  # the logs of pods go with them
             is_gone = await self._end(engine)
-            return SessionResult(failures=found)
+            return RunResult(failures=found)
         finally:
             self._control.close()
             for task in (watcher, engine):
@@ -244,16 +244,16 @@ class Session:
 
     # -- how it ends
 
-    def _detached(self) -> SessionResult:
+    def _detached(self) -> RunResult:
         self._inputs.log.write(structs.replace(self._record, detached=True))
         for pod in self._pods.values():
             self._inputs.reporter.pod(full_name(pod), "Detached", pod.metadata.uid)
         if any(pod.spec.restart_policy != "Never" for pod in self._pods.values()):
             self._inputs.reporter.warning("nobody restarts the containers of detached pods")
-        return SessionResult(failures=(), detached=True)
+        return RunResult(failures=(), detached=True)
 
     async def _end(self, engine: asyncio.Task[None]) -> bool:
-        """Let all pods end; a second request to stop leaves them no more time. Whether nothing is left of them."""
+        """Let all pods end. A second request to stop leaves them no more time. Whether nothing is left of them."""
         self._is_ending = True
         self._inputs.notify(STOPPING)
         self._control.close()

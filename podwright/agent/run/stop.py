@@ -44,14 +44,14 @@ class StopRequest:
                 loop.remove_signal_handler(number)
 
     async def pause(self, seconds: float) -> bool:
-        """Wait so long, or until asked; True when asked."""
+        """Wait so long, or until asked. True when asked."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.graceful.wait()
         return self.graceful.is_set()
 
     async def interruptible(self, work: Awaitable[Result]) -> Result:
-        """The result of `work`; cancels it and raises StopRequested when asked to stop before it is done."""
+        """The result of `work`. Cancels it and raises StopRequested when asked to stop before it is done."""
         return await self._until(work, self.graceful)
 
     async def unless_forced(self, work: Awaitable[Result]) -> Result:

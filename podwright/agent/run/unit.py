@@ -20,7 +20,7 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitRequest:
-    """What the unit is to run. `paths` are absolute; `options` stand before them, where the run starts and ends."""
+    """What the unit is to run. `paths` are absolute. `options` stand before them, where the run starts and ends."""
 
     program: tuple[str, ...]
     paths: tuple[str, ...]
@@ -98,7 +98,7 @@ def _pod_policy(workload: Workload) -> str:
 
 
 def _after_runtime(request: UnitRequest) -> list[str]:
-    """A runtime that was named must be there first; without one the run brings its own."""
+    """A runtime that was named must be there first. Without one the run brings its own."""
     if request.endpoint is None:
         return []
     path = request.endpoint.removeprefix("unix://")

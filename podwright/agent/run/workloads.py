@@ -1,6 +1,6 @@
 """Workloads: which pods each of them wants now, and whether it is over. Pure.
 
-A workload does not change; what happens comes in as the statuses of its pods.
+A workload does not change. What happens comes in as the statuses of its pods.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class State(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class JobVerdict:
     """`reason` says why it failed where its pods do not: `BackoffLimitExceeded` and the like."""
 
     state: State
@@ -45,19 +45,19 @@ class Workload(Protocol):
     def is_complete(self, statuses: Statuses) -> bool:
         """Whether every pod that is to run beside the others has been wanted."""
 
-    def verdict(self, statuses: Statuses, now: datetime) -> Verdict:
+    def verdict(self, statuses: Statuses, now: datetime) -> JobVerdict:
         """Whether it is over."""
 
     def due(self, statuses: Statuses, now: datetime) -> datetime | None:
-        """When `pods` or `verdict` change without a new status; None for never."""
+        """When `pods` or `verdict` change without a new status. None for never."""
 
 
-def together(statuses: Statuses, pods: Iterable[Pod]) -> Verdict:
+def together(statuses: Statuses, pods: Iterable[Pod]) -> JobVerdict:
     """Pods of which each has to succeed."""
     phases = {statuses[pod.metadata.uid].phase if pod.metadata.uid in statuses else "" for pod in pods}
     if FAILED in phases:
-        return Verdict(state=State.FAILED)
-    return Verdict(state=State.SUCCEEDED if phases <= {SUCCEEDED} else State.RUNNING)
+        return JobVerdict(state=State.FAILED)
+    return JobVerdict(state=State.SUCCEEDED if phases <= {SUCCEEDED} else State.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Together:
         """See Workload."""
         return True
 
-    def verdict(self, statuses: Statuses, now: datetime) -> Verdict:  # noqa: ARG002 # the protocol's
+    def verdict(self, statuses: Statuses, now: datetime) -> JobVerdict:  # noqa: ARG002 # the protocol's
         """See Workload."""
         return together(statuses, self.members)
 
@@ -110,7 +110,7 @@ class InOrder:
         """See Workload."""
         return all(pod.metadata.uid in statuses for pod in self.members)
 
-    def verdict(self, statuses: Statuses, now: datetime) -> Verdict:  # noqa: ARG002 # the protocol's
+    def verdict(self, statuses: Statuses, now: datetime) -> JobVerdict:  # noqa: ARG002 # the protocol's
         """See Workload."""
         return together(statuses, self.members)
 

@@ -14,10 +14,10 @@ from typing import TypeVar
 from podwright.agent.pods.identity import POD_UID
 from podwright.agent.runtime import convert
 from podwright.agent.runtime.records import (
-    ContainerStatus,
     ContainerSummary,
+    CriContainerStatus,
     ExecResult,
-    FilesystemUsage,
+    FilesystemSpace,
     ImageStatus,
     RegistryCredentials,
     RuntimeEvent,
@@ -95,7 +95,7 @@ class RuntimeClient:
         answer = await self._cri.call(self._rpc.ListContainers, request, self._timeout_s)
         return [summary for item in answer.containers if (summary := convert.container_summary(item)) is not None]
 
-    async def sandbox_status(self, sandbox_id: str) -> tuple[SandboxStatus, tuple[ContainerStatus, ...] | None]:
+    async def sandbox_status(self, sandbox_id: str) -> tuple[SandboxStatus, tuple[CriContainerStatus, ...] | None]:
         """See CriRuntime."""
         request = api.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id)
         answer = await self._cri.call(self._rpc.PodSandboxStatus, request, self._timeout_s)
@@ -104,7 +104,7 @@ class RuntimeClient:
             containers = tuple(convert.container_status(each, sandbox_id) for each in answer.containers_statuses)
         return convert.sandbox_status(answer.status), containers
 
-    async def container_status(self, container_id: str) -> ContainerStatus:
+    async def container_status(self, container_id: str) -> CriContainerStatus:
         """See CriRuntime."""
         request = api.ContainerStatusRequest(container_id=container_id)
         answer = await self._cri.call(self._rpc.ContainerStatus, request, self._timeout_s)
@@ -254,7 +254,7 @@ class ImagesClient:
         request = api.RemoveImageRequest(image=api.ImageSpec(image=reference))
         await _unless_gone(self._cri.call(self._rpc.RemoveImage, request, self._timeout_s))
 
-    async def filesystems(self) -> tuple[list[FilesystemUsage], list[FilesystemUsage]]:
+    async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
         """See CriImages."""
         answer = await self._cri.call(self._rpc.ImageFsInfo, api.ImageFsInfoRequest(), self._timeout_s)
         return (

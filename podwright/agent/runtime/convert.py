@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping
 from podwright.agent.pods.identity import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
 from podwright.agent.pods.places import is_uid
 from podwright.agent.runtime.records import (
-    ContainerState,
-    ContainerStatus,
     ContainerSummary,
-    FilesystemUsage,
+    CriCondition,
+    CriContainerState,
+    CriContainerStatus,
+    CriSandboxState,
+    FilesystemSpace,
     HandlerFeatures,
     ImageStatus,
     MountStatus,
     ObservedPod,
     ResourcesStatus,
-    RuntimeCondition,
     RuntimeEvent,
     RuntimeEventKind,
     RuntimeState,
-    SandboxState,
     SandboxStatus,
     SandboxSummary,
     UserStatus,
@@ -28,9 +28,9 @@ from podwright.agent.runtime.records import (
 from podwright.cri.v1 import api_pb2 as api
 
 _CONTAINER_STATES = {
-    api.CONTAINER_CREATED: ContainerState.CREATED,
-    api.CONTAINER_RUNNING: ContainerState.RUNNING,
-    api.CONTAINER_EXITED: ContainerState.EXITED,
+    api.CONTAINER_CREATED: CriContainerState.CREATED,
+    api.CONTAINER_RUNNING: CriContainerState.RUNNING,
+    api.CONTAINER_EXITED: CriContainerState.EXITED,
 }
 _EVENT_KINDS = {
     api.CONTAINER_CREATED_EVENT: RuntimeEventKind.CREATED,
@@ -42,7 +42,7 @@ SIGNAL_PREFIX = "SIGNAL_"
 
 
 def pod_uid(labels: Mapping[str, str]) -> str:
-    """The UID in the labels that the agent writes; empty for what is somebody else's, or cannot be a UID of ours."""
+    """The UID in the labels that the agent writes. Empty for what is somebody else's, or cannot be a UID of ours."""
     uid = labels.get(POD_UID, "")
     return uid if is_uid(uid) else ""
 
@@ -76,7 +76,7 @@ def container_summary(item: api.Container) -> ContainerSummary | None:
         sandbox_id=item.pod_sandbox_id,
         name=labels.get(CONTAINER_NAME, item.metadata.name),
         attempt=item.metadata.attempt,
-        state=_CONTAINER_STATES.get(item.state, ContainerState.UNKNOWN),
+        state=_CONTAINER_STATES.get(item.state, CriContainerState.UNKNOWN),
         created_at_ns=item.created_at,
         image=item.image.image,
         image_id=item.image_id or item.image_ref,
@@ -84,8 +84,8 @@ def container_summary(item: api.Container) -> ContainerSummary | None:
     )
 
 
-def _sandbox_state(state: int) -> SandboxState:
-    return SandboxState.READY if state == api.SANDBOX_READY else SandboxState.NOTREADY
+def _sandbox_state(state: int) -> CriSandboxState:
+    return CriSandboxState.READY if state == api.SANDBOX_READY else CriSandboxState.NOTREADY
 
 
 def sandbox_status(status: api.PodSandboxStatus) -> SandboxStatus:
@@ -105,14 +105,14 @@ def sandbox_status(status: api.PodSandboxStatus) -> SandboxStatus:
     )
 
 
-def container_status(status: api.ContainerStatus, sandbox_id: str = "") -> ContainerStatus:
+def container_status(status: api.ContainerStatus, sandbox_id: str = "") -> CriContainerStatus:
     """A container with everything that CRI says of it. The message does not name its sandbox."""
-    return ContainerStatus(
+    return CriContainerStatus(
         id=status.id,
         name=status.labels.get(CONTAINER_NAME, status.metadata.name),
         sandbox_id=sandbox_id,
         restart_count=status.metadata.attempt,
-        state=_CONTAINER_STATES.get(status.state, ContainerState.UNKNOWN),
+        state=_CONTAINER_STATES.get(status.state, CriContainerState.UNKNOWN),
         created_at_ns=status.created_at,
         started_at_ns=status.started_at,
         finished_at_ns=status.finished_at,
@@ -162,7 +162,7 @@ def _user(status: api.ContainerStatus) -> UserStatus | None:
 
 
 def observed(
-    uid: str, sandboxes: Iterable[SandboxStatus], containers: Iterable[ContainerStatus], seen_at: float
+    uid: str, sandboxes: Iterable[SandboxStatus], containers: Iterable[CriContainerStatus], seen_at: float
 ) -> ObservedPod:
     """One pod out of its parts, in the order that `ObservedPod` promises."""
     by_age = sorted(sandboxes, key=lambda sandbox: (sandbox.attempt, sandbox.created_at_ns), reverse=True)
@@ -216,10 +216,10 @@ def runtime_state(response: api.StatusResponse) -> RuntimeState:
     )
 
 
-def _condition(condition: api.RuntimeCondition | None) -> RuntimeCondition:
+def _condition(condition: api.RuntimeCondition | None) -> CriCondition:
     if condition is None:
-        return RuntimeCondition(status=False, reason="Missing", message="the runtime does not report the condition")
-    return RuntimeCondition(status=condition.status, reason=condition.reason, message=condition.message)
+        return CriCondition(status=False, reason="Missing", message="the runtime does not report the condition")
+    return CriCondition(status=condition.status, reason=condition.reason, message=condition.message)
 
 
 def image(item: api.Image) -> ImageStatus:
@@ -235,8 +235,8 @@ def image(item: api.Image) -> ImageStatus:
     )
 
 
-def filesystem(usage: api.FilesystemUsage) -> FilesystemUsage:
+def filesystem(usage: api.FilesystemUsage) -> FilesystemSpace:
     """What one filesystem holds."""
-    return FilesystemUsage(
+    return FilesystemSpace(
         mountpoint=usage.fs_id.mountpoint, used_bytes=usage.used_bytes.value, inodes_used=usage.inodes_used.value
     )

@@ -41,12 +41,12 @@ class RuntimeHandlers:
         self._classes = classes
 
     def name_for(self, pod: Pod) -> str:
-        """The handler to ask the runtime for; empty for its default. Raises PodwrightError."""
+        """The handler to ask the runtime for. Empty for its default. Raises PodwrightError."""
         name = pod.spec.runtime_class_name
         return self._classes.handler_of(name) if name else ""
 
     def features_of(self, pod: Pod) -> HandlerFeatures | None:
-        """What the pod's handler can do; None when the runtime does not say, or the pod's class is not known."""
+        """What the pod's handler can do. None when the runtime does not say, or the pod's class is not known."""
         try:
             return self._watch.state.handler(self.name_for(pod))
         except PodwrightError:

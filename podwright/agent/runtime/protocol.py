@@ -1,4 +1,4 @@
-"""What the agent asks of a container runtime. `client` is the real thing; tests have one in memory.
+"""What the agent asks of a container runtime. `client` is the real thing. Tests have one in memory.
 
 Every method raises a `PodwrightError`: NotFound for an object that is gone, Unavailable and DeadlineExceeded when the
 runtime does not answer, Unimplemented for what it cannot do, and Unknown with its message for the rest.
@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from podwright.agent.runtime.records import (
-    ContainerStatus,
     ContainerSummary,
+    CriContainerStatus,
     ExecResult,
-    FilesystemUsage,
+    FilesystemSpace,
     ImageStatus,
     RegistryCredentials,
     RuntimeEvent,
@@ -36,7 +36,7 @@ class CriRuntime(Protocol):
         """The conditions and the features (RPC Status)."""
 
     async def cgroup_driver(self) -> str | None:
-        """`systemd` or `cgroupfs` (RPC RuntimeConfig); None when the runtime does not say."""
+        """`systemd` or `cgroupfs` (RPC RuntimeConfig). None when the runtime does not say."""
 
     async def set_pod_cidr(self, cidr: str) -> None:
         """RPC UpdateRuntimeConfig."""
@@ -53,14 +53,14 @@ class CriRuntime(Protocol):
     async def pod_containers(self, pod_uid: str) -> list[ContainerSummary]:
         """The containers of one pod."""
 
-    async def sandbox_status(self, sandbox_id: str) -> tuple[SandboxStatus, tuple[ContainerStatus, ...] | None]:
+    async def sandbox_status(self, sandbox_id: str) -> tuple[SandboxStatus, tuple[CriContainerStatus, ...] | None]:
         """A sandbox, and its containers where the runtime sends them along (None: it does not). Raises NotFound."""
 
-    async def container_status(self, container_id: str) -> ContainerStatus:
+    async def container_status(self, container_id: str) -> CriContainerStatus:
         """Raises NotFound."""
 
     def events(self, begun: asyncio.Event) -> AsyncIterator[RuntimeEvent]:
-        """RPC GetContainerEvents; ends when the runtime ends the stream.
+        """RPC GetContainerEvents. Ends when the runtime ends the stream.
 
         `begun` is set when no later event can be missed, by runtimes that say so before the first event.
         """
@@ -83,7 +83,7 @@ class CriRuntime(Protocol):
         """Let its program run."""
 
     async def stop_container(self, container_id: str, grace_s: int) -> None:
-        """The stop signal, then SIGKILL after the grace. Returns when it has ended; one that is gone is fine."""
+        """The stop signal, then SIGKILL after the grace. Returns when it has ended. One that is gone is fine."""
 
     async def remove_container(self, container_id: str) -> None:
         """One that is gone is fine."""
@@ -97,7 +97,7 @@ class CriRuntime(Protocol):
         """Inform the runtime of a pod's new resources (RPC UpdatePodSandboxResources)."""
 
     async def exec_sync(self, container_id: str, command: list[str], timeout_s: int) -> ExecResult:
-        """Run a command to its end. Raises DeadlineExceeded after `timeout_s`; 0 waits without end."""
+        """Run a command to its end. Raises DeadlineExceeded after `timeout_s`. 0 waits without end."""
 
     async def reopen_log(self, container_id: str) -> None:
         """Let the container's log go to a new file at its path."""
@@ -137,7 +137,7 @@ class CriImages(Protocol):
         """All images."""
 
     async def image(self, reference: str, *, annotations: dict[str, str] | None = None) -> ImageStatus | None:
-        """The image of that name, digest or id; None when the runtime does not have it."""
+        """The image of that name, digest or id. None when the runtime does not have it."""
 
     async def pull(
         self, reference: str, credentials: RegistryCredentials | None, sandbox_config: api.PodSandboxConfig | None
@@ -147,5 +147,5 @@ class CriImages(Protocol):
     async def remove_image(self, reference: str) -> None:
         """One that is gone is fine."""
 
-    async def filesystems(self) -> tuple[list[FilesystemUsage], list[FilesystemUsage]]:
+    async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
         """(of images, of container layers) (RPC ImageFsInfo)."""

@@ -11,14 +11,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 
-class SandboxState(enum.Enum):
+class CriSandboxState(enum.Enum):
     """CRI's PodSandboxState."""
 
     READY = "ready"
     NOTREADY = "notready"
 
 
-class ContainerState(enum.Enum):
+class CriContainerState(enum.Enum):
     """CRI's ContainerState."""
 
     CREATED = "created"
@@ -36,7 +36,7 @@ class SandboxSummary:
     pod_name: str
     pod_namespace: str
     attempt: int
-    state: SandboxState
+    state: CriSandboxState
     created_at_ns: int
 
 
@@ -51,7 +51,7 @@ class ContainerSummary:
     sandbox_id: str
     name: str
     attempt: int
-    state: ContainerState
+    state: CriContainerState
     created_at_ns: int
     image: str  # the reference in the config
     image_id: str
@@ -67,7 +67,7 @@ class SandboxStatus:
     pod_name: str
     pod_namespace: str
     attempt: int
-    state: SandboxState
+    state: CriSandboxState
     created_at_ns: int
     ips: tuple[str, ...] = ()
     host_network: bool = False
@@ -87,7 +87,7 @@ class MountStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourcesStatus:
-    """The limits that a container has in fact; None where the runtime does not say."""
+    """The limits that a container has in fact. None where the runtime does not say."""
 
     cpu_shares: int | None = None
     cpu_quota_us: int | None = None
@@ -105,14 +105,14 @@ class UserStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerStatus:
+class CriContainerStatus:
     """A container as ContainerStatus shows it. `restart_count` is its attempt."""
 
     id: str
     name: str
     sandbox_id: str
     restart_count: int
-    state: ContainerState
+    state: CriContainerState
     created_at_ns: int
     started_at_ns: int = 0
     finished_at_ns: int = 0
@@ -142,40 +142,42 @@ class ObservedPod:
     name: str = ""
     namespace: str = ""
     sandboxes: tuple[SandboxStatus, ...] = ()
-    containers: tuple[ContainerStatus, ...] = ()
+    containers: tuple[CriContainerStatus, ...] = ()
     seen_at: float = 0.0
 
     @property
     def ips(self) -> tuple[str, ...]:
         """The addresses of the newest sandbox while it is ready."""
         newest = self.sandboxes[0] if self.sandboxes else None
-        return newest.ips if newest is not None and newest.state is SandboxState.READY else ()
+        return newest.ips if newest is not None and newest.state is CriSandboxState.READY else ()
 
-    def newest(self, name: str) -> ContainerStatus | None:
+    def newest(self, name: str) -> CriContainerStatus | None:
         """The newest instance of the container of that name."""
         return next((status for status in self.containers if status.name == name), None)
 
-    def instances(self, name: str) -> tuple[ContainerStatus, ...]:
+    def instances(self, name: str) -> tuple[CriContainerStatus, ...]:
         """All instances of the container of that name, newest first."""
         return tuple(status for status in self.containers if status.name == name)
 
-    def running(self) -> tuple[ContainerStatus, ...]:
+    def running(self) -> tuple[CriContainerStatus, ...]:
         """All instances whose state is RUNNING."""
-        return tuple(status for status in self.containers if status.state is ContainerState.RUNNING)
+        return tuple(status for status in self.containers if status.state is CriContainerState.RUNNING)
 
     def shows_started(self, ids: Collection[str]) -> bool:
         """Whether it shows that all of these containers were started, whatever has become of them since."""
-        begun = {each.id for each in self.containers if each.state in (ContainerState.RUNNING, ContainerState.EXITED)}
+        begun = {
+            each.id for each in self.containers if each.state in (CriContainerState.RUNNING, CriContainerState.EXITED)
+        }
         return begun.issuperset(ids)
 
     def shows_end(self, ids: Collection[str]) -> bool:
         """Whether it shows that all of these containers have ended, that no other runs, and no sandbox is ready."""
-        ended = {each.id for each in self.containers if each.state is ContainerState.EXITED}
+        ended = {each.id for each in self.containers if each.state is CriContainerState.EXITED}
         return ended.issuperset(ids) and not self.running() and not self.ready_sandboxes()
 
     def ready_sandboxes(self) -> tuple[SandboxStatus, ...]:
         """All sandboxes whose state is READY."""
-        return tuple(sandbox for sandbox in self.sandboxes if sandbox.state is SandboxState.READY)
+        return tuple(sandbox for sandbox in self.sandboxes if sandbox.state is CriSandboxState.READY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +190,7 @@ class RuntimeVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeCondition:
+class CriCondition:
     """RuntimeReady or NetworkReady."""
 
     status: bool
@@ -198,7 +200,7 @@ class RuntimeCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerFeatures:
-    """What a runtime handler can do, under its name; "" is the default handler."""
+    """What a runtime handler can do, under its name. "" is the default handler."""
 
     name: str
     recursive_read_only_mounts: bool = False
@@ -209,8 +211,8 @@ class HandlerFeatures:
 class RuntimeState:
     """The answer of Status."""
 
-    runtime: RuntimeCondition
-    network: RuntimeCondition
+    runtime: CriCondition
+    network: CriCondition
     handlers: tuple[HandlerFeatures, ...] = ()
     supplemental_groups_policy: bool = False
     user_namespaces_host_network: bool = False
@@ -233,7 +235,7 @@ class RuntimeEventKind(enum.Enum):
 class RuntimeEvent:
     """One message of GetContainerEvents: what happened to `id` (a container or a sandbox), and the pod after it.
 
-    `pod` is None when the event does not show the sandbox; containerd shows it without its containers. `pod_uid` is
+    `pod` is None when the event does not show the sandbox. Containerd shows it without its containers. `pod_uid` is
     empty for a sandbox that is no pod's of this agent, and where no sandbox is shown.
     """
 
@@ -267,7 +269,7 @@ class ImageStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FilesystemUsage:
+class FilesystemSpace:
     """What images (or container layers) take on one filesystem."""
 
     mountpoint: str

@@ -7,7 +7,7 @@ import logging
 
 from podwright.agent.clock import Clock
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import RuntimeCondition, RuntimeState, RuntimeVersion
+from podwright.agent.runtime.records import CriCondition, RuntimeState, RuntimeVersion
 from podwright.errors import PodwrightError
 from podwright.tasks import Tasks
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 PERIOD_S = 5.0
 SILENT_S = 30.0  # a runtime that has not answered for so long is down (the kubelet's runtimeState)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between tries while nothing answers at the start
-NOT_ASKED = RuntimeCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
+NOT_ASKED = CriCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
 
 
 def _say_silent() -> None:
@@ -42,7 +42,7 @@ class RuntimeWatch:
         return self._state
 
     async def first_answer(self, endpoint: str) -> None:
-        """Wait until the runtime answers, however long that takes; the log says that we wait."""
+        """Wait until the runtime answers, however long that takes. The log says that we wait."""
         pause_s, told = FIRST_PAUSE_S, ""
         while True:
             try:
@@ -99,7 +99,7 @@ class RuntimeWatch:
                 log.info("the %s is ready", name)
 
     def problem(self) -> str:
-        """Why no pod can be synced; empty when pods can."""
+        """Why no pod can be synced. Empty when pods can."""
         if self._answered_at is None:
             return f"the runtime has not answered yet: {self._failure}" if self._failure else NOT_ASKED.message
         silent_s = self._clock.monotonic() - self._answered_at
@@ -110,6 +110,6 @@ class RuntimeWatch:
         return "" if condition.status else f"the runtime is not ready: {condition.reason} {condition.message}".strip()
 
     def network_problem(self) -> str:
-        """Why pods get no network; empty when they do."""
+        """Why pods get no network. Empty when they do."""
         condition = self._state.network
         return "" if condition.status else f"{condition.reason}: {condition.message}"

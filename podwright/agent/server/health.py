@@ -1,4 +1,4 @@
-"""`/healthz`: whether the agent does its work. Each check says what is wrong; an empty text is well."""
+"""`/healthz`: whether the agent does its work. Each check says what is wrong. An empty text is well."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Health:
         return list(self._checks)
 
     def problem(self, name: str) -> str | None:
-        """What one check says; None when there is no such check."""
+        """What one check says. None when there is no such check."""
         check = self._checks.get(name)
         return check() if check is not None else None
 

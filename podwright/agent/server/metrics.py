@@ -25,7 +25,7 @@ Samples = list[tuple[Mapping[str, str], float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """The node now: what the runtime shows, and the pods that are wanted; `active` are those that run, or will."""
+    """The node now: what the runtime shows, and the pods that are wanted. `active` are those that run, or will."""
 
     name: str
     observed: Sequence[ObservedPod]

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from podwright.agent.server.api.request_counts import RequestCounts
 from podwright.agent.server.auth.guard import Guard
-from podwright.agent.server.http.listener import Contexts, Limits, Listener, listen_tcp, listen_unix
-from podwright.agent.server.http.messages import JSON, Answer, Request, Response
+from podwright.agent.server.http.listener import HttpListener, Limits, TlsSource, listen_tcp, listen_unix
+from podwright.agent.server.http.messages import JSON, Answer, HttpRequest, HttpResponse
 from podwright.agent.server.http.messages import json as json_answer
-from podwright.agent.server.http.routing import Route
-from podwright.agent.server.serving import Service
+from podwright.agent.server.http.routing import HttpRoute
+from podwright.agent.server.serving import HttpService
 from podwright.agent.server.view import View
 from podwright.errors import NotFound
 
@@ -24,24 +24,26 @@ class Servers:
     def __init__(self, counts: RequestCounts, limits: Limits) -> None:
         self._counts = counts
         self._limits = limits
-        self._listeners: list[Listener] = []
+        self._listeners: list[HttpListener] = []
         self._sockets: list[str] = []
 
-    def serve_socket(self, path: str, routes: Sequence[Route]) -> None:
+    def serve_socket(self, path: str, routes: Sequence[HttpRoute]) -> None:
         """Answer root on a socket of mode 0600. Raises FailedPrecondition."""
-        self._add(Listener(listen_unix(path), Service(routes, self._counts), limits=self._limits))
+        self._add(HttpListener(listen_unix(path), HttpService(routes, self._counts), limits=self._limits))
         self._sockets.append(path)
 
-    def serve_plain(self, address: str, port: int, routes: Sequence[Route]) -> int:
-        """Answer whoever asks; the port. Raises FailedPrecondition."""
-        return self._add(Listener(listen_tcp(address, port), Service(routes, self._counts), limits=self._limits))
+    def serve_plain(self, address: str, port: int, routes: Sequence[HttpRoute]) -> int:
+        """Answer whoever asks. The port. Raises FailedPrecondition."""
+        return self._add(
+            HttpListener(listen_tcp(address, port), HttpService(routes, self._counts), limits=self._limits)
+        )
 
-    def serve_api(self, address: str, port: int, routes: Sequence[Route], guard: Guard, tls: Contexts) -> int:
-        """Answer who may ask; the port. Raises FailedPrecondition."""
-        service = Service(routes, self._counts, guard)
-        return self._add(Listener(listen_tcp(address, port), service, limits=self._limits, tls=tls))
+    def serve_api(self, address: str, port: int, routes: Sequence[HttpRoute], guard: Guard, tls: TlsSource) -> int:
+        """Answer who may ask. The port. Raises FailedPrecondition."""
+        service = HttpService(routes, self._counts, guard)
+        return self._add(HttpListener(listen_tcp(address, port), service, limits=self._limits, tls=tls))
 
-    def _add(self, listener: Listener) -> int:
+    def _add(self, listener: HttpListener) -> int:
         listener.start()
         self._listeners.append(listener)
         return listener.port
@@ -61,15 +63,15 @@ class Descriptions:
     def __init__(self, view: View) -> None:
         self._view = view
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[HttpRoute]:
         """The path."""
-        return [Route(pattern="/describe/{namespace}/{name}", handler=self.describe)]
+        return [HttpRoute(pattern="/describe/{namespace}/{name}", handler=self.describe)]
 
-    async def describe(self, request: Request) -> Answer:
+    async def describe(self, request: HttpRequest) -> Answer:
         """GET."""
         try:
             found = self._view.description(request.places["namespace"], request.places["name"])
         except NotFound as missing:
             body = json.dumps({"error": missing.message, "hint": missing.hint}).encode()
-            return Response(status=404, body=body, content_type=JSON)
+            return HttpResponse(status=404, body=body, content_type=JSON)
         return json_answer(json.dumps(found).encode())

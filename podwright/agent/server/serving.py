@@ -1,4 +1,4 @@
-"""From a request to its answer: counted, guarded, routed; whatever fails is an answer too."""
+"""From a request to its answer: counted, guarded, routed. Whatever fails is an answer too."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import replace
 
 from podwright.agent.server.api.request_counts import RequestCounts
 from podwright.agent.server.auth.guard import Guard
-from podwright.agent.server.http.messages import Answer, Request, Response, text
-from podwright.agent.server.http.routing import Route, Router
+from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, text
+from podwright.agent.server.http.routing import HttpRoute, Router
 from podwright.errors import PodwrightError
 
 log = logging.getLogger(__name__)
 
 
-class Service:
+class HttpService:
     """One server's routes."""
 
-    def __init__(self, routes: Sequence[Route], counts: RequestCounts, guard: Guard | None = None) -> None:
+    def __init__(self, routes: Sequence[HttpRoute], counts: RequestCounts, guard: Guard | None = None) -> None:
         """Without a guard, whoever can connect may ask."""
         self._router = Router(routes)
         self._counts = counts
         self._guard = guard
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: HttpRequest) -> Answer:
         """The answer. Raises only what cancels it."""
         server_type = "readonly" if self._guard is None else "readwrite"
         try:
@@ -38,13 +38,13 @@ class Service:
             log.exception("a request failed: path=%.128r", request.path)
             return text("Internal Server Error", 500)
 
-    async def _guarded(self, request: Request) -> Answer:
+    async def _guarded(self, request: HttpRequest) -> Answer:
         if self._guard is None:
             return await self._routed(request)
         return await self._guard(request, self._routed)
 
-    async def _routed(self, request: Request) -> Answer:
+    async def _routed(self, request: HttpRequest) -> Answer:
         found = self._router.find(request.method, request.path)
-        if isinstance(found, Response):
+        if isinstance(found, HttpResponse):
             return found
         return await found.handler(replace(request, places=found.places))

@@ -15,7 +15,7 @@ from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.server import metrics
 from podwright.agent.server.api.commands import CommandPaths
 from podwright.agent.server.api.container_logs import LogPaths
-from podwright.agent.server.api.debug import DebugPaths, Facts
+from podwright.agent.server.api.debug import DebugFacts, DebugPaths
 from podwright.agent.server.api.healthz import HealthPaths
 from podwright.agent.server.api.node_logs import NodeLogPaths
 from podwright.agent.server.api.node_query import NodeLogQuery
@@ -35,13 +35,13 @@ from podwright.agent.server.api.table import (
 from podwright.agent.server.api.targets import Targets
 from podwright.agent.server.auth.api_reviews import ApiReviews
 from podwright.agent.server.auth.authentication import Authenticator
-from podwright.agent.server.auth.authorization import Authorizer
+from podwright.agent.server.auth.authorization import RequestAuthorizer
 from podwright.agent.server.auth.certificates import ServerContexts
 from podwright.agent.server.auth.guard import Guard
-from podwright.agent.server.auth.reviews import NoApiServer
+from podwright.agent.server.auth.reviews import NoReviews
 from podwright.agent.server.health import Health, loop_check
 from podwright.agent.server.http.listener import Limits
-from podwright.agent.server.http.routing import Route
+from podwright.agent.server.http.routing import HttpRoute
 from podwright.agent.server.servers import Descriptions, Servers
 from podwright.agent.server.serving_certificate import tls_files
 from podwright.agent.server.view import View
@@ -172,7 +172,7 @@ class _Parts:
         )
 
     def _seen_at_s(self) -> float:
-        """When the runtime was looked at last, since the epoch; 0 before the first look."""
+        """When the runtime was looked at last, since the epoch. 0 before the first look."""
         silent_s = self._agent.engine.generator.silent_s()
         return self._agent.dependencies.clock.now_ns() / 1e9 - silent_s if silent_s is not None else 0.0
 
@@ -186,7 +186,7 @@ class _Parts:
     def guard(self) -> Guard:
         """Who may use the API."""
         security, dependencies = self._config.security, self._agent.dependencies
-        reviews = ApiReviews(dependencies.servers.pods) if dependencies.servers is not None else NoApiServer()
+        reviews = ApiReviews(dependencies.servers.pods) if dependencies.servers is not None else NoReviews()
         return Guard(
             Authenticator(
                 reviews if security.token_webhook else None,
@@ -194,7 +194,7 @@ class _Parts:
                 anonymous=security.anonymous,
                 token_ttl_s=security.token_cache_ttl_s,
             ),
-            Authorizer(
+            RequestAuthorizer(
                 reviews if security.authorization_mode == "Webhook" else None,
                 dependencies.clock,
                 allowed_ttl_s=security.authorized_cache_ttl_s,
@@ -203,7 +203,7 @@ class _Parts:
             dependencies.node_name,
         )
 
-    def api_routes(self) -> Sequence[Route]:
+    def api_routes(self) -> Sequence[HttpRoute]:
         """The authenticated server's."""
         config, gates = self._config.server, self._config.feature_gates
         opened = open_routes(self.open)
@@ -212,7 +212,8 @@ class _Parts:
         guarded = guarded_routes(self._guarded(), self.open.pods, config, checkpoints=gates["ContainerCheckpoint"])
         paths = tuple(sorted({route.pattern for route in (*opened, *guarded)}))
         debug = DebugPaths(
-            Facts(document=self._shown.document, flags=self._shown.flags, paths=paths), self._agent.dependencies.clock
+            DebugFacts(document=self._shown.document, flags=self._shown.flags, paths=paths),
+            self._agent.dependencies.clock,
         )
         shown = debug_routes(debug, config, statusz=gates["ComponentStatusz"], flagz=gates["ComponentFlagz"])
         return [*opened, *guarded, *shown]

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from podwright.agent.events.log import EventLog, RecordedEvent
 from podwright.agent.pods.registry import PodRegistry
-from podwright.agent.workers.pool import Activity, PodWorkers
+from podwright.agent.workers.pool import PodWorkers, WorkerActivity
 from podwright.errors import NotFound
 from podwright.k8s import codec
 from podwright.k8s.objects import Pod, PodList, PodStatus
@@ -87,7 +87,7 @@ def _time(nanoseconds: int) -> str:
     return datetime.fromtimestamp(nanoseconds / 1e9, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _activity(activity: Activity) -> dict[str, Any]:
+def _activity(activity: WorkerActivity) -> dict[str, Any]:
     return {
         "state": activity.state.value,
         "finished": activity.finished,

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from podwright.agent.config.machine_sections import PriorityGrace, Shutdown
+from podwright.agent.config.machine_sections import PriorityGrace, ShutdownSection
 from podwright.agent.pods.identity import SYSTEM_CRITICAL_PRIORITY
 from podwright.k8s.objects import Pod
 
@@ -22,8 +22,8 @@ class ShutdownGroup:
     pods: tuple[Pod, ...]
 
 
-def periods(config: Shutdown, *, by_priority: bool) -> tuple[PriorityGrace, ...]:
-    """How long pods of which priority have, lowest first; nothing when nobody is to wait for them.
+def periods(config: ShutdownSection, *, by_priority: bool) -> tuple[PriorityGrace, ...]:
+    """How long pods of which priority have, lowest first. Nothing when nobody is to wait for them.
 
     `by_priority`: whether shutdownGracePeriodByPodPriority counts (its feature gate). Else there are two groups: what
     is critical ends last, within its part of the whole time.

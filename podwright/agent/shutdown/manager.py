@@ -66,7 +66,7 @@ class ShutdownManager:
 
     @property
     def problem(self) -> str:
-        """Why the node is not ready; empty while the machine stays up."""
+        """Why the node is not ready. Empty while the machine stays up."""
         return PROBLEM if self.is_shutting_down else ""
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ class LoginManager(Protocol):
         """How long a shutdown waits for us at most (InhibitDelayMaxSec)."""
 
     async def delay_shutdown(self) -> int:
-        """Have the next shutdown wait; a file descriptor, which the caller closes when the machine may go."""
+        """Have the next shutdown wait. A file descriptor, which the caller closes when the machine may go."""
 
     async def allow_delay(self, seconds: int) -> None:
         """Have logind wait for so long, if asked to. It takes effect some time after. Raises OSError too."""

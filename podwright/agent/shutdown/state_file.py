@@ -20,7 +20,7 @@ LIMIT_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownTimes:
-    """Seconds since the epoch; 0: not yet."""
+    """Seconds since the epoch. 0: not yet."""
 
     start_s: float = 0.0
     end_s: float = 0.0
@@ -39,7 +39,7 @@ class ShutdownFile:
         self._path = f"{root}/{NAME}"
 
     def read(self) -> ShutdownTimes:
-        """What it says; nothing when it is not there, or is not one of these."""
+        """What it says. Nothing when it is not there, or is not one of these."""
         try:
             with open(self._path, "rb") as file:
                 found = msgspec.json.decode(file.read(LIMIT_BYTES), type=_Times)

@@ -13,10 +13,10 @@ class PodStore(Protocol):
     """The node's pods as a watch keeps them."""
 
     async def changed(self) -> None:
-        """Wait until something has changed since the last call; the first one waits for the whole list."""
+        """Wait until something has changed since the last call. The first one waits for the whole list."""
 
     def listed(self) -> tuple[Pod, ...] | None:
-        """The pods now; None until they have been listed once."""
+        """The pods now. None until they have been listed once."""
 
 
 class ApiSource:

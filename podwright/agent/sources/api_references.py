@@ -59,7 +59,7 @@ OTHER_SOURCES = frozenset(("downward_api",))
 
 
 def api_reference(pod: Pod) -> str:
-    """The first thing of the pod that only the API can provide, with its place; empty when there is none."""
+    """The first thing of the pod that only the API can provide, with its place. Empty when there is none."""
     return next(_references(pod), "")
 
 

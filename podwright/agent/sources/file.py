@@ -1,6 +1,6 @@
 """Static pods from a file or a folder of manifests (staticPodPath).
 
-A folder gives one pod per regular file, in the order of names; hidden files and folders in it are passed over. A
+A folder gives one pod per regular file, in the order of names. Hidden files and folders in it are passed over. A
 change is seen by inotify, and the whole folder is read again every `period_s` in case a notice was lost. A file that
 cannot be read as a pod leaves the others alone, and the pod that it held before is kept: a manifest half written must
 not end a pod. A file that is removed ends its pod, also when it is there again before it is looked for, as with a
@@ -48,7 +48,7 @@ UNREAD: Stamp = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
+class _KnownFile:
     """A file as it was when it was read last. `pod` is None while it has never held one."""
 
     stamp: Stamp
@@ -60,12 +60,12 @@ class FileSource:
     """Watches one path."""
 
     def __init__(self, path: str, node_name: str, read_pod: ReadPod, *, period_s: float = 20.0) -> None:
-        """`read_pod` makes a pod of a file's bytes, and raises InvalidArgument; its second argument names the file."""
+        """`read_pod` makes a pod of a file's bytes, and raises InvalidArgument. Its second argument names the file."""
         self._path = path
         self._node_name = node_name
         self._read_pod = read_pod
         self._period_s = period_s
-        self._files: dict[str, _Known] = {}
+        self._files: dict[str, _KnownFile] = {}
         self._removed: set[str] = set()  # names, since the folder was read last
         self._problem = ""
 
@@ -147,7 +147,7 @@ class FileSource:
         elif is_new:
             log.warning("there are no manifests: path=%s error=%s", self._path, failure)
 
-    def _read_file(self, path: str) -> _Known | None:
+    def _read_file(self, path: str) -> _KnownFile | None:
         """None for what is no file (any more)."""
         before, stamp = self._files.get(path), UNREAD
         try:
@@ -157,7 +157,7 @@ class FileSource:
                 if before is not None and before.stamp == stamp:
                     return before
                 data = file.read(SIZE_LIMIT_BYTES + 1)
-            return _Known(stamp=stamp, pod=self._pod(path, data))
+            return _KnownFile(stamp=stamp, pod=self._pod(path, data))
         except FileNotFoundError:
             return None
         except (PodwrightError, OSError) as failure:
@@ -172,14 +172,14 @@ class FileSource:
         pod = self._read_pod(data, path)
         return static_pod(pod, source=FILE, origin=path, node_name=self._node_name)
 
-    def _kept(self, path: str, before: _Known | None, stamp: Stamp, problem: str) -> _Known:
+    def _kept(self, path: str, before: _KnownFile | None, stamp: Stamp, problem: str) -> _KnownFile:
         """What a file that cannot be used holds: what it held before. It is read again when it has changed."""
         if before is None or before.problem != problem:
             kept = " (the pod that it held before goes on)" if before is not None and before.pod is not None else ""
             # An empty file is mostly one that is being written: what it will hold is read when it is closed.
             level = logging.INFO if stamp[SIZE] == 0 and stamp != UNREAD else logging.ERROR
             log.log(level, "cannot read a manifest: file=%s error=%s%s", path, problem, kept)
-        return _Known(stamp=stamp, pod=before.pod if before is not None else None, problem=problem)
+        return _KnownFile(stamp=stamp, pod=before.pod if before is not None else None, problem=problem)
 
 
 def _files(path: str) -> list[str]:

@@ -55,7 +55,7 @@ class HttpSource:
             await asyncio.sleep(self._period_s)
 
     async def _ask(self) -> list[Pod] | None:
-        """The pods; None when the answer is the same as before, usable or not. Raises PodwrightError."""
+        """The pods. None when the answer is the same as before, usable or not. Raises PodwrightError."""
         data = await self._get()
         digest = hashlib.sha256(data).digest()
         if digest == self._digest:

@@ -47,7 +47,7 @@ def _read(document: Document, origin: str) -> Pod:
 
 
 def _typed(document: Document, origin: str) -> Pod:
-    """Unknown fields and the like are named; what a kubelet would take all the same is taken."""
+    """Unknown fields and the like are named. What a kubelet would take all the same is taken."""
     try:
         return read_object(document, Pod)
     except ManifestError as strict:

@@ -92,7 +92,7 @@ class Merger:
 
 
 def _updated(before: Pod, pod: Pod) -> tuple[Pod, Operation | None]:
-    """The pod to keep, and what it means for the pod before; None for no change.
+    """The pod to keep, and what it means for the pod before. None for no change.
 
     Local annotations stay as they were, so that they make no difference.
     """

@@ -24,7 +24,7 @@ TOLERATES_EVERYTHING = Toleration(operator="Exists", effect="NoExecute")
 def static_pod(pod: Pod, *, source: str, origin: str, node_name: str) -> Pod:
     """The pod as the agent runs it. `origin` is the file's path or the URL.
 
-    The UID follows from the contents, so that a manifest that was edited is another pod; one that names a UID keeps
+    The UID follows from the contents, so that a manifest that was edited is another pod. One that names a UID keeps
     it. Raises InvalidArgument for a pod that needs objects of the API, and for a UID, a name or a namespace that
     cannot be parts of paths.
     """

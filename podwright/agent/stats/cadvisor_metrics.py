@@ -10,7 +10,7 @@ from itertools import chain
 
 from podwright.agent.metrics.prometheus import Family, Sample, gauge
 from podwright.agent.node.machine import Machine
-from podwright.agent.stats.records import Container, Interface, Moment, Network, PodStats, Psi
+from podwright.agent.stats.records import Interface, Moment, PodStats, Psi, SummaryContainer, SummaryNetwork
 from podwright.cri.v1 import api_pb2 as api
 
 NS_PER_S = 1_000_000_000
@@ -69,7 +69,7 @@ def machine_families(machine: Machine, version: str) -> list[Family]:
 
 
 def of_runtime(descriptors: Iterable[api.MetricDescriptor], pods: Iterable[api.PodSandboxMetrics]) -> list[Family]:
-    """What the runtime gives; metrics without a descriptor are left out."""
+    """What the runtime gives. Metrics without a descriptor are left out."""
     known = {each.name: each for each in descriptors}
     samples: dict[str, list[Sample]] = {name: [] for name in known}
     kinds: dict[str, str] = {}
@@ -121,7 +121,7 @@ def _of_pod(pod: PodStats, now: Moment, identify: Mapping[tuple[str, str], Mappi
                 yield from _of_interface(interface, who)
 
 
-def _of_interface(interface: Interface | Network, who: dict[str, str]) -> Iterator[Named]:
+def _of_interface(interface: Interface | SummaryNetwork, who: dict[str, str]) -> Iterator[Named]:
     labels = {**who, "interface": interface.name}
     counters = {
         "receive_bytes": interface.rx_bytes,
@@ -134,7 +134,7 @@ def _of_interface(interface: Interface | Network, who: dict[str, str]) -> Iterat
             yield f"container_network_{name}_total", Sample(value=value, labels=labels)
 
 
-def _of_container(container: Container, now: Moment, labels: dict[str, str]) -> Iterator[Named]:
+def _of_container(container: SummaryContainer, now: Moment, labels: dict[str, str]) -> Iterator[Named]:
     values: dict[str, float | None] = {
         "start_time_seconds": round(container.start_time.timestamp()),
         "last_seen": round(now.timestamp()),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from podwright.agent.stats.records import Cpu, Io, Memory, Moment, Psi, PsiData, Swap
+from podwright.agent.stats.records import Io, Moment, Psi, SummaryCpu, SummaryMemory, SummaryPsi, Swap
 from podwright.linux.cgroup import CgroupHost, read_file, read_number, read_table
 
 UNLIMITED = 2**62  # cgroup v1 writes "no limit" as a number near 2**63, rounded down to pages
@@ -18,14 +18,14 @@ NS_PER_US = 1000
 class CgroupUsage:
     """None for what this host does not account."""
 
-    cpu: Cpu | None = None
-    memory: Memory | None = None
+    cpu: SummaryCpu | None = None
+    memory: SummaryMemory | None = None
     swap: Swap | None = None
     io: Io | None = None
 
 
 def usage(host: CgroupHost, path: str, time: Moment, *, with_pressure: bool) -> CgroupUsage | None:
-    """A cgroup's usage without its rate; None when there is none of that name. Raises OSError."""
+    """A cgroup's usage without its rate. None when there is none of that name. Raises OSError."""
     used_ns, memory = cpu_ns(host, path), _memory(host, path, time)
     if used_ns is None and memory is None:
         return None
@@ -33,7 +33,9 @@ def usage(host: CgroupHost, path: str, time: Moment, *, with_pressure: bool) -> 
     if memory is not None:
         memory = replace(memory, psi=pressures["memory"])
     return CgroupUsage(
-        cpu=Cpu(time=time, usage_core_nano_seconds=used_ns, psi=pressures["cpu"]) if used_ns is not None else None,
+        cpu=SummaryCpu(time=time, usage_core_nano_seconds=used_ns, psi=pressures["cpu"])
+        if used_ns is not None
+        else None,
         memory=memory,
         swap=_swap(host, path, time),
         io=Io(time=time, psi=pressures["io"]) if with_pressure else None,
@@ -50,7 +52,7 @@ def cpu_ns(host: CgroupHost, path: str) -> int | None:
     return None if microseconds is None else microseconds * NS_PER_US
 
 
-def _memory(host: CgroupHost, path: str, time: Moment) -> Memory | None:
+def _memory(host: CgroupHost, path: str, time: Moment) -> SummaryMemory | None:
     directory = host.directory(path, "memory")
     if directory is None:
         return None
@@ -61,7 +63,7 @@ def _memory(host: CgroupHost, path: str, time: Moment) -> Memory | None:
     table = read_table(f"{directory}/memory.stat")
     working_set = max(0, used - table.get("total_inactive_file" if v1 else "inactive_file", 0))
     limit = _limit(f"{directory}/{'memory.limit_in_bytes' if v1 else 'memory.max'}")
-    return Memory(
+    return SummaryMemory(
         time=time,
         available_bytes=None if limit is None else max(0, limit - working_set),
         usage_bytes=used,
@@ -98,7 +100,7 @@ def _limit(path: str) -> int | None:
 
 
 def _psi(host: CgroupHost, path: str, resource: str) -> Psi:
-    """Pressure is in the v2 tree on every layout; the root's is the machine's. Zeros where none is measured."""
+    """Pressure is in the v2 tree on every layout. The root's is the machine's. Zeros where none is measured."""
     if host.unified is None:
         return Psi()
     name = path.strip("/")
@@ -109,14 +111,14 @@ def _psi(host: CgroupHost, path: str, resource: str) -> Psi:
 def parse_psi(text: str) -> Psi:
     """A pressure file ("some avg10=0.00 ... total=0", "full ..."). Totals are nanoseconds."""
     lines = {kind: _psi_data(rest) for kind, _, rest in (line.partition(" ") for line in text.splitlines())}
-    return Psi(full=lines.get("full", PsiData()), some=lines.get("some", PsiData()))
+    return Psi(full=lines.get("full", SummaryPsi()), some=lines.get("some", SummaryPsi()))
 
 
-def _psi_data(text: str) -> PsiData:
+def _psi_data(text: str) -> SummaryPsi:
     pairs = dict(word.partition("=")[::2] for word in text.split())
     total = pairs.get("total", "")
     averages = {name: _percent(pairs.get(name, "")) for name in ("avg10", "avg60", "avg300")}
-    return PsiData(total=int(total) * NS_PER_US if total.isdigit() else 0, **averages)
+    return SummaryPsi(total=int(total) * NS_PER_US if total.isdigit() else 0, **averages)
 
 
 def _percent(word: str) -> float:

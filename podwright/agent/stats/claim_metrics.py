@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podwright.agent.metrics.prometheus import Family, Sample
-from podwright.agent.stats.records import PodStats, Volume
+from podwright.agent.stats.records import PodStats, SummaryVolume
 
 PREFIX = "kubelet_volume_stats_"
 _HELPS = {
@@ -21,7 +21,7 @@ _HEALTH = "Abnormal volume health status. The count is either 1 or 0. 1 indicate
 
 def families(pods: Iterable[PodStats]) -> list[Family]:
     """A sample for each claim, however many pods use it."""
-    claims: dict[tuple[str, str], Volume] = {}
+    claims: dict[tuple[str, str], SummaryVolume] = {}
     for pod in pods:
         for volume in pod.volume_stats:
             if volume.pvc_ref is not None:

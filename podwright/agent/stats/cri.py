@@ -1,6 +1,6 @@
 """CRI's messages to the summary's values. Pure. Follows pkg/kubelet/stats/cri_stats_provider.go of Kubernetes 1.36.
 
-A runtime that does not tell something of a container has zeros there, as a kubelet shows it; of a pod, nothing.
+A runtime that does not tell something of a container has zeros there, as a kubelet shows it. Of a pod, nothing.
 Pressure that the kernel measures and the runtime does not tell is zeros too, of both: a kubelet takes it from
 cAdvisor, which has zeros on cgroup v1.
 """
@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podwright.agent.stats.records import (
-    Container,
-    Cpu,
     Interface,
     Io,
-    Memory,
     Moment,
-    Network,
-    Processes,
     Psi,
-    PsiData,
+    SummaryContainer,
+    SummaryCpu,
+    SummaryMemory,
+    SummaryNetwork,
+    SummaryProcesses,
+    SummaryPsi,
     Swap,
     moment,
 )
@@ -30,12 +30,12 @@ def _value(message: api.UInt64Value, *, known: bool, missing: int | None) -> int
     return message.value if known else missing
 
 
-def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: bool = False) -> Cpu:
-    """`missing` is what stands for numbers that are not there; a rate stays None.
+def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: bool = False) -> SummaryCpu:
+    """`missing` is what stands for numbers that are not there. A rate stays None.
 
     `with_pressure`: the kernel measures pressure, so there are zeros where the runtime does not tell it.
     """
-    return Cpu(
+    return SummaryCpu(
         time=moment(message.timestamp),
         usage_nano_cores=_value(message.usage_nano_cores, known=message.HasField("usage_nano_cores"), missing=None),
         usage_core_nano_seconds=_value(
@@ -45,9 +45,9 @@ def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: boo
     )
 
 
-def memory(message: api.MemoryUsage, *, missing: int | None = None, with_pressure: bool = False) -> Memory:
+def memory(message: api.MemoryUsage, *, missing: int | None = None, with_pressure: bool = False) -> SummaryMemory:
     """See `cpu`. No limit is told as none, and what is available is None then."""
-    return Memory(
+    return SummaryMemory(
         time=moment(message.timestamp),
         available_bytes=_value(message.available_bytes, known=message.HasField("available_bytes"), missing=None),
         usage_bytes=_value(message.usage_bytes, known=message.HasField("usage_bytes"), missing=missing),
@@ -85,14 +85,14 @@ def _psi(message: api.CpuUsage | api.MemoryUsage | api.IoUsage, *, with_pressure
     return Psi() if with_pressure else None
 
 
-def _psi_data(message: api.PsiData) -> PsiData:
-    return PsiData(total=message.Total, avg10=message.Avg10, avg60=message.Avg60, avg300=message.Avg300)
+def _psi_data(message: api.PsiData) -> SummaryPsi:
+    return SummaryPsi(total=message.Total, avg10=message.Avg10, avg60=message.Avg60, avg300=message.Avg300)
 
 
-def network(message: api.NetworkUsage, now: Moment) -> Network:
+def network(message: api.NetworkUsage, now: Moment) -> SummaryNetwork:
     """The default interface, and the others. `now` stands for a time that is not told (containerd 2.1)."""
     default = interface(message.default_interface)
-    return Network(
+    return SummaryNetwork(
         time=moment(message.timestamp) if message.timestamp else now,
         interfaces=tuple(interface(each) for each in (message.default_interface, *message.interfaces) if each.name),
         name=default.name,
@@ -114,23 +114,23 @@ def interface(message: api.NetworkInterfaceUsage) -> Interface:
     )
 
 
-def processes(message: api.ProcessUsage) -> Processes:
+def processes(message: api.ProcessUsage) -> SummaryProcesses:
     """How many."""
-    return Processes(process_count=message.process_count.value)
+    return SummaryProcesses(process_count=message.process_count.value)
 
 
-def container(message: api.ContainerStats, created_ns: int, now: Moment, *, with_pressure: bool) -> Container:
+def container(message: api.ContainerStats, created_ns: int, now: Moment, *, with_pressure: bool) -> SummaryContainer:
     """A container without its files. Its start in the summary is its creation."""
     zeros = Psi() if with_pressure else None
-    return Container(
+    return SummaryContainer(
         name=message.attributes.metadata.name,
         start_time=moment(created_ns),
         cpu=cpu(message.cpu, missing=0, with_pressure=with_pressure)
         if message.HasField("cpu")
-        else Cpu(time=now, usage_core_nano_seconds=0, psi=zeros),
+        else SummaryCpu(time=now, usage_core_nano_seconds=0, psi=zeros),
         memory=memory(message.memory, missing=0, with_pressure=with_pressure)
         if message.HasField("memory")
-        else Memory(time=now, usage_bytes=0, working_set_bytes=0, rss_bytes=0, psi=zeros),
+        else SummaryMemory(time=now, usage_bytes=0, working_set_bytes=0, rss_bytes=0, psi=zeros),
         swap=swap(message.swap)
         if message.HasField("swap")
         else Swap(time=now, swap_available_bytes=0, swap_usage_bytes=0),
@@ -142,24 +142,24 @@ def _io(message: api.ContainerStats, now: Moment) -> Io:
     return io(message.io) if message.HasField("io") else Io(time=now, psi=Psi())
 
 
-def summed_cpu(containers: Iterable[Container]) -> Cpu | None:
+def summed_cpu(containers: Iterable[SummaryContainer]) -> SummaryCpu | None:
     """A pod's, of its containers: where neither the runtime nor a cgroup tells it."""
     found = [each.cpu for each in containers if each.cpu is not None]
     if not found:
         return None
-    return Cpu(
+    return SummaryCpu(
         time=max(each.time for each in found),
         usage_nano_cores=sum(each.usage_nano_cores or 0 for each in found),
         usage_core_nano_seconds=sum(each.usage_core_nano_seconds or 0 for each in found),
     )
 
 
-def summed_memory(containers: Iterable[Container]) -> Memory | None:
+def summed_memory(containers: Iterable[SummaryContainer]) -> SummaryMemory | None:
     """See `summed_cpu`."""
     found = [each.memory for each in containers if each.memory is not None]
     if not found:
         return None
-    return Memory(
+    return SummaryMemory(
         time=max(each.time for each in found),
         usage_bytes=sum(each.usage_bytes or 0 for each in found),
         working_set_bytes=sum(each.working_set_bytes or 0 for each in found),
@@ -169,7 +169,7 @@ def summed_memory(containers: Iterable[Container]) -> Memory | None:
     )
 
 
-def summed_swap(containers: Iterable[Container]) -> Swap | None:
+def summed_swap(containers: Iterable[SummaryContainer]) -> Swap | None:
     """See `summed_cpu`: CRI has no swap of pods."""
     found = [each.swap for each in containers if each.swap is not None]
     if not found:

@@ -1,4 +1,4 @@
-"""Filesystems and directories: what there is, and what somebody uses. Blocking; call it in a thread."""
+"""Filesystems and directories: what there is, and what somebody uses. Blocking. Call it in a thread."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PENDING_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class DiskUsage:
     """What a directory takes."""
 
     used_bytes: int = 0
     inodes: int = 0
 
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(used_bytes=self.used_bytes + other.used_bytes, inodes=self.inodes + other.inodes)
+    def __add__(self, other: DiskUsage) -> DiskUsage:
+        return DiskUsage(used_bytes=self.used_bytes + other.used_bytes, inodes=self.inodes + other.inodes)
 
 
 def filesystem(path: str, at: Moment) -> Fs:
@@ -42,7 +42,7 @@ def filesystem(path: str, at: Moment) -> Fs:
     )
 
 
-def of(whole: Fs, usage: Usage, at: Moment) -> Fs:
+def of(whole: Fs, usage: DiskUsage, at: Moment) -> Fs:
     """The same filesystem with what one subject uses of it."""
     return Fs(
         time=at,
@@ -55,25 +55,25 @@ def of(whole: Fs, usage: Usage, at: Moment) -> Fs:
     )
 
 
-def directory(path: str) -> Usage:
-    """A directory and what is below it on the same filesystem; what is linked twice counts once.
+def directory(path: str) -> DiskUsage:
+    """A directory and what is below it on the same filesystem. What is linked twice counts once.
 
     Pods go on writing: what goes meanwhile is left out, and no link leads out. Raises OSError, and DeadlineExceeded
     after WALK_LIMIT_S.
     """
     deadline = time.monotonic() + WALK_LIMIT_S
     with opened_root(path) as root:
-        tally = _Tally(os.fstat(root).st_dev)
+        tally = _DiskTally(os.fstat(root).st_dev)
         pending = ["."]
         while pending:
             pending += tally.count(root, pending.pop())
             if time.monotonic() > deadline or len(pending) > PENDING_LIMIT:
                 raise DeadlineExceeded(f"{path} cannot be measured in {WALK_LIMIT_S:g} s", hint="it has many files")
-    return Usage(used_bytes=tally.blocks * BLOCK_BYTES, inodes=tally.inodes)
+    return DiskUsage(used_bytes=tally.blocks * BLOCK_BYTES, inodes=tally.inodes)
 
 
-class _Tally:
-    """Counts; `_shared` are the inodes with several links that were seen."""
+class _DiskTally:
+    """Counts. `_shared` are the inodes with several links that were seen."""
 
     def __init__(self, device: int) -> None:
         self._device = device
@@ -82,7 +82,7 @@ class _Tally:
         self.inodes = 0
 
     def count(self, root: int, folder: str) -> list[str]:
-        """Add a folder and the files in it; the folders in it are returned."""
+        """Add a folder and the files in it. The folders in it are returned."""
         folders: list[str] = []
         try:
             descriptor = open_inside(root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -115,22 +115,22 @@ class _Tally:
         return True
 
 
-def files(path: str) -> Usage:
-    """The files in a directory, without those in folders below it; nothing when it is not there."""
-    total = Usage()
+def files(path: str) -> DiskUsage:
+    """The files in a directory, without those in folders below it. Nothing when it is not there."""
+    total = DiskUsage()
     with contextlib.suppress(OSError), os.scandir(path) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
                 found = entry.stat(follow_symlinks=False)
                 if not stat.S_ISDIR(found.st_mode):
-                    total += Usage(used_bytes=found.st_blocks * BLOCK_BYTES, inodes=1)
+                    total += DiskUsage(used_bytes=found.st_blocks * BLOCK_BYTES, inodes=1)
     return total
 
 
-def file(path: str) -> Usage | None:
-    """One file; None when it is not there."""
+def file(path: str) -> DiskUsage | None:
+    """One file. None when it is not there."""
     try:
         found = os.lstat(path)
     except OSError:
         return None
-    return Usage(used_bytes=found.st_blocks * BLOCK_BYTES, inodes=1)
+    return DiskUsage(used_bytes=found.st_blocks * BLOCK_BYTES, inodes=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from podwright.agent.stats.records import Interface, Memory, Moment, Network, Rlimit, Swap
+from podwright.agent.stats.records import Interface, Moment, Rlimit, SummaryMemory, SummaryNetwork, Swap
 
 Read = Callable[[str], str]
 
@@ -17,7 +17,7 @@ DEFAULT_INTERFACE = "eth0"  # what the kubelet takes for the node's
 IGNORED = ("lo", "veth", "docker", "nerdctl", "cni", "pw")
 
 
-def memory(read: Read, time: Moment) -> Memory | None:
+def memory(read: Read, time: Moment) -> SummaryMemory | None:
     """The machine's memory: what is neither free nor idle page cache is the working set."""
     table = meminfo(read("/proc/meminfo"))
     if "MemTotal" not in table:
@@ -25,7 +25,7 @@ def memory(read: Read, time: Moment) -> Memory | None:
     faults = vmstat(read("/proc/vmstat"))
     used = table["MemTotal"] - table.get("MemFree", 0)
     working_set = max(0, used - table.get("Inactive(file)", 0))
-    return Memory(
+    return SummaryMemory(
         time=time,
         available_bytes=max(0, table["MemTotal"] - working_set),
         usage_bytes=used,
@@ -45,7 +45,7 @@ def swap(read: Read, time: Moment) -> Swap | None:
     return Swap(time=time, swap_available_bytes=free, swap_usage_bytes=max(0, table["SwapTotal"] - free))
 
 
-def network(read: Read, time: Moment) -> Network | None:
+def network(read: Read, time: Moment) -> SummaryNetwork | None:
     """The node's interfaces (/proc/net/dev), the default one apart."""
     found = interfaces(read("/proc/net/dev"))
     shown = tuple(each for each in found if not each.name.startswith(IGNORED))
@@ -53,7 +53,7 @@ def network(read: Read, time: Moment) -> Network | None:
         return None
     names = {each.name: each for each in shown}
     default = names.get(DEFAULT_INTERFACE) or names.get(default_route(read("/proc/net/route"))) or Interface(name="")
-    return Network(
+    return SummaryNetwork(
         time=time,
         interfaces=shown,
         name=default.name,
@@ -73,7 +73,7 @@ def pids(read: Read, time: Moment) -> Rlimit:
 
 
 def boot_time_s(read: Read) -> int:
-    """When the machine was started, in seconds since the epoch; 0 when it does not say."""
+    """When the machine was started, in seconds since the epoch. 0 when it does not say."""
     match = re.search(r"^btime (\d+)$", read("/proc/stat"), re.MULTILINE)
     return int(match[1]) if match else 0
 
@@ -108,6 +108,6 @@ def interfaces(text: str) -> tuple[Interface, ...]:
 
 
 def default_route(text: str) -> str:
-    """The interface of the first default route in /proc/net/route; empty when there is none."""
+    """The interface of the first default route in /proc/net/route. Empty when there is none."""
     rows = (line.split() for line in text.splitlines()[1:])
     return next((row[0] for row in rows if len(row) > 7 and row[1] == "00000000" and row[7] == "00000000"), "")

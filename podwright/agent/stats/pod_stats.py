@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from podwright.agent.configs.files import hosts_path
-from podwright.agent.runtime.records import ContainerStatus, ObservedPod
+from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
 from podwright.agent.stats import cri, disk
 from podwright.agent.stats.cgroup_usage import CgroupUsage
-from podwright.agent.stats.rates import Rates
-from podwright.agent.stats.records import Container, Fs, Moment, PodReference, PodStats, moment
+from podwright.agent.stats.rates import CpuRates
+from podwright.agent.stats.records import Fs, Moment, PodReference, PodStats, SummaryContainer, moment
 from podwright.agent.stats.storage import ephemeral_storage
 from podwright.agent.stats.volumes import PodVolumeStats
 from podwright.cri.v1 import api_pb2 as api
@@ -25,7 +25,7 @@ from podwright.k8s.objects import Pod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class RuntimeStats:
     """The runtime's answer: pods with their containers, or (runtimes without ListPodSandboxStats) containers alone."""
 
     sandboxes: tuple[api.PodSandboxStats, ...] | None
@@ -43,11 +43,11 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class StatsScene:
     """What is known of the pods at this moment. `volumes` is None when nobody asks for disks."""
 
     now: Moment
-    told: Told
+    told: RuntimeStats
     observed: tuple[ObservedPod, ...]
     pods: Mapping[str, Pod]
     node: Fs | None = None
@@ -58,16 +58,16 @@ class Scene:
 class PodBuilder:
     """Builds the records of all pods of a scene."""
 
-    def __init__(self, places: Places, rates: Rates) -> None:
+    def __init__(self, places: Places, rates: CpuRates) -> None:
         self._places = places
         self._rates = rates
 
-    def build(self, scene: Scene) -> tuple[PodStats, ...]:
+    def build(self, scene: StatsScene) -> tuple[PodStats, ...]:
         """All pods with a ready sandbox of which the runtime tells something. Raises OSError."""
         self._rates.forget(scene.now)
         return tuple(self._pods(scene))
 
-    def _pods(self, scene: Scene) -> Iterator[PodStats]:
+    def _pods(self, scene: StatsScene) -> Iterator[PodStats]:
         sandboxes = {each.attributes.id: each for each in scene.told.sandboxes or ()}
         containers = {each.attributes.id: each for each in scene.told.containers}
         for observed in scene.observed:
@@ -85,7 +85,7 @@ class PodBuilder:
 
     def _pod(
         self,
-        scene: Scene,
+        scene: StatsScene,
         observed: ObservedPod,
         stats: api.PodSandboxStats | None,
         told: Iterable[api.ContainerStats],
@@ -132,26 +132,26 @@ class PodBuilder:
         )
 
     def _container(
-        self, scene: Scene, observed: ObservedPod, told: api.ContainerStats, status: ContainerStatus
-    ) -> Container:
+        self, scene: StatsScene, observed: ObservedPod, told: api.ContainerStats, status: CriContainerStatus
+    ) -> SummaryContainer:
         made = cri.container(told, status.created_at_ns, scene.now, with_pressure=self._places.with_pressure)
         made = replace(made, cpu=self._rates.rated(status.id, made.cpu))
         if scene.node is None:
             return replace(made, io=None)
         return replace(made, rootfs=self._rootfs(scene, told), logs=self._logs(scene.node, observed, made.name))
 
-    def _rootfs(self, scene: Scene, told: api.ContainerStats) -> Fs | None:
+    def _rootfs(self, scene: StatsScene, told: api.ContainerStats) -> Fs | None:
         if not told.HasField("writable_layer"):
             return None
         layer = told.writable_layer
-        usage = disk.Usage(used_bytes=layer.used_bytes.value, inodes=layer.inodes_used.value)
+        usage = disk.DiskUsage(used_bytes=layer.used_bytes.value, inodes=layer.inodes_used.value)
         when = moment(layer.timestamp)
         whole = self._filesystem(scene, layer.fs_id.mountpoint)
         if whole is None:
             return Fs(time=when, used_bytes=usage.used_bytes, inodes_used=usage.inodes)
         return disk.of(whole, usage, when)
 
-    def _filesystem(self, scene: Scene, mountpoint: str) -> Fs | None:
+    def _filesystem(self, scene: StatsScene, mountpoint: str) -> Fs | None:
         """None for one that this host cannot see."""
         if mountpoint not in scene.filesystems:
             scene.filesystems[mountpoint] = None

@@ -12,20 +12,20 @@ from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
-from podwright.agent.runtime.records import FilesystemUsage, ObservedPod
+from podwright.agent.runtime.records import FilesystemSpace, ObservedPod
 from podwright.agent.stats import disk, machine_usage, system_parts
 from podwright.agent.stats.cgroup_usage import CgroupUsage, usage
-from podwright.agent.stats.pod_stats import Places, PodBuilder, Scene, Told
+from podwright.agent.stats.pod_stats import Places, PodBuilder, RuntimeStats, StatsScene
 from podwright.agent.stats.protocol import Filesystems
-from podwright.agent.stats.rates import Rates
+from podwright.agent.stats.rates import CpuRates
 from podwright.agent.stats.records import (
-    Container,
     Fs,
     Moment,
     NodeStats,
     PodStats,
     Rlimit,
     RuntimeFilesystems,
+    SummaryContainer,
     moment,
 )
 from podwright.agent.stats.sharing import Shared
@@ -42,7 +42,7 @@ FILE_LIMIT_BYTES = 1 << 20  # the kernel refuses to read a sysctl into a buffer 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsPorts:
-    """What the provider asks. `cgroup_of` is a pod's cgroup path; it raises PodwrightError for a pod without one."""
+    """What the provider asks. `cgroup_of` is a pod's cgroup path. It raises PodwrightError for a pod without one."""
 
     runtime: CriRuntime
     images: CriImages
@@ -72,7 +72,7 @@ class HostStats:
     def __init__(self, ports: StatsPorts, settings: StatsSettings) -> None:
         self._ports = ports
         self._settings = settings
-        self._rates = Rates()
+        self._rates = CpuRates()
         self._began = self._now()
         self._booted = moment(machine_usage.boot_time_s(read_text) * 10**9)
         places = Places(
@@ -81,8 +81,8 @@ class HostStats:
             cgroup=self._pod_cgroup,
             with_pressure=settings.with_pressure,
         )
-        self._builder = PodBuilder(places, Rates())
-        self._light_builder = PodBuilder(places, Rates())
+        self._builder = PodBuilder(places, CpuRates())
+        self._light_builder = PodBuilder(places, CpuRates())
         self._told = Shared(self._ask_runtime, ports.clock)
         self._pods = Shared(self._build_pods, ports.clock)
         self._light_pods = Shared(self._build_light_pods, ports.clock)
@@ -122,16 +122,16 @@ class HostStats:
 
     # -- pods
 
-    async def _ask_runtime(self) -> Told:
+    async def _ask_runtime(self) -> RuntimeStats:
         try:
-            return Told(sandboxes=tuple(await self._ports.runtime.sandbox_stats()))
+            return RuntimeStats(sandboxes=tuple(await self._ports.runtime.sandbox_stats()))
         except Unimplemented:
-            return Told(sandboxes=None, containers=tuple(await self._ports.runtime.container_stats()))
+            return RuntimeStats(sandboxes=None, containers=tuple(await self._ports.runtime.container_stats()))
         except (Unavailable, DeadlineExceeded):
             raise
         except PodwrightError as failure:  # containerd 1.6: one pod that is just ending fails the list
             log.debug("the runtime cannot list the stats of pods: error=%s", failure)
-            return Told(sandboxes=await self._one_by_one())
+            return RuntimeStats(sandboxes=await self._one_by_one())
 
     async def _one_by_one(self) -> tuple[api.PodSandboxStats, ...]:
         """The stats of those sandboxes that have any."""
@@ -140,8 +140,8 @@ class HostStats:
         found = await asyncio.gather(*asked, return_exceptions=True)
         return tuple(each for each in found if isinstance(each, api.PodSandboxStats))
 
-    async def _scene(self) -> Scene:
-        return Scene(
+    async def _scene(self) -> StatsScene:
+        return StatsScene(
             told=await self._told.get(fresh=True),
             now=self._now(),
             observed=tuple(self._ports.observed()),
@@ -157,7 +157,7 @@ class HostStats:
         running = [light.pods[each.uid] for each in light.observed if each.uid in light.pods and each.running()]
         volumes = await self._ports.volumes.of(running)
         node = await asyncio.to_thread(disk.filesystem, self._settings.root, light.now)
-        scene = Scene(
+        scene = StatsScene(
             now=light.now, told=light.told, observed=light.observed, pods=light.pods, node=node, volumes=volumes
         )
         return await asyncio.to_thread(self._builder.build, scene)
@@ -177,7 +177,7 @@ class HostStats:
         return await asyncio.to_thread(self._judge_filesystems, images[:1], containers[:1] or images[:1], self._now())
 
     def _judge_filesystems(
-        self, images: Sequence[FilesystemUsage], containers: Sequence[FilesystemUsage], now: Moment
+        self, images: Sequence[FilesystemSpace], containers: Sequence[FilesystemSpace], now: Moment
     ) -> Filesystems:
         root = self._settings.root
         return Filesystems(
@@ -213,13 +213,13 @@ class HostStats:
             rlimit=machine_usage.pids(read_text, now),
         )
 
-    def _parts(self, now: Moment) -> Iterable[Container]:
+    def _parts(self, now: Moment) -> Iterable[SummaryContainer]:
         for name, path in self._settings.parts().items():
             found = self._usage(path, now) if path else None
             if found is None:
                 continue
             made = self._began if name == "kubelet" else system_parts.made_at(self._ports.host, path)
-            yield Container(
+            yield SummaryContainer(
                 name=name,
                 start_time=made or now,
                 cpu=self._rates.rated(f"part {name}", found.cpu),
@@ -236,7 +236,7 @@ class HostStats:
 
 
 def read_text(path: str) -> str:
-    """A file of /proc; empty when it cannot be read."""
+    """A file of /proc. Empty when it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read(FILE_LIMIT_BYTES)
@@ -244,9 +244,9 @@ def read_text(path: str) -> str:
         return ""
 
 
-def _used(found: FilesystemUsage, now: Moment) -> Fs:
-    """What the runtime uses of a filesystem; without the rest when this host cannot see it."""
-    taken = disk.Usage(used_bytes=found.used_bytes, inodes=found.inodes_used)
+def _used(found: FilesystemSpace, now: Moment) -> Fs:
+    """What the runtime uses of a filesystem. Without the rest when this host cannot see it."""
+    taken = disk.DiskUsage(used_bytes=found.used_bytes, inodes=found.inodes_used)
     try:
         return disk.of(disk.filesystem(found.mountpoint, now), taken, now)
     except OSError:

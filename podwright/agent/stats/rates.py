@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from podwright.agent.stats.records import Cpu, Moment
+from podwright.agent.stats.records import Moment, SummaryCpu
 
 SHORTEST = timedelta(seconds=1)  # a shorter window tells more of the scheduler than of the load
 LONGEST = timedelta(minutes=5)
@@ -20,7 +20,7 @@ class _Base:
     nano_cores: int | None
 
 
-class Rates:
+class CpuRates:
     """The last measurement of each name."""
 
     def __init__(self) -> None:
@@ -29,8 +29,8 @@ class Rates:
     def __len__(self) -> int:
         return len(self._bases)
 
-    def rated(self, name: str, cpu: Cpu | None) -> Cpu | None:
-        """The same with a rate, where one is known; a rate that is there stays."""
+    def rated(self, name: str, cpu: SummaryCpu | None) -> SummaryCpu | None:
+        """The same with a rate, where one is known. A rate that is there stays."""
         if cpu is None or cpu.usage_nano_cores is not None or cpu.usage_core_nano_seconds is None:
             return cpu
         used = cpu.usage_core_nano_seconds

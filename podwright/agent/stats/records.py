@@ -1,7 +1,7 @@
 """The Summary API's values (k8s.io/kubelet stats v1alpha1), with its names in JSON.
 
-Sizes are bytes, times nanoseconds; None means that this host or runtime does not tell. The API has whole seconds;
-here times have what was measured.
+Sizes are bytes, times nanoseconds. None means that this host or runtime does not tell. The API has whole seconds.
+Here times have what was measured.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ def moment(nanoseconds: int) -> Moment:
     return Moment.fromtimestamp(nanoseconds / 1e9, tz=UTC)
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
+class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """A part of the summary."""
 
 
-class PsiData(Record, frozen=True, kw_only=True, omit_defaults=False):
+class SummaryPsi(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
     """One line of a pressure file: percent of time, and nanoseconds in all."""
 
     total: int = 0
@@ -35,14 +35,14 @@ class PsiData(Record, frozen=True, kw_only=True, omit_defaults=False):
     avg300: float = 0.0
 
 
-class Psi(Record, frozen=True, kw_only=True, omit_defaults=False):
+class Psi(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
     """Stalls of all tasks at once, and of at least one."""
 
-    full: PsiData = PsiData()
-    some: PsiData = PsiData()
+    full: SummaryPsi = SummaryPsi()
+    some: SummaryPsi = SummaryPsi()
 
 
-class Cpu(Record, frozen=True, kw_only=True):
+class SummaryCpu(SummaryRecord, frozen=True, kw_only=True):
     """`usage_nano_cores` is a rate, `usage_core_nano_seconds` a sum."""
 
     time: Moment
@@ -51,7 +51,7 @@ class Cpu(Record, frozen=True, kw_only=True):
     psi: Psi | None = None
 
 
-class Memory(Record, frozen=True, kw_only=True):
+class SummaryMemory(SummaryRecord, frozen=True, kw_only=True):
     """`available_bytes` is what is left below the limit, None without one. The working set is what eviction counts."""
 
     time: Moment
@@ -64,7 +64,7 @@ class Memory(Record, frozen=True, kw_only=True):
     psi: Psi | None = None
 
 
-class Swap(Record, frozen=True, kw_only=True):
+class Swap(SummaryRecord, frozen=True, kw_only=True):
     """`swap_available_bytes` is None without a limit."""
 
     time: Moment
@@ -72,14 +72,14 @@ class Swap(Record, frozen=True, kw_only=True):
     swap_usage_bytes: int | None = None
 
 
-class Io(Record, frozen=True, kw_only=True):
+class Io(SummaryRecord, frozen=True, kw_only=True):
     """Pressure alone."""
 
     time: Moment
     psi: Psi | None = None
 
 
-class Fs(Record, frozen=True, kw_only=True):
+class Fs(SummaryRecord, frozen=True, kw_only=True):
     """A filesystem: what it has (`capacity_bytes`, `inodes`), what is left, and what the subject uses of it."""
 
     time: Moment
@@ -91,20 +91,20 @@ class Fs(Record, frozen=True, kw_only=True):
     inodes_used: int | None = None
 
 
-class ClaimReference(Record, frozen=True, kw_only=True):
+class PvcReference(SummaryRecord, frozen=True, kw_only=True):
     """A PersistentVolumeClaim."""
 
     name: str
     namespace: str
 
 
-class VolumeHealth(Record, frozen=True, kw_only=True, omit_defaults=False):
+class VolumeHealth(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
     """What a driver says of a volume's state."""
 
     abnormal: bool
 
 
-class Volume(Record, frozen=True, kw_only=True):
+class SummaryVolume(SummaryRecord, frozen=True, kw_only=True):
     """A volume of a pod: the fields of `Fs`, and its name."""
 
     time: Moment
@@ -115,11 +115,11 @@ class Volume(Record, frozen=True, kw_only=True):
     inodes: int | None = None
     inodes_used: int | None = None
     name: str = ""
-    pvc_ref: ClaimReference | None = None
+    pvc_ref: PvcReference | None = None
     volume_health_stats: VolumeHealth | None = None
 
 
-class Interface(Record, frozen=True, kw_only=True):
+class Interface(SummaryRecord, frozen=True, kw_only=True):
     """Counters of one network interface."""
 
     name: str
@@ -129,7 +129,7 @@ class Interface(Record, frozen=True, kw_only=True):
     tx_errors: int | None = None
 
 
-class Network(Record, frozen=True, kw_only=True):
+class SummaryNetwork(SummaryRecord, frozen=True, kw_only=True):
     """The default interface (an empty name: there is none), and all of them."""
 
     time: Moment
@@ -141,26 +141,26 @@ class Network(Record, frozen=True, kw_only=True):
     interfaces: tuple[Interface, ...] = ()
 
 
-class Processes(Record, frozen=True, kw_only=True):
+class SummaryProcesses(SummaryRecord, frozen=True, kw_only=True):
     """How many processes."""
 
     process_count: int | None = msgspec.field(name="process_count", default=None)
 
 
-class Container(Record, frozen=True, kw_only=True):
+class SummaryContainer(SummaryRecord, frozen=True, kw_only=True):
     """A container, or a part of the system such as `kubelet`."""
 
     name: str
     start_time: Moment
-    cpu: Cpu | None = None
-    memory: Memory | None = None
+    cpu: SummaryCpu | None = None
+    memory: SummaryMemory | None = None
     io: Io | None = None
     rootfs: Fs | None = None
     logs: Fs | None = None
     swap: Swap | None = None
 
 
-class PodReference(Record, frozen=True, kw_only=True, omit_defaults=False):
+class PodReference(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
     """Which pod."""
 
     name: str
@@ -168,30 +168,30 @@ class PodReference(Record, frozen=True, kw_only=True, omit_defaults=False):
     uid: str
 
 
-class PodStats(Record, frozen=True, kw_only=True):
+class PodStats(SummaryRecord, frozen=True, kw_only=True):
     """A pod. `ephemeral_storage` is what counts against its limits: layers, logs, volumes on the node's disk."""
 
     pod_ref: PodReference
     start_time: Moment
-    containers: tuple[Container, ...]
-    cpu: Cpu | None = None
-    memory: Memory | None = None
+    containers: tuple[SummaryContainer, ...]
+    cpu: SummaryCpu | None = None
+    memory: SummaryMemory | None = None
     io: Io | None = None
-    network: Network | None = None
-    volume_stats: tuple[Volume, ...] = msgspec.field(name="volume", default=())
+    network: SummaryNetwork | None = None
+    volume_stats: tuple[SummaryVolume, ...] = msgspec.field(name="volume", default=())
     ephemeral_storage: Fs | None = msgspec.field(name="ephemeral-storage", default=None)
-    process_stats: Processes | None = msgspec.field(name="process_stats", default=None)
+    process_stats: SummaryProcesses | None = msgspec.field(name="process_stats", default=None)
     swap: Swap | None = None
 
 
-class RuntimeFilesystems(Record, frozen=True, kw_only=True):
+class RuntimeFilesystems(SummaryRecord, frozen=True, kw_only=True):
     """Where images and containers' layers are."""
 
     image_fs: Fs | None = None
     container_fs: Fs | None = None
 
 
-class Rlimit(Record, frozen=True, kw_only=True):
+class Rlimit(SummaryRecord, frozen=True, kw_only=True):
     """Process ids: how many there may be, how many tasks there are."""
 
     time: Moment
@@ -199,23 +199,23 @@ class Rlimit(Record, frozen=True, kw_only=True):
     curproc: int | None = None
 
 
-class NodeStats(Record, frozen=True, kw_only=True):
+class NodeStats(SummaryRecord, frozen=True, kw_only=True):
     """The node."""
 
     node_name: str
     start_time: Moment
-    system_containers: tuple[Container, ...] = ()
-    cpu: Cpu | None = None
-    memory: Memory | None = None
+    system_containers: tuple[SummaryContainer, ...] = ()
+    cpu: SummaryCpu | None = None
+    memory: SummaryMemory | None = None
     io: Io | None = None
-    network: Network | None = None
+    network: SummaryNetwork | None = None
     fs: Fs | None = None
     runtime: RuntimeFilesystems | None = None
     rlimit: Rlimit | None = None
     swap: Swap | None = None
 
 
-class Summary(Record, frozen=True, kw_only=True, omit_defaults=False):
+class Summary(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
     """The answer of /stats/summary."""
 
     node: NodeStats

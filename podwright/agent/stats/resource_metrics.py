@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from podwright.agent.metrics.prometheus import Family, Sample
-from podwright.agent.stats.records import Container, Cpu, Memory, Moment, NodeStats, PodStats, Swap
+from podwright.agent.stats.records import (
+    Moment,
+    NodeStats,
+    PodStats,
+    SummaryContainer,
+    SummaryCpu,
+    SummaryMemory,
+    Swap,
+)
 
 NS_PER_S = 1_000_000_000
 _HELPS = {
@@ -29,7 +37,7 @@ Named = tuple[str, Sample]
 
 
 def families(node: NodeStats | None, pods: Iterable[PodStats]) -> list[Family]:
-    """All families; without `node`, the one that says that something failed."""
+    """All families. Without `node`, the one that says that something failed."""
     samples: dict[str, list[Sample]] = {name: [] for name in _HELPS}
     samples["resource_scrape_error"].append(Sample(value=int(node is None)))
     found = [*_usage("node", node.cpu, node.memory, node.swap, {})] if node is not None else []
@@ -52,7 +60,7 @@ def _of_pod(pod: PodStats) -> Iterator[Named]:
     yield from _usage("pod", pod.cpu, pod.memory, pod.swap, labels)
 
 
-def _of_container(container: Container, labels: dict[str, str]) -> Iterator[Named]:
+def _of_container(container: SummaryContainer, labels: dict[str, str]) -> Iterator[Named]:
     if container.start_time.timestamp() > 0:
         yield "container_start_time_seconds", Sample(value=container.start_time.timestamp(), labels=labels)
     yield from _usage("container", container.cpu, container.memory, container.swap, labels)
@@ -63,7 +71,7 @@ def _of_container(container: Container, labels: dict[str, str]) -> Iterator[Name
 
 
 def _usage(
-    what: str, cpu: Cpu | None, memory: Memory | None, swap: Swap | None, labels: dict[str, str]
+    what: str, cpu: SummaryCpu | None, memory: SummaryMemory | None, swap: Swap | None, labels: dict[str, str]
 ) -> Iterator[Named]:
     if cpu is not None and cpu.usage_core_nano_seconds is not None:
         seconds = cpu.usage_core_nano_seconds / NS_PER_S

@@ -16,7 +16,7 @@ PRESSURE = "/proc/pressure/cpu"  # there when the kernel measures pressure (PSI)
 def stats_settings(
     config: AgentConfig, host: CgroupHost, *, node_name: str, endpoint: str, pods_cgroup: str
 ) -> StatsSettings:
-    """`endpoint` is the runtime's; `pods_cgroup` is the one above all pods, empty when there is none."""
+    """`endpoint` is the runtime's. `pods_cgroup` is the one above all pods, empty when there is none."""
     runtime = RuntimeProcess(endpoint)
 
     def parts() -> Mapping[str, str]:

@@ -23,7 +23,7 @@ class Shared(Generic[Value]):
         self._under_way: asyncio.Task[Value] | None = None
 
     async def get(self, *, fresh: bool = False) -> Value:
-        """The value; `fresh` measures unless a measurement is under way. Raises what `measure` raises."""
+        """The value. `fresh` measures unless a measurement is under way. Raises what `measure` raises."""
         if not fresh and self._value is not None and self._clock.monotonic() - self._value[0] < FRESH_S:
             return self._value[1]
         if self._under_way is None:

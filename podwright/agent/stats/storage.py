@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from podwright.agent.stats.records import Container, Fs, Volume
+from podwright.agent.stats.records import Fs, SummaryContainer, SummaryVolume
 
 
-def ephemeral_storage(node: Fs, containers: Iterable[Container], volumes: Iterable[Volume], files: Iterable[Fs]) -> Fs:
+def ephemeral_storage(
+    node: Fs, containers: Iterable[SummaryContainer], volumes: Iterable[SummaryVolume], files: Iterable[Fs]
+) -> Fs:
     """`files` are those of the pod that no container has for itself. As the kubelet's calcEphemeralStorage."""
-    parts: list[Fs | Volume | None] = [each.rootfs for each in containers]
+    parts: list[Fs | SummaryVolume | None] = [each.rootfs for each in containers]
     parts += [each.logs for each in containers if each.rootfs is not None]
     parts += [*volumes, *files]
     found = [part for part in parts if part is not None]

@@ -15,7 +15,7 @@ _CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: pid, uid, gid
 
 
 def own_cgroup(host: CgroupHost, pid: int | str = "self") -> str:
-    """The cgroup of a process, that of its memory where hierarchies differ; empty when it has none, or has ended."""
+    """The cgroup of a process, that of its memory where hierarchies differ. Empty when it has none, or has ended."""
     return cgroup_in(read_file(f"/proc/{pid}/cgroup") or "", v1="memory" in host.controllers)
 
 
@@ -30,7 +30,7 @@ def cgroup_in(text: str, *, v1: bool) -> str:
 
 
 def server_of(endpoint: str) -> int:
-    """The process that listens on a unix socket, as the kernel has it (unix(7), SO_PEERCRED); 0 when nobody does."""
+    """The process that listens on a unix socket, as the kernel has it (unix(7), SO_PEERCRED). 0 when nobody does."""
     path = endpoint.removeprefix("unix://")
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_S)
@@ -41,7 +41,7 @@ def server_of(endpoint: str) -> int:
 
 
 def made_at(host: CgroupHost, path: str) -> Moment | None:
-    """When the cgroup was made; None when it is not there."""
+    """When the cgroup was made. None when it is not there."""
     directory = host.directory(path, "memory") or host.directory(path, "cpuacct")
     with contextlib.suppress(OSError):
         if directory is not None:
@@ -57,7 +57,7 @@ class RuntimeProcess:
         self._pid = 0
 
     def cgroup(self, host: CgroupHost) -> str:
-        """Its cgroup; empty when it is not known, or has none but the root."""
+        """Its cgroup. Empty when it is not known, or has none but the root."""
         found = own_cgroup(host, self._pid) if self._pid else ""
         if not found:
             self._pid = server_of(self._endpoint)

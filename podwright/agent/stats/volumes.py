@@ -18,8 +18,8 @@ from podwright.agent.csi.values import Amounts
 from podwright.agent.csi.values import VolumeStats as CsiStats
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.stats import disk
-from podwright.agent.stats.records import ClaimReference, Fs, Moment, VolumeHealth, moment
-from podwright.agent.stats.records import Volume as VolumeStats
+from podwright.agent.stats.records import Fs, Moment, PvcReference, VolumeHealth, moment
+from podwright.agent.stats.records import SummaryVolume as VolumeStats
 from podwright.agent.volumes.plans import MountedVolume
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod, Volume
@@ -145,7 +145,7 @@ def measure(pod: Pod, mounted: Mapping[str, MountedVolume], at: Moment) -> PodVo
 
 
 def _measured(volume: Volume, path: str, at: Moment) -> Fs:
-    """A claim's filesystem is its own; other volumes share one, so that their files are counted."""
+    """A claim's filesystem is its own. Other volumes share one, so that their files are counted."""
     whole = disk.filesystem(path, at)
     if volume.persistent_volume_claim is not None or volume.ephemeral is not None:
         return whole
@@ -153,7 +153,7 @@ def _measured(volume: Volume, path: str, at: Moment) -> Fs:
 
 
 def _told(told: CsiStats, at: Moment) -> Fs:
-    """A driver's answer as a filesystem; what it does not tell is 0, as with a kubelet."""
+    """A driver's answer as a filesystem. What it does not tell is 0, as with a kubelet."""
     sizes, inodes = told.bytes or _NOTHING, told.inodes or _NOTHING
     return Fs(
         time=at,
@@ -177,7 +177,7 @@ def _stats(volume: Volume, found: Fs, pod: Pod) -> VolumeStats:
         claim = f"{pod.metadata.name}-{volume.name}"
     return VolumeStats(
         name=volume.name,
-        pvc_ref=ClaimReference(name=claim, namespace=pod.metadata.namespace) if claim else None,
+        pvc_ref=PvcReference(name=claim, namespace=pod.metadata.namespace) if claim else None,
         time=found.time,
         available_bytes=found.available_bytes,
         capacity_bytes=found.capacity_bytes,

@@ -13,7 +13,7 @@ IPV4, IPV6 = 4, 6
 
 
 def by_family(ips: Iterable[str], node_ips: Sequence[str]) -> tuple[str, ...]:
-    """The first address of each family, that of the node's first address before the other; in canonical form.
+    """The first address of each family, that of the node's first address before the other. In canonical form.
 
     What is no address is left out: the runtime may report anything.
     """

@@ -27,7 +27,7 @@ from podwright.agent.status.conditions import (
     statuses_by_name,
 )
 from podwright.agent.status.containers import ephemeral_statuses, init_statuses, regular_statuses
-from podwright.agent.status.inputs import Situation, StatusInputs, may_restart_all
+from podwright.agent.status.inputs import StatusInputs, StatusSituation, may_restart_all
 from podwright.agent.status.phase import has_begun, phase_of
 from podwright.agent.status.resources import pod_resources
 from podwright.k8s.objects import HostIP, Pod, PodCondition, PodStatus
@@ -35,13 +35,13 @@ from podwright.k8s.objects import HostIP, Pod, PodCondition, PodStatus
 
 def build_status(pod: Pod, observed: ObservedPod, inputs: StatusInputs) -> PodStatus:
     """The status that follows from these. Times of transition and the start time are `transitions.next_status`'s."""
-    situation = Situation.of(pod, observed, inputs)
+    situation = StatusSituation.of(pod, observed, inputs)
     status = _with_phase(situation, _facts(situation))
     status = replace(status, conditions=_others_conditions(pod, inputs.previous))
     return replace(status, conditions=(*status.conditions, *_own_conditions(situation, status)))
 
 
-def _facts(situation: Situation) -> PodStatus:
+def _facts(situation: StatusSituation) -> PodStatus:
     """Everything that needs no other part of the status."""
     pod, inputs = situation.pod, situation.inputs
     ips = pod_ips(pod, situation.observed, inputs.previous, inputs.node_ips)
@@ -66,7 +66,7 @@ def _facts(situation: Situation) -> PodStatus:
     )
 
 
-def _with_phase(situation: Situation, status: PodStatus) -> PodStatus:
+def _with_phase(situation: StatusSituation, status: PodStatus) -> PodStatus:
     """How the containers ended counts more than what the agent said before, until the API shows the end.
 
     So a pod that was preempted or evicted has succeeded when all of its containers did. One that has exceeded its
@@ -91,7 +91,7 @@ def _with_phase(situation: Situation, status: PodStatus) -> PodStatus:
     return replace(status, phase=phase, reason=reason, message=message)
 
 
-def _exceeds_deadline(situation: Situation) -> bool:
+def _exceeds_deadline(situation: StatusSituation) -> bool:
     """Whether the pod was active for too long: it stays so, and a pod that has ended in time does not become so."""
     pod, previous = situation.pod, situation.inputs.previous
     now_ns = int(situation.inputs.now.timestamp()) * 10**9
@@ -107,7 +107,7 @@ def _others_conditions(pod: Pod, previous: PodStatus) -> tuple[PodCondition, ...
     return (*(each for each in kept if each.type != DISRUPTION_TARGET), disruption)
 
 
-def _own_conditions(situation: Situation, status: PodStatus) -> list[PodCondition]:
+def _own_conditions(situation: StatusSituation, status: PodStatus) -> list[PodCondition]:
     """In the kubelet's order. `status` holds the conditions of others."""
     pod, previous = situation.pod, situation.inputs.previous
     containers = containers_ready(pod, status)

@@ -15,7 +15,7 @@ from podwright.agent.pods.containers import lasting_containers
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.phases import FAILED, SUCCEEDED
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.status.inputs import ALL_CONTAINERS_RESTARTING, Situation
+from podwright.agent.status.inputs import ALL_CONTAINERS_RESTARTING, StatusSituation
 from podwright.k8s.objects import Container, ContainerStatus, Pod, PodCondition, PodStatus
 
 READY_TO_START, INITIALIZED = "PodReadyToStartContainers", "Initialized"
@@ -123,7 +123,7 @@ def not_ready_any_more(type_: str, phase: str, generation: int) -> PodCondition:
 def ready(pod: Pod, status: PodStatus, containers: PodCondition) -> PodCondition:
     """True while the containers are ready and the conditions that the readiness gates name are True.
 
-    `status` holds the conditions of others; `containers` is ContainersReady.
+    `status` holds the conditions of others. `containers` is ContainersReady.
     """
     if containers.status != "True":
         return _condition(pod, READY, is_true=False, reason=containers.reason, message=containers.message)
@@ -162,7 +162,7 @@ def needs_readiness(pod: Pod) -> bool:
     return (current.status, current.message) != (expected.status, expected.message)
 
 
-def all_restarting(situation: Situation, phase: str) -> PodCondition:
+def all_restarting(situation: StatusSituation, phase: str) -> PodCondition:
     """True from the exit that restarts all containers until they have been removed."""
     if phase in (SUCCEEDED, FAILED):
         reason = POD_COMPLETED if phase == SUCCEEDED else POD_FAILED

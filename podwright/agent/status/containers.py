@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from podwright.agent.decisions.restarts import should_start
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.identity import is_sidecar
-from podwright.agent.runtime.records import ContainerState as InstanceState
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.runtime.records import CriContainerState as InstanceState
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.status.inputs import Situation
+from podwright.agent.status.inputs import StatusSituation
 from podwright.agent.status.instances import KILLED, RESTARTING_ALL, STATUS_UNKNOWN, state_of, status_of
 from podwright.agent.status.mounts import volume_mounts
 from podwright.agent.status.readiness import with_readiness
@@ -37,7 +37,7 @@ TAKEN_AS_COMPLETED = (
 )
 
 
-def regular_statuses(situation: Situation) -> tuple[ContainerStatus, ...]:
+def regular_statuses(situation: StatusSituation) -> tuple[ContainerStatus, ...]:
     """Sorted by name, with the health of what they were allotted."""
     health = situation.inputs.resource_health
     statuses = _statuses(situation, situation.pod.spec.containers, situation.inputs.previous.container_statuses)
@@ -46,13 +46,13 @@ def regular_statuses(situation: Situation) -> tuple[ContainerStatus, ...]:
     )
 
 
-def init_statuses(situation: Situation) -> tuple[ContainerStatus, ...]:
+def init_statuses(situation: StatusSituation) -> tuple[ContainerStatus, ...]:
     """In the order of the spec."""
     previous = situation.inputs.previous.init_container_statuses
     return tuple(_statuses(situation, situation.pod.spec.init_containers, previous, are_init=True))
 
 
-def ephemeral_statuses(situation: Situation) -> tuple[ContainerStatus, ...]:
+def ephemeral_statuses(situation: StatusSituation) -> tuple[ContainerStatus, ...]:
     """Sorted by name. Ephemeral containers have no probes, and are never ready."""
     previous = situation.inputs.previous.ephemeral_container_statuses
     return by_name(_statuses(situation, situation.pod.spec.ephemeral_containers, previous))
@@ -64,7 +64,7 @@ def by_name(statuses: Iterable[ContainerStatus]) -> tuple[ContainerStatus, ...]:
 
 
 def _statuses(
-    situation: Situation,
+    situation: StatusSituation,
     containers: Iterable[AnyContainer],
     previous: Iterable[ContainerStatus],
     *,
@@ -79,7 +79,7 @@ def _statuses(
 
 
 def _status(
-    situation: Situation, container: AnyContainer, previous: ContainerStatus | None, *, is_init: bool
+    situation: StatusSituation, container: AnyContainer, previous: ContainerStatus | None, *, is_init: bool
 ) -> ContainerStatus:
     instances = situation.observed.instances(container.name)
     newest = instances[0] if instances else None
@@ -95,7 +95,7 @@ def _status(
 
 
 def _with_last_end(
-    situation: Situation,
+    situation: StatusSituation,
     status: ContainerStatus,
     instances: tuple[Instance, ...],
     previous: ContainerStatus | None,
@@ -109,7 +109,7 @@ def _with_last_end(
 
 
 def _without_instance(
-    situation: Situation, container: AnyContainer, previous: ContainerStatus | None
+    situation: StatusSituation, container: AnyContainer, previous: ContainerStatus | None
 ) -> ContainerStatus:
     """A container that was never made, or of which nothing is left."""
     status = _default(situation, container, previous)
@@ -136,7 +136,7 @@ def _without_instance(
     )
 
 
-def _default(situation: Situation, container: AnyContainer, previous: ContainerStatus | None) -> ContainerStatus:
+def _default(situation: StatusSituation, container: AnyContainer, previous: ContainerStatus | None) -> ContainerStatus:
     reason = POD_INITIALIZING if situation.pod.spec.init_containers else CONTAINER_CREATING
     return ContainerStatus(
         name=container.name,
@@ -149,7 +149,7 @@ def _default(situation: Situation, container: AnyContainer, previous: ContainerS
     )
 
 
-def _must_have_completed(situation: Situation, container: AnyContainer, status: ContainerStatus) -> bool:
+def _must_have_completed(situation: StatusSituation, container: AnyContainer, status: ContainerStatus) -> bool:
     """Regular containers are made only after the init ones have succeeded. A sidecar is started again instead."""
     is_lasting = isinstance(container, Container) and is_sidecar(container)
     return not is_lasting and status.state.waiting is not None and _has_made_regular(situation.pod, situation.observed)
@@ -161,7 +161,7 @@ def _has_made_regular(pod: Pod, observed: ObservedPod) -> bool:
 
 
 def _with_failure(
-    situation: Situation, container: AnyContainer, status: ContainerStatus, newest: Instance | None
+    situation: StatusSituation, container: AnyContainer, status: ContainerStatus, newest: Instance | None
 ) -> ContainerStatus:
     """A container that is to start, and could not, waits for the reason of that. In a pod that has ended none is."""
     failure = situation.inputs.failures.get(container.name)

@@ -67,7 +67,7 @@ class StatusInputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class StatusSituation:
     """A pod, what the runtime holds of it, and the rest."""
 
     pod: Pod
@@ -76,7 +76,7 @@ class Situation:
     restarts_all: bool  # a container's exit has all containers removed and started again
 
     @classmethod
-    def of(cls, pod: Pod, observed: ObservedPod, inputs: StatusInputs) -> Situation:
+    def of(cls, pod: Pod, observed: ObservedPod, inputs: StatusInputs) -> StatusSituation:
         """The situation in which `build_status` builds."""
         restarts_all = _restarts_all(pod, observed, inputs.previous)
         return cls(pod=pod, observed=observed, inputs=inputs, restarts_all=restarts_all)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from podwright.agent.pods.containers import AnyContainer
-from podwright.agent.runtime.records import ContainerState as InstanceState
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.runtime.records import CriContainerState as InstanceState
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.agent.runtime.records import UserStatus
-from podwright.agent.status.inputs import Situation
+from podwright.agent.status.inputs import StatusSituation
 from podwright.agent.status.mounts import volume_mounts
 from podwright.agent.status.resources import container_resources
 from podwright.k8s.objects import (
@@ -38,9 +38,9 @@ def container_id(runtime_name: str, identifier: str) -> str:
 
 
 def status_of(
-    situation: Situation, container: AnyContainer, instance: Instance, previous: ContainerStatus | None
+    situation: StatusSituation, container: AnyContainer, instance: Instance, previous: ContainerStatus | None
 ) -> ContainerStatus:
-    """The container's status while this is its newest instance; `started` and `ready` are not decided yet."""
+    """The container's status while this is its newest instance. `started` and `ready` are not decided yet."""
     inputs = situation.inputs
     identifier = container_id(inputs.runtime_name, instance.id)
     return ContainerStatus(
@@ -60,7 +60,7 @@ def status_of(
     )
 
 
-def state_of(situation: Situation, instance: Instance, previous: ContainerStatus | None) -> ContainerState:
+def state_of(situation: StatusSituation, instance: Instance, previous: ContainerStatus | None) -> ContainerState:
     """The state of an instance. One that the runtime has lost has ended if it ran when it was last seen."""
     match instance.state:
         case InstanceState.RUNNING:
@@ -74,7 +74,7 @@ def state_of(situation: Situation, instance: Instance, previous: ContainerStatus
     return WAITING
 
 
-def _state_of_lost(situation: Situation, previous: ContainerStatus) -> ContainerState:
+def _state_of_lost(situation: StatusSituation, previous: ContainerStatus) -> ContainerState:
     if previous.state.running is not None:
         reason = RESTARTING_ALL if situation.restarts_all else STATUS_UNKNOWN
         end = ContainerStateTerminated(exit_code=KILLED, reason=reason, message=NOT_LOCATED)
@@ -82,7 +82,7 @@ def _state_of_lost(situation: Situation, previous: ContainerStatus) -> Container
     return previous.state if previous.state.terminated is not None else WAITING
 
 
-def _terminated(situation: Situation, instance: Instance) -> ContainerStateTerminated:
+def _terminated(situation: StatusSituation, instance: Instance) -> ContainerStateTerminated:
     written = situation.inputs.messages.get(instance.id, "")
     return ContainerStateTerminated(
         exit_code=instance.exit_code,
@@ -95,7 +95,7 @@ def _terminated(situation: Situation, instance: Instance) -> ContainerStateTermi
 
 
 def _time(nanoseconds: int) -> datetime | None:
-    """Whole seconds, as the API keeps times; None for what has not happened."""
+    """Whole seconds, as the API keeps times. None for what has not happened."""
     return datetime.fromtimestamp(nanoseconds // 10**9, UTC) if nanoseconds > 0 else None
 
 

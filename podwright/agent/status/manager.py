@@ -79,7 +79,7 @@ class StatusPorts:
 
 
 class StatusManager:
-    """See the module's text. Fulfils `workers.ports.StatusKeeper` and `loop.Statuses`."""
+    """See the module's text. Fulfils `workers.ports.StatusKeeper` and `loop.LoopStatuses`."""
 
     def __init__(self, ports: StatusPorts) -> None:
         self._ports = ports
@@ -91,7 +91,7 @@ class StatusManager:
     # -- for whoever wants to know
 
     def get(self, uid: str) -> PodStatus | None:
-        """The agent's own view, with a terminal phase as soon as it is decided; None for a pod without a status."""
+        """The agent's own view, with a terminal phase as soon as it is decided. None for a pod without a status."""
         entry = self._entries.get(uid)
         return entry.status if entry is not None else None
 
@@ -132,7 +132,7 @@ class StatusManager:
         return build_status(pod, observed, inputs)
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
-        """Take a new status; what was taken, since a status must not go back.
+        """Take a new status. What was taken, since a status must not go back.
 
         That of a pod that is being deleted is delivered even when it says the same: its writer may be able to go on.
         """

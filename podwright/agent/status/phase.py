@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from podwright.agent.decisions.restarts import restarts_after
 from podwright.agent.pods.identity import is_sidecar, is_static
 from podwright.agent.pods.phases import FAILED, PENDING, RUNNING, SUCCEEDED
-from podwright.agent.runtime.records import ObservedPod, SandboxState
+from podwright.agent.runtime.records import CriSandboxState, ObservedPod
 from podwright.agent.status.instances import RESTARTING_ALL
 from podwright.k8s.objects import Container, ContainerStateTerminated, ContainerStatus, Pod
 
@@ -16,7 +16,7 @@ Statuses = Mapping[str, ContainerStatus]
 
 
 @dataclass(slots=True)
-class _Count:
+class _ContainerCount:
     """How many of the regular containers and sidecars are in which state."""
 
     unknown: int = 0
@@ -35,7 +35,7 @@ def phase_of(pod: Pod, statuses: Statuses, *, is_terminal: bool, has_begun: bool
     """
     if any(_has_failed_for_good(pod, container, statuses) for container in _init(pod)):
         return FAILED
-    count = _Count()
+    count = _ContainerCount()
     for container in _sidecars(pod):
         _add_sidecar(count, statuses.get(container.name))
     for container in pod.spec.containers:
@@ -48,7 +48,7 @@ def phase_of(pod: Pod, statuses: Statuses, *, is_terminal: bool, has_begun: bool
     return _phase_of_stopped(pod, count, is_terminal=is_terminal)
 
 
-def _phase_of_stopped(pod: Pod, count: _Count, *, is_terminal: bool) -> str:
+def _phase_of_stopped(pod: Pod, count: _ContainerCount, *, is_terminal: bool) -> str:
     if not count.stopped:
         return PENDING
     may_restart = count.stopped != count.stopped_for_good
@@ -60,7 +60,7 @@ def _phase_of_stopped(pod: Pod, count: _Count, *, is_terminal: bool) -> str:
 def has_begun(pod: Pod, observed: ObservedPod) -> bool:
     """Whether a regular container exists in the current sandbox, so that the pod has been initialized in it."""
     current = observed.sandboxes[0] if observed.sandboxes else None
-    if current is None or current.state is not SandboxState.READY:
+    if current is None or current.state is not CriSandboxState.READY:
         return False
     names = {container.name for container in pod.spec.containers}
     return any(each.sandbox_id == current.id and each.name in names for each in observed.containers)
@@ -94,7 +94,7 @@ def _restarts(pod: Pod, container: Container, end: ContainerStateTerminated) -> 
     return restarts_after(pod, container, end.exit_code) or end.reason == RESTARTING_ALL
 
 
-def _add_sidecar(count: _Count, status: ContainerStatus | None) -> None:
+def _add_sidecar(count: _ContainerCount, status: ContainerStatus | None) -> None:
     """How a sidecar ended never matters."""
     if status is None:
         count.unknown += 1
@@ -106,7 +106,7 @@ def _add_sidecar(count: _Count, status: ContainerStatus | None) -> None:
         count.waiting += 1
 
 
-def _add_regular(count: _Count, pod: Pod, container: Container, status: ContainerStatus | None) -> None:
+def _add_regular(count: _ContainerCount, pod: Pod, container: Container, status: ContainerStatus | None) -> None:
     if status is None:
         count.unknown += 1
     elif status.state.running is not None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from podwright.agent.pods.identity import is_sidecar
-from podwright.agent.probes.outcomes import Finding, ProbeKind
-from podwright.agent.status.inputs import Situation
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
+from podwright.agent.status.inputs import StatusSituation
 from podwright.k8s.objects import Container, ContainerStatus
 
 
@@ -18,7 +18,7 @@ def with_readiness(
     status: ContainerStatus,
     container: Container,
     previous: ContainerStatus | None,
-    situation: Situation,
+    situation: StatusSituation,
     *,
     is_init: bool,
 ) -> ContainerStatus:
@@ -32,25 +32,25 @@ def with_readiness(
 
 
 def _has_started(
-    status: ContainerStatus, container: Container, before: ContainerStatus | None, situation: Situation
+    status: ContainerStatus, container: Container, before: ContainerStatus | None, situation: StatusSituation
 ) -> bool:
     finding = _finding(status, ProbeKind.STARTUP, situation)
     if finding is not None:
-        return finding is Finding.SUCCESS
+        return finding is ProbeResult.SUCCESS
     return container.startup_probe is None or (before is not None and before.started is True)
 
 
 def _is_ready(
-    status: ContainerStatus, container: Container, before: ContainerStatus | None, situation: Situation
+    status: ContainerStatus, container: Container, before: ContainerStatus | None, situation: StatusSituation
 ) -> bool:
     if container.readiness_probe is None:
         return True
     finding = _finding(status, ProbeKind.READINESS, situation)
     if finding is not None:
-        return finding is Finding.SUCCESS
+        return finding is ProbeResult.SUCCESS
     return before is not None and before.ready
 
 
-def _finding(status: ContainerStatus, kind: ProbeKind, situation: Situation) -> Finding | None:
+def _finding(status: ContainerStatus, kind: ProbeKind, situation: StatusSituation) -> ProbeResult | None:
     """Probes know instances by the runtime's ids."""
     return situation.inputs.finding_of(status.container_id.rpartition("//")[2], kind)

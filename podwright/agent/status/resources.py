@@ -9,8 +9,8 @@ from __future__ import annotations
 from podwright.agent.pods.allocation import PodAllocation, ResizeGates, with_allocation
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.resources import pod_limits, pod_requests, texts
-from podwright.agent.runtime.records import ContainerState, ResourcesStatus
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.runtime.records import CriContainerState, ResourcesStatus
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.k8s.objects import ContainerStatus, Pod, ResourceRequirements
 from podwright.k8s.quantity import NANO, Amount, Format, parse
 
@@ -26,12 +26,12 @@ def container_resources(
     previous: ContainerStatus | None,
     actuated: PodAllocation | None = None,
 ) -> ResourceRequirements:
-    """What a running instance has; of one that does not run, what it was allocated.
+    """What a running instance has. Of one that does not run, what it was allocated.
 
     The kernel knows nothing of memory requests: `actuated` tells what the runtime was told last.
     """
     allocated = container.resources
-    if instance.state is not ContainerState.RUNNING:
+    if instance.state is not CriContainerState.RUNNING:
         return allocated
     shown = _shown(identifier, previous)
     found = instance.resources or ResourcesStatus()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from podwright.agent.pods.identity import TERMINATION_MESSAGE_PATH, TERMINATION_MESSAGE_POLICY
 from podwright.agent.pods.places import pod_directory
-from podwright.agent.runtime.records import ContainerState, ContainerStatus, ObservedPod
+from podwright.agent.runtime.records import CriContainerState, CriContainerStatus, ObservedPod
 from podwright.crilog.tail import read_tail
 from podwright.linux.openat2 import open_in_root, opened_root
 
@@ -36,7 +36,7 @@ class MessageSource:
     log: str = ""
 
 
-def message_source(status: ContainerStatus, pod_directory: str) -> MessageSource:
+def message_source(status: CriContainerStatus, pod_directory: str) -> MessageSource:
     """By what the agent wrote on the container, and the mounts that the runtime made.
 
     Only a file in the pod's directory counts: a volume can be mounted at the same path.
@@ -60,7 +60,7 @@ def _absolute(path: str) -> str:
 
 
 def read_message(source: MessageSource, pod_directory: str, log_root: str) -> str:
-    """The message; what cannot be read says so. Blocks for two small reads."""
+    """The message. What cannot be read says so. Blocks for two small reads."""
     if source.file:
         try:
             with _opened(pod_directory, source.file) as descriptor:
@@ -135,17 +135,17 @@ class TerminationMessages:
         self._messages = {uid: messages for uid, messages in self._messages.items() if uid in uids}
 
 
-def _is_whole(status: ContainerStatus) -> bool:
+def _is_whole(status: CriContainerStatus) -> bool:
     return bool(status.mounts) or not status.annotations.get(TERMINATION_MESSAGE_PATH)
 
 
-def _shown_ends(observed: ObservedPod) -> list[ContainerStatus]:
+def _shown_ends(observed: ObservedPod) -> list[CriContainerStatus]:
     """The ended ones among the newest two instances of each container."""
     seen: dict[str, int] = {}
     found = []
     for status in observed.containers:
         seen[status.name] = seen.get(status.name, 0) + 1
-        if seen[status.name] <= SHOWN_INSTANCES and status.state is ContainerState.EXITED:
+        if seen[status.name] <= SHOWN_INSTANCES and status.state is CriContainerState.EXITED:
             found.append(status)
     return found
 

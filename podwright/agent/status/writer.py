@@ -39,7 +39,7 @@ STATUS = "status"
 _NO_SPEC = PodSpec(containers=())
 
 
-class Statuses(Protocol):
+class WrittenStatuses(Protocol):
     """The statuses to write: `status.manager`."""
 
     def newest(self, uid: str) -> VersionedStatus | None:
@@ -57,7 +57,7 @@ class WriterPorts:
     """What statuses are written with."""
 
     server: ApiServer
-    statuses: Statuses
+    statuses: WrittenStatuses
     registry: PodRegistry
     may_run: Callable[[str], bool]  # whether containers of the pod with this UID may run
     clock: Clock

@@ -16,7 +16,7 @@ def fs_group(pod: Pod) -> int | None:
 
 
 def token_user(pod: Pod) -> int | None:
-    """The user that all containers run as; None when one names none, or they differ.
+    """The user that all containers run as. None when one names none, or they differ.
 
     The kubelet gives tokens to that user (volume/util.FsUserFrom).
     """

@@ -11,9 +11,9 @@ from functools import partial
 from podwright.agent.pods.places import pod_directory
 from podwright.agent.volumes.failures import FAILED_MOUNT, NotProcessed, StepFailed
 from podwright.agent.volumes.messages import set_up_failed
-from podwright.agent.volumes.ownership import Progress
+from podwright.agent.volumes.ownership import OwnershipProgress
 from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, Plan
-from podwright.agent.volumes.plugins.protocol import Request
+from podwright.agent.volumes.plugins.protocol import VolumeRequest
 from podwright.agent.volumes.plugins.registry import plugin_name
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.volumes.remover import Remover
@@ -58,7 +58,7 @@ class Keeper:
         await volumes.notify()
 
     async def close(self) -> None:
-        """Look at no volume any more; what is mounted stays."""
+        """Look at no volume any more. What is mounted stays."""
         await self._tasks.close()
 
     async def _keep(self, volumes: PodVolumes, state: VolumeState) -> None:
@@ -107,7 +107,7 @@ class Keeper:
     async def _set_up(self, volumes: PodVolumes, state: VolumeState) -> None:
         uid = volumes.pod.metadata.uid
         directory = pod_directory(self._root, uid)
-        plan = await state.plugin.plan(Request(pod=volumes.pod, volume=state.volume, directory=directory))
+        plan = await state.plugin.plan(VolumeRequest(pod=volumes.pod, volume=state.volume, directory=directory))
         if isinstance(plan, StoredPlan):
             await self._mount(volumes.pod, state, plan)
             return
@@ -131,7 +131,7 @@ class Keeper:
         state.succeeded(plan.mounted, b"", is_final=False)
 
     async def _carry_out(self, pod: Pod, plan: Plan) -> None:
-        uid, progress = pod.metadata.uid, Progress()
+        uid, progress = pod.metadata.uid, OwnershipProgress()
         # A hostPath that does not answer holds its thread, and must not hold the removal of the pod as well.
         key = f"host paths of {uid}" if isinstance(plan, HostPathPlan) else uid
         work = partial(set_up, plan, self._ports.clock.now_ns(), progress)

@@ -1,6 +1,6 @@
 """The volume manager: sees to it that the volumes of each pod are what the pod and its objects say.
 
-Nothing is polled. A new pod, a changed one and a changed object make the volumes that they concern due; a task per
+Nothing is polled. A new pod, a changed one and a changed object make the volumes that they concern due. A task per
 volume sets it up, and tries again after a failure with pauses that grow. Who needs the volumes waits for that.
 
     set_pod, objects_changed -> due -> plugin.plan -> setup (a thread) -> mounted -> wait_mounted returns
@@ -54,7 +54,7 @@ class VolumeManager:
     """See `workers.ports.Volumes`."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work | None = None) -> None:
-        """`root` is the agent's root directory. `work` runs what blocks; by default threads do."""
+        """`root` is the agent's root directory. `work` runs what blocks. By default threads do."""
         self._root = os.path.realpath(root)
         self._work = work or Threads()
         self._plugins = Plugins(ports)
@@ -73,7 +73,7 @@ class VolumeManager:
         await self._storage.recover()
 
     async def close(self) -> None:
-        """Stop working on volumes; those that are mounted stay mounted."""
+        """Stop working on volumes. Those that are mounted stay mounted."""
         await self._keeper.close()
         await self._storage.close()
 
@@ -108,9 +108,9 @@ class VolumeManager:
     async def wait_mounted(self, pod: Pod) -> None:
         """Set the pod, and wait until its containers' volumes are there.
 
-        Raises DeadlineExceeded, which names those that are missing and why, after WAIT_LIMIT_S; Unimplemented at once
-        for a kind of volume that this agent cannot do; Unavailable when it cannot be known what a volume is to become;
-        FailedPrecondition when the pod is released meanwhile; AttachLimitExceeded, after WAIT_LIMIT_S as well, when a
+        Raises DeadlineExceeded, which names those that are missing and why, after WAIT_LIMIT_S. Unimplemented at once
+        for a kind of volume that this agent cannot do. Unavailable when it cannot be known what a volume is to become.
+        FailedPrecondition when the pod is released meanwhile. AttachLimitExceeded, after WAIT_LIMIT_S as well, when a
         volume is one too many for this node.
         """
         self.set_pod(pod)
@@ -171,7 +171,7 @@ class VolumeManager:
         return uid in self._on_disk
 
     async def bind_subpath(self, pod: Pod, volume: str, subpath: str, *, container: str, index: int) -> str:
-        """Bind a subPath for the container's volume mount number `index`; the path to mount in its place.
+        """Bind a subPath for the container's volume mount number `index`. The path to mount in its place.
 
         Raises InvalidArgument for an absolute path or one with `..`, and FailedPrecondition without details, which
         could tell a pod about this machine's files. The log has them.
@@ -194,7 +194,7 @@ class VolumeManager:
         return target
 
     async def release(self, pod: Pod) -> None:
-        """Unmount and remove the pod's volumes; its other files stay until `retain` removes its directory.
+        """Unmount and remove the pod's volumes. Its other files stay until `retain` removes its directory.
 
         Returns when nothing is left. Raises DeadlineExceeded, which says what is left, after WAIT_LIMIT_S.
         """

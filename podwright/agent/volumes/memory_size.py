@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from podwright.agent.pods.containers import all_containers
-from podwright.agent.volumes.plans import HugePages, Medium, Memory
+from podwright.agent.volumes.plans import HugePages, Medium, MemoryFilesystem
 from podwright.errors import InvalidArgument
 from podwright.k8s.objects import Container, EmptyDirVolumeSource, Pod
 from podwright.k8s.pod_resources import aggregate_limits, is_huge_pages
@@ -27,14 +27,14 @@ def medium_of(source: EmptyDirVolumeSource, pod: Pod, allocatable_bytes: int) ->
     )
 
 
-def memory_of(pod: Pod, allocatable_bytes: int, size_limit: str | None = None) -> Memory:
+def memory_of(pod: Pod, allocatable_bytes: int, size_limit: str | None = None) -> MemoryFilesystem:
     """A tmpfs as large as its limit, the pod's memory limit and the node allow (0 is no limit)."""
     sizes = [allocatable_bytes, _pod_limit_bytes(pod), whole(size_limit or "0")]
-    return Memory(size_bytes=min((size for size in sizes if size > 0), default=0))
+    return MemoryFilesystem(size_bytes=min((size for size in sizes if size > 0), default=0))
 
 
 def _pod_limit_bytes(pod: Pod) -> int:
-    """The memory limit of the pod's cgroup: its own, or its containers' when all of them have one; 0 for none."""
+    """The memory limit of the pod's cgroup: its own, or its containers' when all of them have one. 0 for none."""
     own = pod.spec.resources.limits.get("memory", "0") if pod.spec.resources is not None else "0"
     if whole(own):
         return whole(own)

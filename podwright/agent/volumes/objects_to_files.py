@@ -58,7 +58,7 @@ def downward_files(pod: Pod, downward: DownwardApi, items: Sequence[DownwardAPIV
 
 
 def raise_together(problems: Sequence[PodwrightError]) -> None:
-    """Raise the one problem, or all of them as one (in brackets, as the kubelet joins errors); none is fine."""
+    """Raise the one problem, or all of them as one (in brackets, as the kubelet joins errors). None is fine."""
     if len(problems) == 1:
         raise problems[0]
     if problems:

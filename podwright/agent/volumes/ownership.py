@@ -19,7 +19,7 @@ ON_ROOT_MISMATCH = "OnRootMismatch"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupChange:
-    """The group that a volume is to have. `policy` is the pod's fsGroupChangePolicy; empty means Always."""
+    """The group that a volume is to have. `policy` is the pod's fsGroupChangePolicy. Empty means Always."""
 
     group: int
     read_only: bool = False
@@ -27,7 +27,7 @@ class GroupChange:
 
 
 @dataclass(slots=True)
-class Progress:
+class OwnershipProgress:
     """How many files a change of group has done. One thread counts, others only read."""
 
     files: int = 0
@@ -48,7 +48,7 @@ def fits(root: os.stat_result, change: GroupChange) -> bool:
     return is_directory and root.st_gid == change.group and wanted == stat.S_IMODE(root.st_mode)
 
 
-def change_group(path: str, change: GroupChange, progress: Progress) -> None:
+def change_group(path: str, change: GroupChange, progress: OwnershipProgress) -> None:
     """Give the volume at `path` to the group, counting in `progress` what was looked at. Raises OSError.
 
     With the policy OnRootMismatch nothing is done when the root fits. The root comes last, so that it fits only when
@@ -99,5 +99,5 @@ def _give(parent: int, name: str, change: GroupChange) -> None:
 
 
 def _path_of(fd: int) -> str:
-    """A path that leads to exactly what was opened; there is no fchmod for O_PATH descriptors."""
+    """A path that leads to exactly what was opened. There is no fchmod for O_PATH descriptors."""
     return f"/proc/self/fd/{fd}"

@@ -1,14 +1,14 @@
 """Writing the files of a volume so that a reader sees the old ones or the new ones, never a mixture.
 
-The layout is the kubelet's (volume/util/atomic_writer.go): the files are in a directory of their own, a generation;
-the link `..data` names the generation that counts; a link for each top-level name leads through it:
+The layout is the kubelet's (volume/util/atomic_writer.go): the files are in a directory of their own, a generation.
+The link `..data` names the generation that counts. A link for each top-level name leads through it:
 
     ..2026_01_31_12_00_00.1234567890/key
     ..data -> ..2026_01_31_12_00_00.1234567890
     key -> ..data/key
 
 A new generation is written beside the old one, then `..data` is replaced by rename(2), which is atomic. Whatever an
-agent that was killed has left is mended by the next call. Blocking; one caller at a time for each volume.
+agent that was killed has left is mended by the next call. Blocking. One caller at a time for each volume.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DIRECTORY_MODE = 0o755
 
 
 def write_payload(volume: str, files: Sequence[PayloadFile], *, group: int | None, now_ns: int) -> bool:
-    """Make these the files of the volume, a directory that exists; false when they were already.
+    """Make these the files of the volume, a directory that exists. False when they were already.
 
     `group` is the fsGroup, `now_ns` the time (nanoseconds since the epoch) that names the generation. Raises
     InvalidArgument for a path that cannot be, and OSError: the files are then what they were.
@@ -104,7 +104,7 @@ def _has_content(top: int, path: str, data: bytes) -> bool:
 
 
 def _write_generation(root: int, payload: Mapping[str, PayloadFile], group: int | None, now_ns: int) -> str:
-    """A new generation; nothing is left of it when it cannot be written."""
+    """A new generation. Nothing is left of it when it cannot be written."""
     stamp = datetime.fromtimestamp(now_ns / 1e9, UTC).strftime("%Y_%m_%d_%H_%M_%S")
     name = f"..{stamp}.{secrets.randbelow(10**10)}"
     try:
@@ -122,7 +122,7 @@ def _write_generation(root: int, payload: Mapping[str, PayloadFile], group: int 
 
 
 def _make_directory(parent: int, path: str, group: int | None) -> None:
-    """A directory with its mode whatever the umask; one that is there is fine."""
+    """A directory with its mode whatever the umask. One that is there is fine."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, DIRECTORY_MODE, dir_fd=parent)
         mode = DIRECTORY_MODE

@@ -12,7 +12,7 @@ PATH_MAX, NAME_MAX = 4096, 255
 
 
 def by_clean_path(files: Iterable[PayloadFile]) -> Mapping[str, PayloadFile]:
-    """The files by their paths without `.` and `//`; the last one of a path wins.
+    """The files by their paths without `.` and `//`. The last one of a path wins.
 
     Raises InvalidArgument for a path that leads out of the volume, and for a file that another one needs as a
     directory.

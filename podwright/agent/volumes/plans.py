@@ -47,8 +47,8 @@ class MountedVolume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """A tmpfs of `size_bytes` at most; 0 leaves the limit to the kernel (half of the memory)."""
+class MemoryFilesystem:
+    """A tmpfs of `size_bytes` at most. 0 leaves the limit to the kernel (half of the memory)."""
 
     size_bytes: int
 
@@ -60,7 +60,7 @@ class HugePages:
     page_bytes: int
 
 
-Medium = Memory | HugePages | None  # None: the disk that the agent's root is on
+Medium = MemoryFilesystem | HugePages | None  # None: the disk that the agent's root is on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class EmptyDirPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadFile:
-    """A file of a volume; `path` is relative to it. `user` is its owner, None for root."""
+    """A file of a volume. `path` is relative to it. `user` is its owner, None for root."""
 
     path: str
     data: bytes

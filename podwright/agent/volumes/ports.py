@@ -46,7 +46,7 @@ class ClusterSources(Protocol):
         """A token of the pod's service account. Raises PodwrightError."""
 
     async def trust_bundle(self, projection: ClusterTrustBundleProjection) -> bytes:
-        """Certificates in PEM; empty when there are none and that is allowed. Raises PodwrightError."""
+        """Certificates in PEM. Empty when there are none and that is allowed. Raises PodwrightError."""
 
     async def certificate(
         self, pod: Pod, volume: str, index: int, projection: PodCertificateProjection
@@ -57,7 +57,7 @@ class ClusterSources(Protocol):
         """Have it called with the UID of each pod whose certificates are others than before."""
 
 
-class NoApiServer:
+class NoClusterSources:
     """A `ClusterSources` for an agent without an API server: each source says that it needs one."""
 
     async def token(self, pod: Pod, projection: ServiceAccountTokenProjection) -> bytes:  # noqa: ARG002 # the port's
@@ -100,7 +100,7 @@ class ClusterStorage(Protocol):
         """What a secret holds for a driver."""
 
     def csi_driver(self, name: str) -> CSIDriver | None:
-        """What the cluster says of a driver; None when it says nothing. Raises Unavailable until that is known."""
+        """What the cluster says of a driver. None when it says nothing. Raises Unavailable until that is known."""
 
     async def tokens(self, pod: Pod, requests: Sequence[StorageTokenRequest]) -> dict[str, dict[str, str]]:
         """Tokens of the pod's service account by audience, each as the API's TokenRequestStatus."""

@@ -11,7 +11,7 @@ import os
 
 from podwright.agent.volumes import places
 from podwright.agent.volumes.host_paths import check_host_path
-from podwright.agent.volumes.ownership import GroupChange, Progress, change_group
+from podwright.agent.volumes.ownership import GroupChange, OwnershipProgress, change_group
 from podwright.agent.volumes.payload import write_payload
 from podwright.agent.volumes.plans import (
     DIRECTORY_MODE,
@@ -20,7 +20,7 @@ from podwright.agent.volumes.plans import (
     FilesPlan,
     HostPathPlan,
     HugePages,
-    Memory,
+    MemoryFilesystem,
     Plan,
 )
 from podwright.errors import FailedPrecondition
@@ -29,7 +29,7 @@ from podwright.linux import libc
 POD_MODE, MARKER_DIRECTORY_MODE, MARKER_MODE, MOUNT_POINT_MODE = 0o750, 0o750, 0o644, 0o755
 
 
-def set_up(plan: Plan, now_ns: int, progress: Progress) -> None:
+def set_up(plan: Plan, now_ns: int, progress: OwnershipProgress) -> None:
     """Make the volume what its plan says. `now_ns` is the time since the epoch, `progress` that of a change of group.
 
     Raises FailedPrecondition for what this machine does not have, InvalidArgument for files that cannot be, OSError.
@@ -55,14 +55,14 @@ def is_there(plan: Plan) -> bool:
 
 
 def is_mount_point(path: str) -> bool:
-    """Whether a file system of its own is mounted on a directory; false when there is nothing."""
+    """Whether a file system of its own is mounted on a directory. False when there is nothing."""
     try:
         return os.lstat(path).st_dev != os.lstat(os.path.dirname(path)).st_dev
     except FileNotFoundError:
         return False
 
 
-def _set_up_directory(plan: EmptyDirPlan, progress: Progress) -> None:
+def _set_up_directory(plan: EmptyDirPlan, progress: OwnershipProgress) -> None:
     marker = os.path.join(plan.ready, places.READY)
     if os.path.exists(marker):
         if is_there(plan):
@@ -91,7 +91,7 @@ def _make_pod_directories(plan: EmptyDirPlan) -> None:
             os.mkdir(path, mode)
 
 
-def _mount(path: str, medium: Memory | HugePages) -> None:
+def _mount(path: str, medium: MemoryFilesystem | HugePages) -> None:
     if isinstance(medium, HugePages):
         try:
             libc.mount("nodev", path, "hugetlbfs", 0, f"pagesize={medium.page_bytes}")

@@ -8,7 +8,7 @@ from podwright.linux import detached, libc, mount
 
 
 def make_shared(root: str) -> bool:
-    """Make `root`, a directory, a shared mount; false when it lies on one already. Raises OSError. Blocking.
+    """Make `root`, a directory, a shared mount. False when it lies on one already. Raises OSError. Blocking.
 
     As the kubelet does at its start: bound to itself where its own mount is private.
     """

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.volumes.ownership import Progress
+from podwright.agent.volumes.ownership import OwnershipProgress
 from podwright.k8s.objects import Pod
 
 FIRST_S, NEXT_S = 30.0, 60.0
@@ -22,7 +22,7 @@ ADVICE = (
 
 
 @contextlib.contextmanager
-def reported(events: EventRecorder, pod: Pod, path: str, progress: Progress) -> Iterator[None]:
+def reported(events: EventRecorder, pod: Pod, path: str, progress: OwnershipProgress) -> Iterator[None]:
     """Tell of the volume at `path` after FIRST_S, and then every NEXT_S, as long as the block lasts."""
     reports = _Reports(events, pod, path, progress)
     try:
@@ -32,7 +32,7 @@ def reported(events: EventRecorder, pod: Pod, path: str, progress: Progress) -> 
 
 
 class _Reports:
-    def __init__(self, events: EventRecorder, pod: Pod, path: str, progress: Progress) -> None:
+    def __init__(self, events: EventRecorder, pod: Pod, path: str, progress: OwnershipProgress) -> None:
         self._events = events
         self._pod = pod
         self._shown = path[max(0, path.find(pod.metadata.uid)) :]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from podwright.agent.volumes.plans import MountedVolume
-from podwright.agent.volumes.plugins.protocol import Plugin
+from podwright.agent.volumes.plugins.protocol import VolumePlugin
 from podwright.k8s.objects import Pod, Volume
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 122.0
@@ -23,7 +23,7 @@ class VolumeState:
     """
 
     volume: Volume
-    plugin: Plugin
+    plugin: VolumePlugin
     mounted: MountedVolume | None = None
     digest: bytes = b""
     is_final: bool = False
@@ -41,7 +41,7 @@ class VolumeState:
         return self.mounted is None or (self.plugin.follows_changes and not self.is_final)
 
     def failed(self, message: str) -> float:
-        """Note a failure; how many seconds to wait before the next try."""
+        """Note a failure. How many seconds to wait before the next try."""
         self.failure = message
         self.due = True
         self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S) if self.pause_s else FIRST_PAUSE_S

@@ -1,7 +1,7 @@
 """Taking down the volumes of a pod: unmount everything, then delete what was the pod's own. Blocking.
 
 Nothing is deleted while something is mounted below, and no deletion passes through a mount: what is mounted may be a
-path of this machine. Only directories whose content the agent made or gave to the pod are emptied; the mount point
+path of this machine. Only directories whose content the agent made or gave to the pod are emptied. The mount point
 of any other kind must be empty once it is unmounted.
 """
 
@@ -27,7 +27,7 @@ ROUNDS = 3  # a mount may have been made below another one meanwhile
 
 
 def remove_volumes(directory: str) -> None:
-    """Remove the volumes in a pod's directory; the directory stays with its other files. Nothing there is fine.
+    """Remove the volumes in a pod's directory. The directory stays with its other files. Nothing there is fine.
 
     Raises Internal when something stays mounted, FailedPrecondition for a volume that is not empty and not the
     agent's to empty, OSError.
@@ -74,7 +74,7 @@ def _has_entries(path: str) -> bool:
 
 @contextlib.contextmanager
 def _opened(directory: str) -> Iterator[int | None]:
-    """A descriptor of the pod's directory; None when there is none. A link in its place is refused."""
+    """A descriptor of the pod's directory. None when there is none. A link in its place is refused."""
     try:
         fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -134,7 +134,7 @@ def _remove_volumes_directory(pod: int, directory: str) -> None:
 
 
 def _remove_mount_points(volumes: int, plugin: str, directory: str) -> None:
-    """The mount points of a kind that keeps its data elsewhere; what is in one is somebody's data."""
+    """The mount points of a kind that keeps its data elsewhere. What is in one is somebody's data."""
     here = openat2.open_directory_here(volumes, plugin)
     try:
         for name in os.listdir(here):

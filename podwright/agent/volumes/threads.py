@@ -32,7 +32,7 @@ class Work(Protocol):
 
 
 class Threads:
-    """See Work. At most THREADS_MAX functions run at once; the others wait."""
+    """See Work. At most THREADS_MAX functions run at once. The others wait."""
 
     def __init__(self) -> None:
         self._executor = _DaemonThreads()

@@ -18,7 +18,7 @@ DEPTH_MAX = 256
 
 
 def delete(parent: int, name: str) -> None:
-    """Delete what `name` in the directory `parent` (a descriptor) is, with all below it; nothing there is fine.
+    """Delete what `name` in the directory `parent` (a descriptor) is, with all below it. Nothing there is fine.
 
     Raises OSError: EXDEV or EBUSY when something is mounted on it or below. What is mounted is never touched.
     """
@@ -59,7 +59,7 @@ def _delete_directory(parent: int, name: str) -> None:
 
 
 def _empty(directory: int) -> str | None:
-    """Delete the files and empty directories in it; the name of the first directory that is not empty."""
+    """Delete the files and empty directories in it. The name of the first directory that is not empty."""
     with os.scandir(directory) as entries:
         for entry in entries:
             try:
@@ -130,7 +130,7 @@ class _Level:
 
 
 def _open_own(parent: int, name: str) -> int | None:
-    """A directory of the same mount; None for a mount, a link that was put in its place, and what is gone."""
+    """A directory of the same mount. None for a mount, a link that was put in its place, and what is gone."""
     try:
         return openat2.open_directory_here(parent, name)
     except OSError as failure:

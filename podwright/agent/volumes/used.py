@@ -9,7 +9,7 @@ from podwright.k8s.objects import Pod, Volume
 
 
 def used_volumes(pod: Pod) -> tuple[Volume, ...]:
-    """The volumes that a container mounts or has as a device; the others are never set up."""
+    """The volumes that a container mounts or has as a device. The others are never set up."""
     names = {mount.name for container in all_containers(pod) for mount in container.volume_mounts}
     names |= {device.name for container in all_containers(pod) for device in container.volume_devices}
     return tuple(volume for volume in pod.spec.volumes if volume.name in names)

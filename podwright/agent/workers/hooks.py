@@ -22,7 +22,7 @@ class HttpGetter(Protocol):
     """One request over HTTP, for hooks."""
 
     async def get(self, action: HTTPGetAction, container: Container, ip: str) -> str:
-        """Any answer is a success; one to HTTPS that was HTTP is asked for once more, by HTTP.
+        """Any answer is a success. One to HTTPS that was HTTP is asked for once more, by HTTP.
 
         Returns the host and port that was asked by HTTP in place of HTTPS, else an empty text. Raises PodwrightError
         when there is no answer.
@@ -49,7 +49,7 @@ class Hooks:
     async def run(
         self, handler: LifecycleHandler, pod: Pod, container: Container, container_id: str, observed: ObservedPod
     ) -> None:
-        """Run a hook to its end; the caller bounds the time. Raises PodwrightError when it fails."""
+        """Run a hook to its end. The caller bounds the time. Raises PodwrightError when it fails."""
         with Step(f"hook of container {container.name}"):
             await self._run(handler, pod, container, container_id, observed)
 

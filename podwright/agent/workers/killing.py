@@ -15,7 +15,7 @@ from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.pods.containers import find_container
 from podwright.agent.probes.outcomes import ProbeKind
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerStatus, ObservedPod
+from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
 from podwright.agent.workers.hooks import Hooks
 from podwright.errors import Internal, PodwrightError
 from podwright.k8s.objects import Container, LifecycleHandler, Pod
@@ -58,7 +58,7 @@ class Killer:
         _raise_failures("stop the sandboxes", await asyncio.gather(*stops, return_exceptions=True))
 
     async def kill_containers(
-        self, pod: Pod, observed: ObservedPod, statuses: Sequence[ContainerStatus], grace_s: int | None
+        self, pod: Pod, observed: ObservedPod, statuses: Sequence[CriContainerStatus], grace_s: int | None
     ) -> None:
         """End these containers side by side, sidecars after the regular ones. Raises Internal."""
         if not statuses:
@@ -68,7 +68,7 @@ class Killer:
         _raise_failures("stop the containers", await asyncio.gather(*kills, return_exceptions=True))
 
     async def _kill_in_turn(
-        self, pod: Pod, observed: ObservedPod, status: ContainerStatus, grace_s: int | None, order: TerminationOrder
+        self, pod: Pod, observed: ObservedPod, status: CriContainerStatus, grace_s: int | None, order: TerminationOrder
     ) -> None:
         try:
             await self.kill(pod, observed, status, grace_s=grace_s, order=order)
@@ -79,7 +79,7 @@ class Killer:
         self,
         pod: Pod,
         observed: ObservedPod,
-        status: ContainerStatus,
+        status: CriContainerStatus,
         *,
         message: str = "",
         probe: ProbeKind | None = None,
@@ -104,7 +104,7 @@ class Killer:
 
     @contextlib.asynccontextmanager
     async def _after_pre_stop(
-        self, pod: Pod, observed: ObservedPod, status: ContainerStatus, limit_s: float
+        self, pod: Pod, observed: ObservedPod, status: CriContainerStatus, limit_s: float
     ) -> AsyncIterator[None]:
         """What comes after the preStop hook, or after `limit_s`. A hook that takes longer runs on in the meantime.
 
@@ -128,7 +128,12 @@ class Killer:
             await asyncio.wait({hook})
 
     async def _run_pre_stop(
-        self, pod: Pod, observed: ObservedPod, container: Container, handler: LifecycleHandler, status: ContainerStatus
+        self,
+        pod: Pod,
+        observed: ObservedPod,
+        container: Container,
+        handler: LifecycleHandler,
+        status: CriContainerStatus,
     ) -> None:
         try:
             await self._hooks.run(handler, pod, container, status.id, observed)

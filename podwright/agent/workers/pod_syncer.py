@@ -24,12 +24,12 @@ from podwright.agent.workers.directories import make_log_directory, make_pod_dir
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import (
     Cgroups,
-    Claims,
     Configs,
     Images,
-    Mirrors,
-    NoClaims,
-    Objects,
+    NoPodClaims,
+    ObjectRegistry,
+    PodClaims,
+    PodMirrors,
     Probes,
     StatusKeeper,
     UserRanges,
@@ -37,7 +37,7 @@ from podwright.agent.workers.ports import (
 )
 from podwright.agent.workers.resizing import Resizer
 from podwright.agent.workers.restarts import Restarts
-from podwright.agent.workers.starting import Place, Starter
+from podwright.agent.workers.starting import Starter, StartPlace
 from podwright.agent.workers.syncer import SyncResult
 from podwright.agent.workers.updates import SetStatus
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
@@ -63,9 +63,9 @@ class SyncerPorts:
     volumes: Volumes
     cgroups: Cgroups
     probes: Probes
-    objects: Objects
+    objects: ObjectRegistry
     users: UserRanges
-    mirrors: Mirrors
+    mirrors: PodMirrors
     events: EventRecorder
     network_problem: Callable[[], str]  # why pods get no network; empty when they do
     shown: Callable[[str, IsEnough], Awaitable[ObservedPod | None]]  # see `pleg.cache`
@@ -73,7 +73,7 @@ class SyncerPorts:
     handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
     root: str
     metrics: KubeletMetrics
-    claims: Claims = field(default_factory=NoClaims)
+    claims: PodClaims = field(default_factory=NoPodClaims)
 
 
 class PodSyncer:
@@ -187,12 +187,12 @@ class PodSyncer:
             if status.name in names:
                 await self._ports.runtime.remove_container(status.id)
 
-    async def _place(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> tuple[Place, ObservedPod]:
+    async def _place(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> tuple[StartPlace, ObservedPod]:
         """The sandbox to start containers in, made if need be, and the pod with it."""
         ports = self._ports
         if not actions.create_sandbox:
             config = ports.configs.sandbox(pod, actions.attempt)
-            return Place(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
+            return StartPlace(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
         has_own_users = pod.spec.host_users is False
         ports.metrics.started_pods.add()
         if has_own_users:
@@ -212,7 +212,7 @@ class PodSyncer:
             raise Internal(message) from failure
         status = await self._status_of_new(pod, sandbox_id)
         now = dataclasses.replace(observed, sandboxes=(status, *observed.sandboxes))
-        return Place(id=sandbox_id, config=config, handler=handler), now
+        return StartPlace(id=sandbox_id, config=config, handler=handler), now
 
     async def _prepare_claims(self, pod: Pod) -> None:
         try:
@@ -237,11 +237,11 @@ class PodSyncer:
         return status
 
     async def _start_all(
-        self, pod: Pod, observed: ObservedPod, actions: PodActions, place: Place
+        self, pod: Pod, observed: ObservedPod, actions: PodActions, place: StartPlace
     ) -> tuple[list[str], list[PodwrightError]]:
         """Start the containers in their order: the ids of the new ones, and the failures of the others.
 
-        The pod is resized first. A kubelet starts init containers before that; one that is made anew for its size
+        The pod is resized first. A kubelet starts init containers before that. One that is made anew for its size
         would not fit into the pod's cgroup yet (the quota of cgroup v1).
         """
         started: list[str] = []
@@ -266,7 +266,7 @@ class PodSyncer:
                 break  # nothing starts before an init container has succeeded
         return started, failures
 
-    async def _start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
+    async def _start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
         ports = self._ports
         try:
             self._restarts.check(pod, container, observed)

@@ -34,7 +34,7 @@ class KnownPod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
+class WorkerActivity:
     """What a pod's worker does, for people. Times are seconds from now, or ago."""
 
     state: WorkState
@@ -260,13 +260,13 @@ class PodWorkers:
         record = self._records.get(uid)
         return record.should_content_be_removed() if record is not None else self._reconciled
 
-    def activity(self, uid: str) -> Activity | None:
-        """What the pod's worker does; None for a pod without one."""
+    def activity(self, uid: str) -> WorkerActivity | None:
+        """What the pod's worker does. None for a pod without one."""
         record = self._records.get(uid)
         if record is None:
             return None
         now, due = self._clock.monotonic(), self._ports.queue.due(uid)
-        return Activity(
+        return WorkerActivity(
             state=record.state,
             finished=record.finished,
             busy_s=now - record.sync_began_at if record.sync is not None else None,

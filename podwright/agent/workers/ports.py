@@ -43,7 +43,7 @@ class Cgroups(Protocol):
     """The cgroups of pods: `resources.cgroups`."""
 
     def parent_of(self, pod: Pod) -> str:
-        """What CRI calls the cgroup parent; empty when pods have no cgroup of ours."""
+        """What CRI calls the cgroup parent. Empty when pods have no cgroup of ours."""
 
     def exists(self, pod: Pod) -> bool:
         """Whether the pod's cgroup is there."""
@@ -55,13 +55,13 @@ class Cgroups(Protocol):
         """The limits of a pod with these resources."""
 
     def current(self, pod: Pod) -> CgroupLimits | None:
-        """CPU and memory that the pod's cgroup has now; None when it has none of ours. Raises PodwrightError."""
+        """CPU and memory that the pod's cgroup has now. None when it has none of ours. Raises PodwrightError."""
 
     async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
         """Change limits of the pod's cgroup. Raises PodwrightError."""
 
     async def remove(self, uid: str) -> None:
-        """Remove the pod's cgroup with what is left in it; one that is not there is fine."""
+        """Remove the pod's cgroup with what is left in it. One that is not there is fine."""
 
 
 class Probes(Protocol):
@@ -88,7 +88,7 @@ class Configs(Protocol):
         """What the sandbox is made of. Raises PodwrightError."""
 
     def addresses(self, pod: Pod, observed: ObservedPod) -> tuple[str, ...]:
-        """The pod's addresses, its first one first; the node's for a pod on the node's network."""
+        """The pod's addresses, its first one first. The node's for a pod on the node's network."""
 
     def log_directory(self, pod: Pod) -> str:
         """Where the logs of the pod's containers are."""
@@ -115,7 +115,7 @@ class StatusKeeper(Protocol):
         """
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
-        """Publish it; what was published, since a status must not go back."""
+        """Publish it. What was published, since a status must not go back."""
 
     def refuse(self, pod: Pod, reason: str, message: str) -> None:
         """The pod cannot run on this node: it has failed."""
@@ -137,7 +137,7 @@ class UserRanges(Protocol):
         """The pod needs its range no more. Raises OSError."""
 
 
-class Objects(Protocol):
+class ObjectRegistry(Protocol):
     """The objects that pods refer to: `objects`."""
 
     def register(self, pod: Pod) -> None:
@@ -147,7 +147,7 @@ class Objects(Protocol):
         """The pod needs them no more."""
 
 
-class Claims(Protocol):
+class PodClaims(Protocol):
     """The ResourceClaims of pods: `resources.claims.manager`."""
 
     async def prepare(self, pod: Pod) -> None:
@@ -157,17 +157,17 @@ class Claims(Protocol):
         """No container of the pod runs any more, or ever will. Raises PodwrightError."""
 
 
-class NoClaims:
+class NoPodClaims:
     """Without an API server there are none: fulfils Claims."""
 
     async def prepare(self, pod: Pod) -> None:
-        """See Claims."""
+        """See PodClaims."""
 
     async def unprepare(self, pod: Pod) -> None:
-        """See Claims."""
+        """See PodClaims."""
 
 
-class Mirrors(Protocol):
+class PodMirrors(Protocol):
     """What the API shows of static pods: nothing does without an API."""
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:

@@ -29,15 +29,15 @@ class WorkQueue:
             self._sooner()
 
     def discard(self, uid: str) -> None:
-        """Forget a pod; one that is not there is fine."""
+        """Forget a pod. One that is not there is fine."""
         self._due.pop(uid, None)
 
     def due(self, uid: str) -> float | None:
-        """The pod's time; None when it does not wait."""
+        """The pod's time. None when it does not wait."""
         return self._due.get(uid)
 
     def next_due(self) -> float | None:
-        """The earliest time; None when nothing waits."""
+        """The earliest time. None when nothing waits."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None

@@ -1,6 +1,6 @@
 """What is known of one pod's worker: its state, the update it works on, and the one that waits.
 
-Times are seconds of `Clock.monotonic`; None means "not yet".
+Times are seconds of `Clock.monotonic`. None means "not yet".
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def new_record(update: PodUpdate, now: float) -> WorkerRecord:
 def effective_grace_s(record: WorkerRecord, pod: Pod | None, kill: KillOptions | None) -> int:
     """The grace that the containers get: it may become shorter and never longer, and is at least 1 s.
 
-    The API's own (deletionGracePeriodSeconds) and the one of the request decide; without either, the pod's spec.
+    The API's own (deletionGracePeriodSeconds) and the one of the request decide. Without either, the pod's spec.
     """
     grace_s = record.grace_s
     wishes = (

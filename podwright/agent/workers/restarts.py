@@ -7,27 +7,27 @@ import msgspec
 from podwright.agent.clock import Clock
 from podwright.agent.config.go_duration import format_duration
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import described
 from podwright.agent.pods.reasons import CRASH_LOOP_BACK_OFF, ContainerFailure
-from podwright.agent.runtime.records import ContainerState, ObservedPod
+from podwright.agent.runtime.records import CriContainerState, ObservedPod
 from podwright.k8s.objects import Pod
 
 
 class Restarts:
     """The waits of all containers."""
 
-    def __init__(self, backoff: Backoff, events: EventRecorder, clock: Clock) -> None:
+    def __init__(self, backoff: KeyedBackoff, events: EventRecorder, clock: Clock) -> None:
         self._backoff = backoff
         self._events = events
         self._clock = clock
 
     def check(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> None:
-        """Whether the container may start now; the next wait is longer then. Raises ContainerFailure."""
+        """Whether the container may start now. The next wait is longer then. Raises ContainerFailure."""
         ended = next(
-            (each for each in observed.instances(container.name) if each.state is ContainerState.EXITED), None
+            (each for each in observed.instances(container.name) if each.state is CriContainerState.EXITED), None
         )
         if ended is None:
             return

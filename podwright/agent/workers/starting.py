@@ -16,7 +16,7 @@ from podwright.agent.pods import reasons
 from podwright.agent.pods.containers import AnyContainer, is_init
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerState, ObservedPod
+from podwright.agent.runtime.records import CriContainerState, ObservedPod
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import Configs, Images
@@ -33,7 +33,7 @@ LOG_FILE = re.compile(r"(\d+)\.log")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class StartPlace:
     """The sandbox that containers are started in."""
 
     id: str
@@ -43,7 +43,7 @@ class Place:
 
 
 class Starter:
-    """Starts containers; what they need beside the runtime comes by ports."""
+    """Starts containers. What they need beside the runtime comes by ports."""
 
     def __init__(
         self,
@@ -67,8 +67,8 @@ class Starter:
         self._links_directory = links_directory
         self._metrics = metrics
 
-    async def start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
-        """Start a new instance; its id. Raises ContainerFailure, whose reason the API shows."""
+    async def start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
+        """Start a new instance. Its id. Raises ContainerFailure, whose reason the API shows."""
         kind = _kind(pod, container)
         self._metrics.started_containers.add(kind)
         try:
@@ -77,7 +77,7 @@ class Starter:
             self._metrics.started_container_errors.add(kind, failure.reason)
             raise
 
-    async def _start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
+    async def _start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
         self._check_volumes(pod, container, place)
         image = await self._images.ensure(pod, container, place.config, place.handler)
         await self._remove_unstarted(pod, container, observed)
@@ -107,8 +107,8 @@ class Starter:
             await self._post_start(pod, container, container_id, observed)
         return container_id
 
-    def _check_volumes(self, pod: Pod, container: AnyContainer, place: Place) -> None:
-        """Raises ContainerFailure for a container that mounts an image that is missing; others start."""
+    def _check_volumes(self, pod: Pod, container: AnyContainer, place: StartPlace) -> None:
+        """Raises ContainerFailure for a container that mounts an image that is missing. Others start."""
         for mount in container.volume_mounts:
             if (failure := place.missing_images.get(mount.name)) is not None:
                 self._note_failure(pod, container, failure.message)
@@ -130,7 +130,7 @@ class Starter:
         A start that was given up may still happen, and there would be two instances then.
         """
         for status in observed.instances(container.name):
-            if status.state is ContainerState.CREATED:
+            if status.state is CriContainerState.CREATED:
                 try:
                     await self._runtime.remove_container(status.id)
                 except PodwrightError as failure:
@@ -148,10 +148,10 @@ class Starter:
         return ContainerFailure(container.name, reason, str(failure))
 
     def _next_attempt(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> int:
-        """One more than the newest instance that has run; when none is left, one more than the newest log."""
+        """One more than the newest instance that has run. When none is left, one more than the newest log."""
         instances = observed.instances(container.name)
         for status in instances:
-            if status.state is not ContainerState.CREATED:
+            if status.state is not CriContainerState.CREATED:
                 return status.restart_count + 1
         if instances:
             return instances[-1].restart_count
@@ -176,7 +176,7 @@ class Starter:
             log.warning("cannot link a container's log: link=%s error=%s", link, failure)
 
     async def _post_start(self, pod: Pod, container: Container, container_id: str, observed: ObservedPod) -> None:
-        """The hook has to succeed before the next container starts; a container whose hook fails is ended."""
+        """The hook has to succeed before the next container starts. A container whose hook fails is ended."""
         handler = container.lifecycle.post_start if container.lifecycle is not None else None
         if handler is None:
             return

@@ -17,7 +17,7 @@ class StaticOrder:
         self._waiting.setdefault(full_name, deque()).append(uid)
 
     def may_start(self, full_name: str, uid: str) -> bool:
-        """Whether it is this pod's turn; it has started then."""
+        """Whether it is this pod's turn. It has started then."""
         if full_name in self._started:
             return self._started[full_name] == uid
         waiting = self._waiting.get(full_name)
@@ -31,7 +31,7 @@ class StaticOrder:
         return True
 
     def next(self, full_name: str) -> str | None:
-        """The pod that may start now; None while one runs, or when none waits."""
+        """The pod that may start now. None while one runs, or when none waits."""
         waiting = self._waiting.get(full_name)
         return waiting[0] if waiting and full_name not in self._started else None
 

@@ -22,8 +22,8 @@ class SyncResult:
     started: frozenset[str] = frozenset()
 
 
-class PodSyncer(Protocol):
-    """One pass for one pod. A pass that raises is repeated after a back-off; each must be safe to repeat."""
+class SyncsPods(Protocol):
+    """One pass for one pod. A pass that raises is repeated after a back-off. Each must be safe to repeat."""
 
     async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:
         """Bring the pod nearer to its spec. Cancelled when the pod must end."""

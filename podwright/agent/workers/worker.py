@@ -20,7 +20,7 @@ from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState, effective_grace_s
 from podwright.agent.workers.static import StaticOrder
-from podwright.agent.workers.syncer import PodSyncer, SyncResult
+from podwright.agent.workers.syncer import SyncResult, SyncsPods
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
@@ -31,20 +31,20 @@ log = logging.getLogger(__name__)
 JITTER = 0.5  # of every wait, so that pods do not come in step
 
 
-class Statuses(Protocol):
+class ObservedStatuses(Protocol):
     """What the runtime shows of pods: `pleg.cache`."""
 
     def peek(self, uid: str) -> ObservedPod | None:
-        """The newest look; None when there was none."""
+        """The newest look. None when there was none."""
 
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
-        """The newest look when it shows enough, or the one that an event brings soon; None when none does."""
+        """The newest look when it shows enough, or the one that an event brings soon. None when none does."""
 
     def named(self, name: str, namespace: str) -> list[ObservedPod]:
         """The newest look at each of the pods of that name."""
 
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
-        """A look that began after `time`; waits for one. Raises PodwrightError when looking fails."""
+        """A look that began after `time`. Waits for one. Raises PodwrightError when looking fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,8 @@ class Pauses:
 class WorkerPorts:
     """What workers work with."""
 
-    syncer: PodSyncer
-    statuses: Statuses
+    syncer: SyncsPods
+    statuses: ObservedStatuses
     queue: WorkQueue
     events: EventRecorder
     clock: Clock
@@ -118,7 +118,7 @@ class PodWorker:
             self._schedule(failure, advanced=ended)
 
     def _begin(self) -> PodUpdate | None:
-        """The update to work on; None when there is none, or the pod's turn has not come."""
+        """The update to work on. None when there is none, or the pod's turn has not come."""
         record = self._record
         update = record.pending
         if update is None:
@@ -152,7 +152,7 @@ class PodWorker:
         )
 
     async def _pass(self, state: WorkState, update: PodUpdate) -> bool:
-        """One pass; true when the pod goes on to the next state."""
+        """One pass. True when the pod goes on to the next state."""
         record = self._record
         record.sync_began_at = self._ports.clock.monotonic()
         record.sync = asyncio.create_task(self._sync(state, update), name=f"pass for pod {record.full_name}")
@@ -216,7 +216,7 @@ class PodWorker:
         return status
 
     def _advance(self, state: WorkState, update: PodUpdate, *, ended: bool) -> bool:
-        """Go on to the next state when a pass has `ended` this one; true when that was the last."""
+        """Go on to the next state when a pass has `ended` this one. True when that was the last."""
         record, now = self._record, self._ports.clock.monotonic()
         if not ended:
             return False

@@ -7,7 +7,7 @@ import asyncio
 import click
 
 from podwright import __version__
-from podwright.agent.config.command_line import Occurrence, parse_command_line
+from podwright.agent.config.command_line import GivenFlag, parse_command_line
 from podwright.agent.config.loading import load
 from podwright.agent.config.settings import BY_FLAG, KUBERNETES_VERSION
 from podwright.cli.agent_help import write_help
@@ -64,11 +64,11 @@ def command(context: click.Context, invocation: Invocation, arguments: tuple[str
         raise Leave(code)
 
 
-def _given(flag: str, text: str | None) -> tuple[Occurrence, ...]:
-    return (Occurrence(setting=BY_FLAG[flag], text=text),) if text else ()
+def _given(flag: str, text: str | None) -> tuple[GivenFlag, ...]:
+    return (GivenFlag(setting=BY_FLAG[flag], text=text),) if text else ()
 
 
-def _says(flags: tuple[Occurrence, ...], name: str) -> bool:
+def _says(flags: tuple[GivenFlag, ...], name: str) -> bool:
     """Whether the last occurrence of a flag turns it on."""
     texts = [flag.text for flag in flags if flag.setting.flag == name]
     return bool(texts) and texts[-1] not in {"false", "0", "f", "F", "FALSE", "False"}

@@ -25,12 +25,12 @@ def command(invocation: Invocation, now: bool, root: str | None, paths: tuple[st
     """
     from podwright.agent.run.documents import load_files  # noqa: PLC0415 # 100 ms to import the API's types
     from podwright.agent.run.expand import expand  # noqa: PLC0415
-    from podwright.agent.run.plan import Situation  # noqa: PLC0415
+    from podwright.agent.run.plan import RunFacts  # noqa: PLC0415
     from podwright.agent.run.unit import UnitRequest, make_unit  # noqa: PLC0415
 
     if "-" in paths:
         raise InvalidArgument("a unit cannot read standard input", hint="write the manifest to a file")
-    plan = expand(load_files(paths), Situation(run_id="", node_name="", claims_root="/", now=now))
+    plan = expand(load_files(paths), RunFacts(run_id="", node_name="", claims_root="/", now=now))
     for warning in plan.warnings:
         click.echo(f"podwright: warning: {warning}", err=True)
     request = UnitRequest(

@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import os
 import socket
+import time
 from asyncio import sslproto
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,7 @@ READ_BUFFER_BYTES = 64 * 1024
 # asyncio gives every TLS connection a buffer of 256 KiB, filled with zeros: 75 MiB for the 300 watches of a full node.
 # A record of TLS has 16 KiB at most.
 sslproto.SSLProtocol.max_size = 16 * 1024
+Called = Callable[[str, str, str, float], None]  # host, method, code, seconds
 HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept": "application/json"}
 
 
@@ -58,10 +60,19 @@ class _Connections:
     retired: bool = False
 
 
+@dataclass(slots=True)
+class _Outcome:
+    """The code of an answer, or what Go's client writes when there is none."""
+
+    code: str = "<error>"
+
+
 class Transport:
     """Requests to one server. `close` ends all of them."""
 
-    def __init__(self, endpoint: Endpoint, credentials: Credentials) -> None:
+    def __init__(self, endpoint: Endpoint, credentials: Credentials, called: Called = lambda *_: None) -> None:
+        """`called` is a callback for each call that has ended, and each watch that has begun."""
+        self._called = called
         self._endpoint = endpoint
         self._credentials = credentials
         self._connections: _Connections | None = None
@@ -81,8 +92,9 @@ class Transport:
         connections = await self._current(identity)
         connections.calls += 1
         try:
-            with _reported(request.what, self._endpoint.url):
+            with self._counted(request) as outcome, _reported(request.what, self._endpoint.url):
                 async with self._request(connections, request, identity, idle_s=None) as response:
+                    outcome.code = str(response.status)
                     body = await _body(response, request.what)
                     return Answer(code=response.status, body=body, retry_after=response.headers.get("Retry-After", ""))
         finally:
@@ -100,11 +112,12 @@ class Transport:
         identity = await self._credentials.identity()
         connections = await self._current(identity)
         async with contextlib.AsyncExitStack() as stack:
-            with _reported(request.what, self._endpoint.url):
+            with self._counted(request) as outcome, _reported(request.what, self._endpoint.url):
                 async with asyncio.timeout(open_s):
                     response = await stack.enter_async_context(
                         self._request(connections, request, identity, idle_s=idle_s)
                     )
+                    outcome.code = str(response.status)
                     if response.status != 200:
                         body = await _body(response, request.what)
                         if response.status == 401:
@@ -114,6 +127,16 @@ class Transport:
             stack.callback(connections.streams.discard, response)
             stack.callback(response.close)  # the rest is of no use, and may never end
             yield self._pieces(response, connections, request.what)
+
+    @contextlib.contextmanager
+    def _counted(self, request: ApiRequest) -> Iterator[_Outcome]:
+        """Tell of a call when it has its answer, or none."""
+        began, outcome = time.monotonic(), _Outcome()
+        try:
+            yield outcome
+        finally:
+            host = self._endpoint.url.partition("://")[2].partition("/")[0]
+            self._called(host, request.method, outcome.code, time.monotonic() - began)
 
     async def _pieces(
         self, response: aiohttp.ClientResponse, connections: _Connections, what: str

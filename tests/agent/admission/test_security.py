@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from podwright.agent.admission.apparmor import AppArmor
+from podwright.agent.admission.apparmor import AppArmorCheck
 from podwright.agent.admission.sysctls import Sysctls
 from podwright.errors import InvalidArgument
 from podwright.k8s.objects import AppArmorProfile, Pod, PodSecurityContext, Sysctl
@@ -68,6 +68,6 @@ def profiled(kind: str, name: str | None = None, phase: str = "Pending") -> Pod:
     ],
 )
 def test_apparmor(asked: Pod, has_apparmor: bool, is_refused: bool) -> None:
-    refusal = AppArmor(has_apparmor=has_apparmor)(asked, ())
+    refusal = AppArmorCheck(has_apparmor=has_apparmor)(asked, ())
     assert (refusal is not None) is is_refused
     assert refusal is None or refusal.reason == "AppArmor"

@@ -10,8 +10,8 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.command_line import parse_command_line
 from podwright.agent.config.loading import load
 from podwright.agent.config.machine_sections import MemoryReservation
-from podwright.agent.config.node_sections import FileVerbosity, Taint
-from podwright.agent.config.pod_sections import Pods
+from podwright.agent.config.node_sections import ConfiguredTaint, FileVerbosity
+from podwright.agent.config.pod_sections import PodSection
 from podwright.errors import InvalidArgument
 
 
@@ -32,7 +32,7 @@ def test_defaults_are_those_of_the_kubelet() -> None:
 
 
 def test_a_part_can_be_given_alone() -> None:
-    config = AgentConfig(pods=Pods(max_pods=3))
+    config = AgentConfig(pods=PodSection(max_pods=3))
     assert (config.pods.max_pods, config.pods.sync_frequency_s) == (3, 60.0)
 
 
@@ -59,7 +59,7 @@ def test_values_are_converted() -> None:
     assert config.node.ips == ("10.0.0.1", "fd00::1")
     assert config.reserved.kube_nano == {"cpu": 10**8, "memory": 1024 * 10**9}
     assert config.reserved.memory == (MemoryReservation(numa_node=1, limits_nano={"memory": 2 * 10**9}),)
-    assert config.node.taints == (Taint(key="a", value="b", effect="NoSchedule"),)
+    assert config.node.taints == (ConfiguredTaint(key="a", value="b", effect="NoSchedule"),)
     assert config.process.file_verbosities == (FileVerbosity(pattern="pleg*", level=5),)
     assert config.container_logs.max_size_bytes == 1024
     assert config.node.labels == {"a": "b"}

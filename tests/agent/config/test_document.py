@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.agent.config.document import KEYS_LIMIT, SIZE_LIMIT_BYTES, Document, parse_document
+from podwright.agent.config.document import KEYS_LIMIT, SIZE_LIMIT_BYTES, ConfigDocument, parse_document
 from podwright.agent.config.reading import ConfigError
 
 
-def _parse(text: str) -> Document:
+def _parse(text: str) -> ConfigDocument:
     return parse_document(text.encode(), "kubelet.yaml")
 
 

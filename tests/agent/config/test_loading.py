@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.command_line import parse_command_line
-from podwright.agent.config.loading import Loaded, load
+from podwright.agent.config.loading import LoadedConfig, load
 from podwright.agent.config.merge import merge_patch
 from podwright.agent.config.thresholds import threshold_value
 from podwright.errors import InvalidArgument
@@ -24,7 +24,7 @@ HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 Write = Callable[[str, str], str]
 
 
-def _load(*arguments: str) -> Loaded:
+def _load(*arguments: str) -> LoadedConfig:
     return load(parse_command_line(arguments), unified_cgroups=True)
 
 

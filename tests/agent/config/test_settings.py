@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from podwright.agent.config.agent_config import AgentConfig
-from podwright.agent.config.kinds import Kind
+from podwright.agent.config.kinds import ValueKind
 from podwright.agent.config.settings import BY_FLAG, BY_KEY, FIELDS, FLAGS
 from podwright.agent.config.structure import sources
 
@@ -33,8 +33,8 @@ CONSUMED = {
 }
 
 
-def _leaves() -> dict[str, Kind]:
-    leaves: dict[str, Kind] = {}
+def _leaves() -> dict[str, ValueKind]:
+    leaves: dict[str, ValueKind] = {}
     for setting in FIELDS:
         members = setting.kind.members
         leaves |= {f"{setting.key}[].{name}": kind for name, kind in members.items()} or {setting.key: setting.kind}

@@ -12,8 +12,8 @@ import pytest
 
 from podwright.agent.configs import files
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
-from podwright.agent.configs.namespaces import UserNamespace
-from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.configs.namespaces import PodUserNamespace
+from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
 from podwright.agent.runtime.records import HandlerFeatures, ImageStatus
@@ -45,12 +45,12 @@ IMAGE = EnsuredImage(reference="sha256:abc", image=ImageStatus(id="sha256:abc", 
 class Fakes:
     """All ports, of which only what a test names does anything."""
 
-    def __init__(self, volumes: Mapping[str, MountedVolume], features: HandlerFeatures | None) -> None:
+    def __init__(self, volumes: Mapping[str, VolumeContent], features: HandlerFeatures | None) -> None:
         self._volumes = volumes
         self._features = features
         self.bound: list[str] = []
 
-    def mounted(self, uid: str) -> Mapping[str, MountedVolume]:
+    def mounted(self, uid: str) -> Mapping[str, VolumeContent]:
         return self._volumes
 
     async def bind_subpath(self, pod: Pod, volume: str, subpath: str, *, container: str, index: int) -> str:
@@ -63,8 +63,8 @@ class Fakes:
     def parent_of(self, pod: Pod) -> str:
         return "/kubepods/besteffort/podx"
 
-    def of(self, pod: Pod) -> UserNamespace:
-        return UserNamespace(first_id=65536, length=65536)
+    def of(self, pod: Pod) -> PodUserNamespace:
+        return PodUserNamespace(first_id=65536, length=65536)
 
     def features_of(self, pod: Pod) -> HandlerFeatures | None:
         return self._features
@@ -76,7 +76,7 @@ class Bench:
     def __init__(
         self,
         directory: Path,
-        volumes: Mapping[str, MountedVolume] | None = None,
+        volumes: Mapping[str, VolumeContent] | None = None,
         features: HandlerFeatures | None = None,
         **over: Any,
     ) -> None:

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from podwright.agent.configs.container import ContainerInputs, container_config
-from podwright.agent.configs.devices import Allocation, HostDevice, container_devices
+from podwright.agent.configs.container import ContainerConfigInputs, container_config
+from podwright.agent.configs.devices import Allocation, AllottedDevice, container_devices
 from podwright.agent.configs.security import MASKED_PATHS, READONLY_PATHS, ImageUser, SecurityInputs
 from podwright.agent.pods.hashes import container_hash
 from podwright.cri.v1 import api_pb2 as api
@@ -25,7 +25,7 @@ from tests.agent.configs.build import facts, settings
 from tests.agent.fakes.pods import container, pod
 
 SECURITY = SecurityInputs(user=ImageUser(uid=0), facts=facts(), settings=settings())
-INPUTS = ContainerInputs(
+INPUTS = ContainerConfigInputs(
     attempt=3,
     image_reference="sha256:abc",
     environment={"NAME": "value", "RAW": "\udcff"},
@@ -112,7 +112,7 @@ def test_what_is_allotted() -> None:
     allocation = Allocation(
         block_volumes={"raw": "/pods/u/dev"},
         read_only_volumes=frozenset({"raw"}),
-        devices=(HostDevice(host_path="/dev/gpu0", container_path="/dev/gpu", permissions="rw"),),
+        devices=(AllottedDevice(host_path="/dev/gpu0", container_path="/dev/gpu", permissions="rw"),),
         cdi_devices=("vendor.com/gpu=1",),
         annotations={"gpu": "1", "io.kubernetes.container.restartCount": "no"},
         cpus="2-3",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.agent.configs.downward import DownwardApi, field_text, map_text, resource_text
+from podwright.agent.configs.downward import DownwardFields, field_text, map_text, resource_text
 from podwright.agent.configs.go_quote import quoted
 from podwright.errors import InvalidArgument, NotFound
 from podwright.k8s.objects import Container, ObjectFieldSelector, Pod, ResourceFieldSelector, ResourceRequirements
@@ -125,7 +125,7 @@ def test_unknown_resources() -> None:
 
 def test_volumes_name_the_container() -> None:
     both = pod(containers=(container("first", resources=LIMITED), container("second")))
-    downward = DownwardApi(facts())
+    downward = DownwardFields(facts())
     assert downward.field_text(both, ObjectFieldSelector(field_path="metadata.name")) == "web"
     assert downward.resource_text(both, ResourceFieldSelector(resource="limits.cpu", container_name="second")) == "4"
     with pytest.raises(InvalidArgument, match="a volume's needs containerName"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.agent.configs.environment import Sources, container_environment
+from podwright.agent.configs.environment import EnvironmentSources, container_environment
 from podwright.agent.configs.objects import PodObjects
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError
 from podwright.k8s.objects import (
@@ -58,7 +58,7 @@ def environment(
             raise InvalidArgument("no such file")
         return (files or {})[reference.path]
 
-    sources = Sources(objects=objects, facts=facts(), addresses=("10.0.0.1",), file_value=file_value)
+    sources = EnvironmentSources(objects=objects, facts=facts(), addresses=("10.0.0.1",), file_value=file_value)
     return container_environment(of or pod(enable_service_links=False), container(env=env, env_from=env_from), sources)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from podwright.agent.configs.hostname import Names, pod_names, sandbox_hostname
+from podwright.agent.configs.hostname import PodNames, pod_names, sandbox_hostname
 from podwright.agent.configs.hosts import host_network_hosts, pod_hosts
 from podwright.errors import InvalidArgument
 from podwright.k8s.objects import HostAlias
@@ -23,10 +23,10 @@ ALIASES = (HostAlias(ip="10.1.1.1", hostnames=("foo", "bar")), HostAlias(ip="10.
 
 
 def test_a_pod_with_its_own_network() -> None:
-    assert pod_hosts(Names(host="web"), ("10.0.0.1", "fd00::1"), ()).decode() == (
+    assert pod_hosts(PodNames(host="web"), ("10.0.0.1", "fd00::1"), ()).decode() == (
         f"# Kubernetes-managed hosts file.\n{LOCAL}10.0.0.1\tweb\nfd00::1\tweb\n"
     )
-    assert pod_hosts(Names(host="web", domain="sub.ns.svc.cluster.local"), ("10.0.0.1",), ALIASES).decode() == (
+    assert pod_hosts(PodNames(host="web", domain="sub.ns.svc.cluster.local"), ("10.0.0.1",), ALIASES).decode() == (
         f"# Kubernetes-managed hosts file.\n{LOCAL}10.0.0.1\tweb.sub.ns.svc.cluster.local\tweb\n"
         "\n# Entries added by HostAliases.\n10.1.1.1\tfoo\tbar\n10.1.1.2\tbaz\n"
     )
@@ -45,23 +45,23 @@ LONG = "a" * 62 + "-b"
 @pytest.mark.parametrize(
     ("name", "spec", "names", "kernel"),
     [
-        ("web", {}, Names(host="web"), "web"),
-        ("web", {"hostname": "h"}, Names(host="h"), "h"),
-        ("web", {"hostname": "h", "subdomain": "s"}, Names(host="h", domain="s.default.svc.c.l"), "h"),
+        ("web", {}, PodNames(host="web"), "web"),
+        ("web", {"hostname": "h"}, PodNames(host="h"), "h"),
+        ("web", {"hostname": "h", "subdomain": "s"}, PodNames(host="h", domain="s.default.svc.c.l"), "h"),
         (
             "web",
             {"subdomain": "s", "set_hostname_as_fqdn": True},
-            Names(host="web", domain="s.default.svc.c.l"),
+            PodNames(host="web", domain="s.default.svc.c.l"),
             "web.s.default.svc.c.l",
         ),
-        ("web", {"set_hostname_as_fqdn": True}, Names(host="web"), "web"),
-        (LONG, {}, Names(host="a" * 62), "a" * 62),
-        ("a" * 63, {}, Names(host="a" * 63), "a" * 63),
-        ("web", {"hostname_override": "a.b", "subdomain": "s"}, Names(host="a.b"), "a.b"),
-        ("web", {"host_network": True}, Names(host="web"), ""),
+        ("web", {"set_hostname_as_fqdn": True}, PodNames(host="web"), "web"),
+        (LONG, {}, PodNames(host="a" * 62), "a" * 62),
+        ("a" * 63, {}, PodNames(host="a" * 63), "a" * 63),
+        ("web", {"hostname_override": "a.b", "subdomain": "s"}, PodNames(host="a.b"), "a.b"),
+        ("web", {"host_network": True}, PodNames(host="web"), ""),
     ],
 )
-def test_names(name: str, spec: dict[str, Any], names: Names, kernel: str) -> None:
+def test_names(name: str, spec: dict[str, Any], names: PodNames, kernel: str) -> None:
     of = pod(name, **spec)
     assert pod_names(of, "c.l") == names
     assert sandbox_hostname(of, "c.l") == kernel

@@ -8,7 +8,7 @@ import pytest
 
 from podwright.agent.configs.devices import HostMount
 from podwright.agent.configs.mounts import MountInputs, MountPlan, SubPath, plan_mounts, wants_hosts_file
-from podwright.agent.configs.namespaces import UserNamespace
+from podwright.agent.configs.namespaces import PodUserNamespace
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError
 from podwright.k8s.objects import VolumeMount
@@ -144,7 +144,7 @@ def test_what_cannot_be_mounted(mount: VolumeMount, kind: type[PodwrightError], 
 
 def test_users_of_the_pods_own_are_on_every_mount() -> None:
     mapping = api.IDMapping(host_id=65536, container_id=0, length=65536)
-    for mount in plan(wanted(), hosts_file="/h", users=UserNamespace(first_id=65536, length=65536)).mounts:
+    for mount in plan(wanted(), hosts_file="/h", users=PodUserNamespace(first_id=65536, length=65536)).mounts:
         assert (list(mount.uidMappings), list(mount.gidMappings)) == ([mapping], [mapping])
 
 

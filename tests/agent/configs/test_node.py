@@ -8,7 +8,7 @@ import pytest
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.addresses import pod_addresses
-from podwright.agent.configs.node import NodeSettings, look, settings_of
+from podwright.agent.configs.node import NodeSettings, read_facts, settings_of
 from podwright.agent.node.machine import read_machine
 from tests.agent.configs.build import facts
 from tests.agent.fakes.observed import observed, sandbox
@@ -16,7 +16,7 @@ from tests.agent.fakes.pods import pod
 
 
 def test_look_at_this_machine() -> None:
-    found = look("n", read_machine(), ("192.0.2.1",), {"cpu": "1"})
+    found = read_facts("n", read_machine(), ("192.0.2.1",), {"cpu": "1"})
     assert found.memory_bytes == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert found.swap_bytes >= 0
     assert all(os.path.isdir(path) for path in found.throttle_paths)

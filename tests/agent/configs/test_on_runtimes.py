@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
-from podwright.agent.configs.node import NodeSettings, look
+from podwright.agent.configs.node import NodeSettings, read_facts
 from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.node.machine import read_machine
 from podwright.agent.resources.cgroups import CgroupTree
@@ -116,7 +116,7 @@ def builder(directory: Path, tree: CgroupTree, *, user_namespaces: bool = False)
         handlers=fakes,
         events=RecordedEvents(),
     )
-    facts = look("node1", read_machine(), ("192.0.2.10",), {"cpu": "2", "memory": "4Gi"})
+    facts = read_facts("node1", read_machine(), ("192.0.2.10",), {"cpu": "2", "memory": "4Gi"})
     return ConfigBuilder(ports, facts, NodeSettings(root=str(directory), log_root=f"{directory}/logs"))
 
 

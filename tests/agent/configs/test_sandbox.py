@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from podwright.agent.configs.namespaces import UserNamespace
+from podwright.agent.configs.namespaces import PodUserNamespace
 from podwright.agent.configs.port_mappings import port_mappings
 from podwright.agent.configs.resolv_conf import Resolver
-from podwright.agent.configs.sandbox import SandboxInputs, sandbox_config
+from podwright.agent.configs.sandbox import SandboxConfigInputs, sandbox_config
 from podwright.agent.configs.sysctls import dotted
 from podwright.cri.v1 import api_pb2 as api
 from podwright.k8s.objects import (
@@ -22,7 +22,7 @@ from podwright.k8s.objects import (
 from tests.agent.configs.build import facts, settings
 from tests.agent.fakes.pods import container, pod
 
-INPUTS = SandboxInputs(
+INPUTS = SandboxConfigInputs(
     attempt=2,
     facts=facts(),
     settings=settings(),
@@ -100,7 +100,7 @@ def test_a_pod_that_has_much_of_the_hosts() -> None:
 
 
 def test_users_of_its_own() -> None:
-    inputs = dataclasses.replace(INPUTS, users=UserNamespace(first_id=65536, length=65536))
+    inputs = dataclasses.replace(INPUTS, users=PodUserNamespace(first_id=65536, length=65536))
     config, _ = sandbox_config(pod(host_users=False), inputs)
     options = config.linux.security_context.namespace_options.userns_options
     assert (options.mode, options.uids[0].host_id) == (api.NamespaceMode.POD, 65536)

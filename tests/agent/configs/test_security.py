@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from podwright.agent.configs.namespaces import UserNamespace
+from podwright.agent.configs.namespaces import PodUserNamespace
 from podwright.agent.configs.security import (
     MASKED_PATHS,
     READONLY_PATHS,
@@ -268,7 +268,7 @@ def test_namespaces(spec: dict[str, Any], network: int, pid: int, ipc: int) -> N
 
 
 def test_users_of_a_pods_own() -> None:
-    options = sandbox_security(pod(), UserNamespace(first_id=131072, length=65536), ()).namespace_options
+    options = sandbox_security(pod(), PodUserNamespace(first_id=131072, length=65536), ()).namespace_options
     mapping = api.IDMapping(host_id=131072, container_id=0, length=65536)
     assert options.userns_options == api.UserNamespace(mode=Mode.POD, uids=[mapping], gids=[mapping])
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from podwright.agent.decisions.actions import PodActions, compute_pod_actions
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import (
     Container,
@@ -21,7 +21,7 @@ from podwright.k8s.objects import (
 from tests.agent.fakes.observed import created, exited, observed, running, sandbox, unknown
 from tests.agent.fakes.pods import container, pod
 
-Findings = dict[tuple[str, ProbeKind], Finding]
+Findings = dict[tuple[str, ProbeKind], ProbeResult]
 
 
 def actions(of: Pod, seen: ObservedPod, findings: Findings | None = None) -> PodActions:
@@ -241,13 +241,13 @@ def test_regular_containers(of: Pod, seen: ObservedPod, expected: dict[str, Any]
     [("Always", {"start": ["main"], "kill": ["main-0"]}), ("Never", {"kill": ["main-0"], "kill_pod": True})],
 )
 def test_a_failed_probe(kind: ProbeKind, policy: str, expected: dict[str, Any]) -> None:
-    found = actions(pod(restart_policy=policy), observed(running()), {("main-0", kind): Finding.FAILURE})
+    found = actions(pod(restart_policy=policy), observed(running()), {("main-0", kind): ProbeResult.FAILURE})
     assert summary(found) == expected
     assert found.kill[0].probe is kind
 
 
 def test_a_failed_readiness_probe_restarts_nothing() -> None:
-    found = actions(pod(), observed(running()), {("main-0", ProbeKind.READINESS): Finding.FAILURE})
+    found = actions(pod(), observed(running()), {("main-0", ProbeKind.READINESS): ProbeResult.FAILURE})
     assert summary(found) == {}
 
 
@@ -261,7 +261,7 @@ def with_init(*init: Container, **spec: Any) -> Pod:
     return pod(init_containers=init, **spec)
 
 
-STARTED: Findings = {("s2-0", ProbeKind.STARTUP): Finding.SUCCESS}
+STARTED: Findings = {("s2-0", ProbeKind.STARTUP): ProbeResult.SUCCESS}
 
 
 @pytest.mark.parametrize(
@@ -317,14 +317,14 @@ STARTED: Findings = {("s2-0", ProbeKind.STARTUP): Finding.SUCCESS}
         pytest.param(
             with_init(S2),
             observed(running("s2")),
-            {("s2-0", ProbeKind.STARTUP): Finding.FAILURE},
+            {("s2-0", ProbeKind.STARTUP): ProbeResult.FAILURE},
             {"init": ["s2"], "kill": ["s2-0"]},
             id="it has failed",
         ),
         pytest.param(
             with_init(S2),
             observed(running("s2"), running("main")),
-            {**STARTED, ("s2-0", ProbeKind.LIVENESS): Finding.FAILURE},
+            {**STARTED, ("s2-0", ProbeKind.LIVENESS): ProbeResult.FAILURE},
             {"init": ["s2"], "kill": ["s2-0"]},
             id="a sidecar is not alive",
         ),

@@ -9,7 +9,7 @@ import pytest
 
 from podwright.agent.decisions.actions import PodActions, compute_pod_actions
 from podwright.agent.decisions.resizing import ContainerResize, is_in_progress, refused_decreases
-from podwright.agent.pods.allocation import PodAllocation, ResizeGates, Sizes, allocation_of
+from podwright.agent.pods.allocation import PodAllocation, PodSizes, ResizeGates, allocation_of
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import Container, ContainerResizePolicy, Pod, ResourceRequirements
 from tests.agent.fakes.observed import exited, observed, running
@@ -56,12 +56,12 @@ def test_the_limit_decides_whether_a_container_grows() -> None:
     each = ContainerResize(
         name="a",
         id="a",
-        wanted=Sizes(cpu_request=2, cpu_limit=5, memory_request=1),
-        current=Sizes(cpu_request=1, cpu_limit=9, memory_request=2),
+        wanted=PodSizes(cpu_request=2, cpu_limit=5, memory_request=1),
+        current=PodSizes(cpu_request=1, cpu_limit=9, memory_request=2),
     )
     assert not each.grows("cpu")
     assert not each.grows("memory")
-    assert replace(each, wanted=Sizes(memory_request=3)).grows("memory")
+    assert replace(each, wanted=PodSizes(memory_request=3)).grows("memory")
 
 
 def test_a_policy_restarts_the_container() -> None:
@@ -146,7 +146,9 @@ def test_whether_a_resize_is_under_way(seen: ObservedPod, actuated: PodAllocatio
 
 
 def shrinking(before: int, after: int) -> list[ContainerResize]:
-    return [ContainerResize(name="a", id="a", wanted=Sizes(memory_limit=after), current=Sizes(memory_limit=before))]
+    return [
+        ContainerResize(name="a", id="a", wanted=PodSizes(memory_limit=after), current=PodSizes(memory_limit=before))
+    ]
 
 
 @pytest.mark.parametrize(

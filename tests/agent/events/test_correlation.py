@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from podwright.agent.events.correlation import BURST, COMBINED, Correlator, Entry, Occurrence
-from podwright.agent.events.log import Subject
+from podwright.agent.events.correlation import BURST, COMBINED, CorrelatedEvent, Correlator, Entry
+from podwright.agent.events.log import EventSubject
 
-WEB = Subject("uid-web", "default", "web", "")
+WEB = EventSubject("uid-web", "default", "web", "")
 
 
 def happen(
-    correlator: Correlator, message: str = "text", *, at_s: float = 0, subject: Subject = WEB, reason: str = "Failed"
+    correlator: Correlator,
+    message: str = "text",
+    *,
+    at_s: float = 0,
+    subject: EventSubject = WEB,
+    reason: str = "Failed",
 ) -> Entry | None:
     return correlator.correlate(
-        Occurrence(subject=subject, type="Warning", reason=reason, message=message, at_ns=int(at_s * 1e9) + 16)
+        CorrelatedEvent(subject=subject, type="Warning", reason=reason, message=message, at_ns=int(at_s * 1e9) + 16)
     )
 
 
@@ -27,7 +32,7 @@ def test_the_same_event_is_counted() -> None:
 
 def test_other_containers_and_reasons_are_other_events() -> None:
     correlator = Correlator()
-    container = Subject("uid-web", "default", "web", "spec.containers{main}")
+    container = EventSubject("uid-web", "default", "web", "spec.containers{main}")
     entries = [happen(correlator), happen(correlator, subject=container), happen(correlator, reason="BackOff")]
     assert [entry.count for entry in entries if entry is not None] == [1, 1, 1]
 
@@ -67,4 +72,4 @@ def test_a_flood_is_cut_off_and_comes_back_slowly() -> None:
     assert [entry is not None for entry in entries] == [True] * BURST + [False] * 5
     assert happen(correlator, at_s=301) is not None
     assert happen(correlator, at_s=302) is None
-    assert happen(correlator, subject=Subject("uid-other", "default", "other", "")) is not None
+    assert happen(correlator, subject=EventSubject("uid-other", "default", "other", "")) is not None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from podwright.agent.stats.protocol import Filesystems
 from podwright.agent.stats.records import (
-    Container,
     Fs,
-    Memory,
     NodeStats,
     PodReference,
     PodStats,
-    Processes,
     Rlimit,
-    Volume,
+    SummaryContainer,
+    SummaryMemory,
+    SummaryProcesses,
+    SummaryVolume,
     moment,
 )
 
@@ -34,8 +34,8 @@ def fs(available: int, capacity: int = 1000, inodes_free: int = 1000, inodes: in
     )
 
 
-def memory(available: int, working_set: int, *, usage: int | None = None, time_s: float = 0) -> Memory:
-    return Memory(
+def memory(available: int, working_set: int, *, usage: int | None = None, time_s: float = 0) -> SummaryMemory:
+    return SummaryMemory(
         time=moment(at(time_s)),
         available_bytes=available,
         working_set_bytes=working_set,
@@ -47,12 +47,12 @@ def node(
     *,
     available: int = 1000,
     capacity: int = 1000,
-    pods: Memory | None = None,
+    pods: SummaryMemory | None = None,
     pids: tuple[int, int] = (10, 1000),
     time_s: float = 0,
 ) -> NodeStats:
     """A node with so much memory available; `pids` are how many there are and may be."""
-    parts = (Container(name="pods", start_time=moment(START_NS), memory=pods),) if pods is not None else ()
+    parts = (SummaryContainer(name="pods", start_time=moment(START_NS), memory=pods),) if pods is not None else ()
     return NodeStats(
         node_name="node-a",
         start_time=moment(START_NS),
@@ -85,7 +85,7 @@ def pod_stats(
     ephemeral: int | None = None,
 ) -> PodStats:
     """Of `fakes.pods.pod(name)`, with its one container."""
-    main = Container(
+    main = SummaryContainer(
         name="main",
         start_time=moment(START_NS),
         memory=memory(0, working_set),
@@ -97,9 +97,9 @@ def pod_stats(
         start_time=moment(START_NS),
         containers=(main,),
         memory=memory(0, working_set),
-        process_stats=Processes(process_count=processes),
+        process_stats=SummaryProcesses(process_count=processes),
         volume_stats=tuple(
-            Volume(name=name, time=each.time, used_bytes=each.used_bytes, inodes_used=each.inodes_used)
+            SummaryVolume(name=name, time=each.time, used_bytes=each.used_bytes, inodes_used=each.inodes_used)
             for name, each in (volumes or {}).items()
         ),
         ephemeral_storage=used(ephemeral) if ephemeral is not None else None,

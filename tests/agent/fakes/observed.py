@@ -7,10 +7,10 @@ from typing import Any
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import CONTAINER_HASH
 from podwright.agent.runtime.records import (
-    ContainerState,
-    ContainerStatus,
+    CriContainerState,
+    CriContainerStatus,
+    CriSandboxState,
     ObservedPod,
-    SandboxState,
     SandboxStatus,
 )
 from podwright.k8s.objects import Container
@@ -29,42 +29,44 @@ def sandbox(
         pod_name="web",
         pod_namespace="default",
         attempt=attempt,
-        state=SandboxState.READY if ready else SandboxState.NOTREADY,
+        state=CriSandboxState.READY if ready else CriSandboxState.NOTREADY,
         created_at_ns=attempt * SECOND,
         ips=ips,
         **fields,
     )
 
 
-def running(name: str = "main", attempt: int = 0, *, of: Container | None = None, **fields: Any) -> ContainerStatus:
+def running(name: str = "main", attempt: int = 0, *, of: Container | None = None, **fields: Any) -> CriContainerStatus:
     """An instance that runs, made of the definition `of`."""
-    return _status(name, attempt, ContainerState.RUNNING, of, started_at_ns=SECOND, **fields)
+    return _status(name, attempt, CriContainerState.RUNNING, of, started_at_ns=SECOND, **fields)
 
 
 def exited(
     name: str = "main", exit_code: int = 0, attempt: int = 0, *, of: Container | None = None, **fields: Any
-) -> ContainerStatus:
+) -> CriContainerStatus:
     """An instance that has ended."""
     reason = "Error" if exit_code else "Completed"
     times = {"started_at_ns": SECOND, "finished_at_ns": 2 * SECOND}
     return _status(
-        name, attempt, ContainerState.EXITED, of, **{"exit_code": exit_code, "reason": reason, **times, **fields}
+        name, attempt, CriContainerState.EXITED, of, **{"exit_code": exit_code, "reason": reason, **times, **fields}
     )
 
 
-def created(name: str = "main", attempt: int = 0) -> ContainerStatus:
+def created(name: str = "main", attempt: int = 0) -> CriContainerStatus:
     """An instance that was made and never ran."""
-    return _status(name, attempt, ContainerState.CREATED, None)
+    return _status(name, attempt, CriContainerState.CREATED, None)
 
 
-def unknown(name: str = "main", attempt: int = 0) -> ContainerStatus:
+def unknown(name: str = "main", attempt: int = 0) -> CriContainerStatus:
     """An instance that the runtime has lost."""
-    return _status(name, attempt, ContainerState.UNKNOWN, None)
+    return _status(name, attempt, CriContainerState.UNKNOWN, None)
 
 
-def _status(name: str, attempt: int, state: ContainerState, of: Container | None, **fields: Any) -> ContainerStatus:
+def _status(
+    name: str, attempt: int, state: CriContainerState, of: Container | None, **fields: Any
+) -> CriContainerStatus:
     definition = of or container(name)
-    return ContainerStatus(
+    return CriContainerStatus(
         id=f"{name}-{attempt}",
         name=name,
         sandbox_id="sandbox0",
@@ -77,7 +79,7 @@ def _status(name: str, attempt: int, state: ContainerState, of: Container | None
     )
 
 
-def observed(*containers: ContainerStatus, sandboxes: tuple[SandboxStatus, ...] | None = None) -> ObservedPod:
+def observed(*containers: CriContainerStatus, sandboxes: tuple[SandboxStatus, ...] | None = None) -> ObservedPod:
     """The pod `web` with these, newest first, in one ready sandbox unless others are given."""
     return ObservedPod(
         uid="uid-web",

@@ -19,7 +19,7 @@ from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, 
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import CONTAINER_HASH, CONTAINER_NAME, identity_labels
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_pod
 from podwright.agent.runtime.records import ImageStatus, ObservedPod
 from podwright.cri.v1 import api_pb2 as api
@@ -139,7 +139,7 @@ class FakeProbes:
     """Findings that a test gives, by container id."""
 
     def __init__(self) -> None:
-        self.findings: dict[tuple[str, ProbeKind], Finding] = {}
+        self.findings: dict[tuple[str, ProbeKind], ProbeResult] = {}
         self.added: set[str] = set()
 
     def add(self, pod: Pod) -> None:

@@ -17,22 +17,22 @@ from podwright.agent.clock import Clock
 from podwright.agent.pods.identity import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
 from podwright.agent.runtime.convert import observed
 from podwright.agent.runtime.records import (
-    ContainerState,
-    ContainerStatus,
     ContainerSummary,
+    CriCondition,
+    CriContainerState,
+    CriContainerStatus,
+    CriSandboxState,
     ExecResult,
-    FilesystemUsage,
+    FilesystemSpace,
     HandlerFeatures,
     ImageStatus,
     MountStatus,
     RegistryCredentials,
     ResourcesStatus,
-    RuntimeCondition,
     RuntimeEvent,
     RuntimeEventKind,
     RuntimeState,
     RuntimeVersion,
-    SandboxState,
     SandboxStatus,
     SandboxSummary,
 )
@@ -58,7 +58,7 @@ class Program:
 
 @dataclass(slots=True, kw_only=True)
 class _Container:
-    status: ContainerStatus
+    status: CriContainerStatus
     program: Program
     config: api.ContainerConfig
     signalled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -99,7 +99,7 @@ class FakeRuntime:
         """How often a method was called."""
         return Counter(name for name, _ in self.calls)[method]
 
-    def container(self, name: str, pod_uid: str = "") -> ContainerStatus:
+    def container(self, name: str, pod_uid: str = "") -> CriContainerStatus:
         """The newest instance of a container by name."""
         found = [
             each.status
@@ -119,7 +119,7 @@ class FakeRuntime:
     def running_names(self) -> list[str]:
         """The names of the containers that run, sorted."""
         running = (each.status for each in self._containers.values())
-        return sorted(status.name for status in running if status.state is ContainerState.RUNNING)
+        return sorted(status.name for status in running if status.state is CriContainerState.RUNNING)
 
     async def end(self, name: str, exit_code: int, reason: str = "") -> None:
         """Let the running instance of a container end by itself."""
@@ -130,11 +130,11 @@ class FakeRuntime:
     def lose_sandbox(self, pod_uid: str) -> None:
         """The pod's sandbox dies, with all that runs in it."""
         for sandbox in list(self._sandboxes.values()):
-            if sandbox.pod_uid == pod_uid and sandbox.state is SandboxState.READY:
+            if sandbox.pod_uid == pod_uid and sandbox.state is CriSandboxState.READY:
                 for each in self._containers.values():
-                    if each.status.sandbox_id == sandbox.id and each.status.state is ContainerState.RUNNING:
+                    if each.status.sandbox_id == sandbox.id and each.status.state is CriContainerState.RUNNING:
                         self._end(each, 137, "Error")
-                self._sandboxes[sandbox.id] = replace(sandbox, state=SandboxState.NOTREADY)
+                self._sandboxes[sandbox.id] = replace(sandbox, state=CriSandboxState.NOTREADY)
                 self._emit(sandbox.id, RuntimeEventKind.STOPPED, sandbox.id)
 
     def end_streams(self) -> None:
@@ -159,9 +159,9 @@ class FakeRuntime:
 
     async def state(self) -> RuntimeState:
         await self._call("state")
-        network = RuntimeCondition(status=self.network_ready, reason="" if self.network_ready else "NoNetwork")
+        network = CriCondition(status=self.network_ready, reason="" if self.network_ready else "NoNetwork")
         return RuntimeState(
-            runtime=RuntimeCondition(status=True),
+            runtime=CriCondition(status=True),
             network=network,
             handlers=self.handlers,
             supplemental_groups_policy=True,
@@ -191,12 +191,12 @@ class FakeRuntime:
         statuses = (each.status for each in self._containers.values())
         return [_container_summary(status) for status in statuses if status.labels[POD_UID] == pod_uid]
 
-    async def sandbox_status(self, sandbox_id: str) -> tuple[SandboxStatus, tuple[ContainerStatus, ...] | None]:
+    async def sandbox_status(self, sandbox_id: str) -> tuple[SandboxStatus, tuple[CriContainerStatus, ...] | None]:
         await self._call("sandbox_status", sandbox_id)
         status = self._sandbox(sandbox_id)
         return status, self._containers_in(sandbox_id) if self.sends_pods else None
 
-    async def container_status(self, container_id: str) -> ContainerStatus:
+    async def container_status(self, container_id: str) -> CriContainerStatus:
         await self._call("container_status", container_id)
         return self._container(container_id).status
 
@@ -221,7 +221,7 @@ class FakeRuntime:
             pod_name=config.metadata.name,
             pod_namespace=config.metadata.namespace,
             attempt=config.metadata.attempt,
-            state=SandboxState.READY,
+            state=CriSandboxState.READY,
             created_at_ns=self.clock.now_ns(),
             ips=() if host_network else (f"10.0.0.{number}",),
             host_network=host_network,
@@ -239,10 +239,10 @@ class FakeRuntime:
         if sandbox is None:
             return
         for each in list(self._containers.values()):
-            if each.status.sandbox_id == sandbox_id and each.status.state is ContainerState.RUNNING:
+            if each.status.sandbox_id == sandbox_id and each.status.state is CriContainerState.RUNNING:
                 self._end(each, 137, "Error")
-        if sandbox.state is SandboxState.READY:
-            self._sandboxes[sandbox_id] = replace(sandbox, state=SandboxState.NOTREADY)
+        if sandbox.state is CriSandboxState.READY:
+            self._sandboxes[sandbox_id] = replace(sandbox, state=CriSandboxState.NOTREADY)
             self._emit(sandbox_id, RuntimeEventKind.STOPPED, sandbox_id)
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
@@ -260,18 +260,18 @@ class FakeRuntime:
         name = config.metadata.name
         await self._call("create_container", name)
         sandbox = self._sandbox(sandbox_id)
-        if sandbox.state is not SandboxState.READY:
+        if sandbox.state is not CriSandboxState.READY:
             raise FailedPrecondition(f"sandbox {sandbox_id} is not ready")
         for each in self._containers_in(sandbox_id):
             if (each.name, each.restart_count) == (name, config.metadata.attempt):
                 raise AlreadyExists(f"container {name} attempt {config.metadata.attempt} exists")
         programs = self.programs.get(name, [Program()])
-        status = ContainerStatus(
+        status = CriContainerStatus(
             id=f"container{next(self._numbers)}",
             name=name,
             sandbox_id=sandbox_id,
             restart_count=config.metadata.attempt,
-            state=ContainerState.CREATED,
+            state=CriContainerState.CREATED,
             created_at_ns=self.clock.now_ns(),
             image=config.image.user_specified_image or config.image.image,
             image_id=config.image.image,
@@ -300,14 +300,14 @@ class FakeRuntime:
         if each.program.start_error is not None:
             each.status = replace(
                 each.status,
-                state=ContainerState.EXITED,
+                state=CriContainerState.EXITED,
                 exit_code=128,
                 reason="StartError",
                 finished_at_ns=self.clock.now_ns(),
                 message=str(each.program.start_error),
             )
             raise each.program.start_error
-        each.status = replace(each.status, state=ContainerState.RUNNING, started_at_ns=self.clock.now_ns())
+        each.status = replace(each.status, state=CriContainerState.RUNNING, started_at_ns=self.clock.now_ns())
         if each.status.log_path and os.path.isdir(os.path.dirname(each.status.log_path)):
             with open(each.status.log_path, "a", encoding="utf-8"):
                 pass
@@ -329,11 +329,11 @@ class FakeRuntime:
             self._end(each, each.program.exit_code or 143, "Error")
 
     def _end(self, each: _Container, exit_code: int, reason: str) -> None:
-        if each.status.state is not ContainerState.RUNNING:
+        if each.status.state is not CriContainerState.RUNNING:
             return
         each.status = replace(
             each.status,
-            state=ContainerState.EXITED,
+            state=CriContainerState.EXITED,
             exit_code=exit_code,
             reason=reason or ("Error" if exit_code else "Completed"),
             finished_at_ns=self.clock.now_ns(),
@@ -346,7 +346,7 @@ class FakeRuntime:
     async def stop_container(self, container_id: str, grace_s: int) -> None:
         each = self._containers.get(container_id)
         await self._call("stop_container", each.status.name if each is not None else container_id)
-        if each is None or each.status.state is not ContainerState.RUNNING:
+        if each is None or each.status.state is not CriContainerState.RUNNING:
             return
         each.signalled.set()
         try:
@@ -458,10 +458,10 @@ class FakeRuntime:
             if reference in (name, status.id):
                 del self.images_by_name[name]
 
-    async def filesystems(self) -> tuple[list[FilesystemUsage], list[FilesystemUsage]]:
+    async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
         await self._call("filesystems")
         used = sum(status.size_bytes for status in self.images_by_name.values())
-        usage = FilesystemUsage(mountpoint="/", used_bytes=used, inodes_used=0)
+        usage = FilesystemSpace(mountpoint="/", used_bytes=used, inodes_used=0)
         return [usage], [usage]
 
     # -- inside
@@ -476,7 +476,7 @@ class FakeRuntime:
             raise NotFound(f"container {container_id} does not exist")
         return self._containers[container_id]
 
-    def _containers_in(self, sandbox_id: str) -> tuple[ContainerStatus, ...]:
+    def _containers_in(self, sandbox_id: str) -> tuple[CriContainerStatus, ...]:
         statuses = (each.status for each in self._containers.values())
         return tuple(status for status in statuses if status.sandbox_id == sandbox_id)
 
@@ -503,7 +503,7 @@ def _summary(sandbox: SandboxStatus) -> SandboxSummary:
     )
 
 
-def _container_summary(status: ContainerStatus) -> ContainerSummary:
+def _container_summary(status: CriContainerStatus) -> ContainerSummary:
     return ContainerSummary(
         id=status.id,
         pod_uid=status.labels[POD_UID],

@@ -13,14 +13,14 @@ from podwright.agent.gc.dead import (
     dead_sandboxes,
     uid_of_log_directory,
 )
-from podwright.agent.runtime.records import ContainerState, ContainerSummary, SandboxState, SandboxSummary
+from podwright.agent.runtime.records import ContainerSummary, CriContainerState, CriSandboxState, SandboxSummary
 from tests.agent.fakes.observed import exited, running
 
-EXITED, RUNNING, CREATED = ContainerState.EXITED, ContainerState.RUNNING, ContainerState.CREATED
+EXITED, RUNNING, CREATED = CriContainerState.EXITED, CriContainerState.RUNNING, CriContainerState.CREATED
 SECOND = 10**9
 
 
-def made(id_: str, state: ContainerState = EXITED) -> ContainerSummary:
+def made(id_: str, state: CriContainerState = EXITED) -> ContainerSummary:
     """`pod/name/attempt`, made at second `attempt`."""
     uid, name, attempt = id_.split("/")
     return ContainerSummary(
@@ -93,7 +93,7 @@ def sandbox(uid: str, attempt: int, *, ready: bool = False) -> SandboxSummary:
         pod_name=uid,
         pod_namespace="default",
         attempt=attempt,
-        state=SandboxState.READY if ready else SandboxState.NOTREADY,
+        state=CriSandboxState.READY if ready else CriSandboxState.NOTREADY,
         created_at_ns=attempt,
     )
 

@@ -87,12 +87,12 @@ async def test_the_nodes_files_in_the_kubelets_order(tmp_path: Path) -> None:
         directory.mkdir(parents=True)
     files = LoginFiles(str(root), home=str(home), working_directory=str(work))
     image = parse_image("registry.example/app")
-    assert await files.find(image) == []
+    assert await files.find(pod(), image) == []
     (home / ".docker/config.json").write_text(auths("home"))
     (root / "config.json").write_text("{broken")
-    assert [each.username for each in await files.find(image)] == ["home"]
+    assert [each.credential.username for each in await files.find(pod(), image)] == ["home"]
     (root / "config.json").write_text(auths("root"))
-    assert [each.username for each in await files.find(image)] == ["root"]
+    assert [each.credential.username for each in await files.find(pod(), image)] == ["root"]
 
 
 async def test_the_nodes_credentials_come_after_the_pods(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from podwright.agent.images.manager import ImageManager
 from podwright.agent.images.pulling import Puller
 from podwright.agent.images.record_files import RecordFiles
 from podwright.agent.images.records import PullRecords
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import running_pod
@@ -28,7 +28,7 @@ UID = "uid-images"
 def manager(peer: CriPeer, root: Path, events: RecordedEvents) -> ImageManager:
     images, clock = ImagesClient(peer.client), SystemClock()
     records = PullRecords(RecordFiles(str(root)), clock)
-    puller = Puller(images, PullLimits(clock), records, clock, Backoff())
+    puller = Puller(images, PullLimits(clock), records, clock, KeyedBackoff())
     return ImageManager(images, puller, Logins(FakeObjects(), [], events), records, events, clock)
 
 

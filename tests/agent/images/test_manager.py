@@ -14,7 +14,7 @@ from podwright.agent.images.manager import ImageManager
 from podwright.agent.images.pulling import Puller
 from podwright.agent.images.record_files import RecordFiles
 from podwright.agent.images.records import PullRecords
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.records import ImageStatus, RegistryCredentials
 from podwright.agent.workers.ports import Images
@@ -65,7 +65,7 @@ class Scene:
         self.objects = FakeObjects()
         self.records = PullRecords(RecordFiles(str(root)), self.clock) if root is not None else None
         limits = PullLimits(self.clock, parallel=parallel, qps=qps)
-        self.puller = Puller(self.runtime, limits, self.records, self.clock, Backoff())
+        self.puller = Puller(self.runtime, limits, self.records, self.clock, KeyedBackoff())
         logins = Logins(self.objects, [], self.events)
         self.manager: Images = ImageManager(self.runtime, self.puller, logins, self.records, self.events, self.clock)
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from podwright.agent.images.provider_config import Provider, read_providers
+from podwright.agent.images.accounts import AccountSource, NoAccounts
+from podwright.agent.images.credentials import NodeLogin
+from podwright.agent.images.provider_config import Provider, TokenRules, read_providers
 from podwright.agent.images.providers import CredentialProviders
 from podwright.agent.images.references import parse_image
-from podwright.errors import InvalidArgument
+from podwright.errors import InvalidArgument, NotFound, Unavailable
+from podwright.k8s.objects import ObjectMeta, Pod, ServiceAccount
 from podwright.process import PosixProcessRunner
+from tests.agent.fakes.pods import pod
 from tests.agent.fakes.time import VirtualClock
 
 V1 = "credentialprovider.kubelet.k8s.io/v1"
@@ -29,10 +34,32 @@ sys.exit({code})
 """
 
 
+class Accounts:
+    """One service account, `builder`."""
+
+    def __init__(self) -> None:
+        self.annotations = {"team": "a", "region": "x"}
+        self.token = "token-1"
+
+    async def account(self, namespace: str, name: str) -> ServiceAccount:
+        if name != "builder":
+            raise NotFound(f"no service account {name}")
+        metadata = ObjectMeta(name=name, namespace=namespace, uid="uid-sa", annotations=self.annotations)
+        return ServiceAccount(metadata=metadata)
+
+    async def account_token(self, pod: Pod, audience: str) -> str:
+        return f"{self.token} for {audience}"
+
+
+RULES = TokenRules(audience="registry", is_required=True, required=("team",), optional=("region", "none"))
+
+
 class Scene:
     """One provider in a folder."""
 
-    def __init__(self, directory: Path, *, default_cache_s: float = 0, **answer: Any) -> None:
+    def __init__(
+        self, directory: Path, *, default_cache_s: float = 0, tokens: TokenRules | None = None, **answer: Any
+    ) -> None:
         self.directory = directory
         self.log = directory / "log"
         self.clock = VirtualClock()
@@ -52,7 +79,10 @@ class Scene:
             env={"WHERE": "here"},
         )
         self.write()
-        self.providers = CredentialProviders([provider], str(directory), PosixProcessRunner(), self.clock)
+        self.accounts = Accounts()
+        provider = replace(provider, tokens=tokens)
+        runner = PosixProcessRunner()
+        self.providers = CredentialProviders([provider], str(directory), runner, self.clock, self.accounts)
 
     def write(self, *, code: int = 0, sleeps: float = 0, text: str | None = None) -> None:
         answer = json.dumps(self.answer) if text is None else text
@@ -63,7 +93,10 @@ class Scene:
         program.chmod(0o755)
 
     async def users(self, image: str) -> list[str]:
-        return [credential.username for credential in await self.providers.find(parse_image(image))]
+        return [login.credential.username for login in await self.logins(pod(), image)]
+
+    async def logins(self, of: Pod, image: str = "registry.example/app") -> list[NodeLogin]:
+        return await self.providers.find(of, parse_image(image))
 
     @property
     def asked(self) -> list[str]:
@@ -186,3 +219,105 @@ def test_configurations_that_cannot_work(tmp_path: Path, old: str, new: str, mes
     with pytest.raises(InvalidArgument, match=message) as failure:
         read_providers(str(tmp_path / "config.yaml"), str(tmp_path))
     assert "config.yaml" in str(failure.value)
+
+
+async def test_a_provider_that_works_with_service_accounts(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, tokens=RULES)
+    [login] = await scene.logins(pod(service_account_name="builder"))
+    assert login.account == AccountSource(uid="uid-sa", namespace="default", name="builder")
+    request, _, _ = json.loads(scene.log.read_text())
+    assert request["serviceAccountToken"] == "token-1 for registry"
+    assert request["serviceAccountAnnotations"] == {"team": "a", "region": "x"}
+
+
+@pytest.mark.parametrize(
+    ("of", "tokens", "asked"),
+    [
+        (pod(), RULES, 0),
+        (pod(), replace(RULES, is_required=False, required=()), 1),
+        (pod(service_account_name="builder"), replace(RULES, required=("absent",)), 0),
+        (pod(service_account_name="nobody"), RULES, 0),
+    ],
+    ids=["no account", "none needed", "no annotation", "an account that is not there"],
+)
+async def test_whom_a_provider_is_asked_for(tmp_path: Path, of: Pod, tokens: TokenRules, asked: int) -> None:
+    scene = Scene(tmp_path, tokens=tokens)
+    logins = await scene.logins(of)
+    assert (len(logins), len(scene.asked)) == (asked, asked)
+    assert all(login.account is None for login in logins)
+    assert "serviceAccountToken" not in (scene.log.read_text() if asked else "")
+
+
+@pytest.mark.parametrize(("per_token", "questions"), [(False, 1), (True, 2)])
+async def test_answers_are_kept_for_an_account_or_a_token(tmp_path: Path, per_token: bool, questions: int) -> None:
+    scene = Scene(tmp_path, tokens=replace(RULES, keeps_per_token=per_token), default_cache_s=60)
+    of = pod(service_account_name="builder")
+    await scene.logins(of)
+    await scene.logins(of)
+    scene.accounts.token = "token-2"
+    await scene.logins(of)
+    assert len(scene.asked) == questions
+    scene.accounts.annotations = {"team": "b"}
+    await scene.logins(of)
+    assert len(scene.asked) == questions + 1
+
+
+@pytest.mark.parametrize(("per_token", "found"), [(False, 0), (True, 1)])
+async def test_a_token_is_a_password_only_for_itself(tmp_path: Path, per_token: bool, found: int) -> None:
+    auth = {"*.example": {"username": "u", "password": "token-1 for registry"}}
+    scene = Scene(tmp_path, tokens=replace(RULES, keeps_per_token=per_token), auth=auth)
+    assert len(await scene.logins(pod(service_account_name="builder"))) == found
+
+
+async def test_without_an_api_server_there_are_no_accounts() -> None:
+    with pytest.raises(Unavailable, match="needs an API server"):
+        await NoAccounts().account("default", "builder")
+    with pytest.raises(Unavailable, match="needs an API server"):
+        await NoAccounts().account_token(pod(service_account_name="builder"), "registry")
+
+
+TOKENS = """\
+  tokenAttributes:
+    serviceAccountTokenAudience: registry
+    cacheType: Token
+    requireServiceAccount: true
+    requiredServiceAccountAnnotationKeys: [example.com/team]
+    optionalServiceAccountAnnotationKeys: [region]
+"""
+
+
+def test_the_configuration_of_tokens(tmp_path: Path) -> None:
+    (tmp_path / "tool").write_text("")
+    (tmp_path / "tool").chmod(0o755)
+    (tmp_path / "config.yaml").write_text(CONFIG + TOKENS)
+    (provider,) = read_providers(str(tmp_path / "config.yaml"), str(tmp_path))
+    assert provider.tokens == TokenRules(
+        audience="registry",
+        is_required=True,
+        required=("example.com/team",),
+        optional=("region",),
+        keeps_per_token=True,
+    )
+    with pytest.raises(InvalidArgument, match="has tokenAttributes"):
+        read_providers(str(tmp_path / "config.yaml"), str(tmp_path), allows_tokens=False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("serviceAccountTokenAudience: registry", "", "serviceAccountTokenAudience is missing"),
+        ("requireServiceAccount: true", "", "requireServiceAccount is missing"),
+        ("requireServiceAccount: true", "requireServiceAccount: false", "needs requireServiceAccount: true"),
+        ("cacheType: Token", "cacheType: Pod", "cacheType must be ServiceAccount or Token"),
+        ("[region]", "[example.com/team]", "named twice: example.com/team"),
+        ("[region]", "[a b]", "a b"),
+        (V1, f"{V1}beta1", "tokenAttributes needs apiVersion"),
+        ("cacheType", "cacheKind", "cacheKind"),
+    ],
+)
+def test_tokens_that_cannot_work(tmp_path: Path, old: str, new: str, message: str) -> None:
+    (tmp_path / "tool").write_text("")
+    (tmp_path / "tool").chmod(0o755)
+    (tmp_path / "config.yaml").write_text((CONFIG + TOKENS).replace(old, new))
+    with pytest.raises(InvalidArgument, match=message):
+        read_providers(str(tmp_path / "config.yaml"), str(tmp_path))

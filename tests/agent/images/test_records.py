@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.agent.images.accounts import AccountSource
 from podwright.agent.images.credentials import Login, SecretSource
 from podwright.agent.images.record_files import PullCredentials, PulledRecord, PullSecret, RecordFiles
 from podwright.agent.images.records import (
@@ -84,6 +85,32 @@ def test_an_image_pulled_with_a_secret_is_for_pods_with_it(tmp_path: Path) -> No
         assert not await must_pull(kept, login(credential_hash="new"))  # the secret was renewed
         assert not await must_pull(kept, login("later", uid="l", credential_hash="new"))
         assert await must_pull(kept, login(), image="registry.example/alias:1")
+
+    run_virtual(run())
+
+
+def account_login(name: str) -> Login:
+    source = AccountSource(uid=f"uid-{name}", namespace="default", name=name)
+    return Login(credentials=RegistryCredentials(username=name), account=source)
+
+
+def test_an_image_pulled_with_a_token_is_for_pods_of_that_account(tmp_path: Path) -> None:
+    async def run() -> None:
+        kept = records(tmp_path)
+        pull(kept, account_login("builder"))
+        assert not await must_pull(kept, account_login("builder"))
+        assert await must_pull(kept, account_login("other"))
+        assert await must_pull(kept, login())
+        pull(kept, login())
+        [path] = (tmp_path / "image_manager/pulled").iterdir()
+        mapping = json.loads(path.read_text())["credentialMapping"]["registry.example/app"]
+        accounts = mapping["kubernetesServiceAccounts"]
+        assert accounts == [{"uid": "uid-builder", "namespace": "default", "name": "builder"}]
+        assert [each["name"] for each in mapping["kubernetesSecrets"]] == ["s"]
+        again = records(tmp_path)  # a restarted agent
+        assert not await must_pull(again, account_login("builder"))
+        assert not await must_pull(again, login())
+        assert await must_pull(again)
 
     run_virtual(run())
 

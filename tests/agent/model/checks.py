@@ -10,7 +10,7 @@ from typing import cast
 from podwright.agent.decisions.restarts import restarts_after
 from podwright.agent.pods.identity import POD_UID, is_sidecar
 from podwright.agent.pods.phases import TERMINAL
-from podwright.agent.runtime.records import ContainerState, ContainerStatus
+from podwright.agent.runtime.records import CriContainerState, CriContainerStatus
 from podwright.agent.workers.pod_syncer import PodSyncer
 from podwright.k8s.objects import Container, Pod
 from tests.agent.model.life import LONGEST_WAIT_S, Life
@@ -52,15 +52,15 @@ def pod_problems(world: World, pod: Pod) -> Iterator[str]:
         yield "its volumes are not there"
 
 
-def _is_of(status: ContainerStatus, uid: str, container: Container) -> bool:
+def _is_of(status: CriContainerStatus, uid: str, container: Container) -> bool:
     return status.name == container.name and status.labels[POD_UID] == uid
 
 
 def container_problems(
-    world: World, pod: Pod, container: Container, instances: list[ContainerStatus]
+    world: World, pod: Pod, container: Container, instances: list[CriContainerStatus]
 ) -> Iterator[str]:
     """What is wrong with a container of a pod that runs."""
-    running = [each for each in instances if each.state is ContainerState.RUNNING]
+    running = [each for each in instances if each.state is CriContainerState.RUNNING]
     if len(running) > 1:
         yield f"{len(running)} instances of {container.name} run"
     if len(instances) > 2:
@@ -75,7 +75,7 @@ def container_problems(
     newest = max(instances, key=lambda each: each.restart_count)
     may_wait = world.clock.now_ns() - newest.finished_at_ns < WAIT_NS
     wants = is_sidecar(container) or restarts_after(pod, container, newest.exit_code)
-    if newest.state is not ContainerState.EXITED:
+    if newest.state is not CriContainerState.EXITED:
         yield f"{container.name} is {newest.state.value}"
     elif wants and not is_init and not may_wait:
         yield f"{container.name} does not start again"
@@ -87,7 +87,7 @@ def _waits_for_init(world: World, pod: Pod) -> bool:
     """Whether an init container still has to end, or a sidecar to start again."""
     uid = pod.metadata.uid
     statuses = [each for each in world.runtime.all_containers() if each.labels[POD_UID] == uid]
-    done = {each.name for each in statuses if each.state is ContainerState.RUNNING or each.exit_code == 0}
+    done = {each.name for each in statuses if each.state is CriContainerState.RUNNING or each.exit_code == 0}
     return any(each.name not in done for each in pod.spec.init_containers)
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, cast
 
 from podwright.agent.allocation.resizes import Resizes, make_resizes
-from podwright.agent.engine.engine import Engine
+from podwright.agent.engine.engine import AgentEngine
 from podwright.agent.engine.ports import EnginePorts, EngineSettings
 from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
@@ -17,10 +17,10 @@ from podwright.agent.images.limits import PullLimits
 from podwright.agent.images.manager import ImageManager
 from podwright.agent.images.pulling import Puller
 from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.probes.attempt import Target
 from podwright.agent.probes.manager import ProbeManager
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.resources.id_range import default_range
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
@@ -86,7 +86,7 @@ class Prober:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
+    async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
         await asyncio.sleep(0.01)
         return self._world.probe(kind, target.pod.metadata.uid, target.container.name)
 
@@ -209,10 +209,10 @@ class Life:
         resizes.recover()
         return resizes
 
-    def _make_engine(self) -> Engine:
+    def _make_engine(self) -> AgentEngine:
         world, clock = self.world, self.world.clock
         images = cast("CriImages", self.line)
-        puller = Puller(images, PullLimits(clock), None, clock, Backoff(longest_s=LONGEST_WAIT_S))
+        puller = Puller(images, PullLimits(clock), None, clock, KeyedBackoff(longest_s=LONGEST_WAIT_S))
         ports = EnginePorts(
             runtime=self.runtime,
             statuses=self.statuses,
@@ -239,4 +239,4 @@ class Life:
             longest_restart_wait_s=LONGEST_WAIT_S,
             evented=world.evented,
         )
-        return Engine(settings, self.shared, ports, self.sources)
+        return AgentEngine(settings, self.shared, ports, self.sources)

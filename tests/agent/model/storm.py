@@ -14,7 +14,7 @@ from typing import Any
 
 from podwright.agent.clock import Clock
 from podwright.agent.pods.identity import POD_UID
-from podwright.agent.runtime.records import ContainerState, ContainerStatus, RuntimeEvent, SandboxState
+from podwright.agent.runtime.records import CriContainerState, CriContainerStatus, CriSandboxState, RuntimeEvent
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import AlreadyExists, DeadlineExceeded, FailedPrecondition, PodwrightError, Unavailable
 from tests.agent.fakes.runtime import FakeRuntime
@@ -61,7 +61,7 @@ class StormyRuntime(FakeRuntime):
 
     # -- what the storm does
 
-    def all_containers(self) -> list[ContainerStatus]:
+    def all_containers(self) -> list[CriContainerStatus]:
         """Everything that is listed, of all pods."""
         return [each.status for each in self._containers.values()]
 
@@ -79,7 +79,7 @@ class StormyRuntime(FakeRuntime):
     def ready_sandboxes(self, uid: str) -> list[str]:
         """The sandboxes of a pod that are READY."""
         return [
-            each.id for each in self._sandboxes.values() if each.pod_uid == uid and each.state is SandboxState.READY
+            each.id for each in self._sandboxes.values() if each.pod_uid == uid and each.state is CriSandboxState.READY
         ]
 
     def die(self, container_id: str, exit_code: int) -> None:
@@ -200,7 +200,7 @@ class StormyRuntime(FakeRuntime):
         await asyncio.sleep(0.01)
         self.before("start_container", self.uid_of(container_id), container_id)
         sandbox_id = self._container(container_id).status.sandbox_id
-        if self._sandbox(sandbox_id).state is not SandboxState.READY:
+        if self._sandbox(sandbox_id).state is not CriSandboxState.READY:
             raise FailedPrecondition(f"sandbox {sandbox_id} is not ready")
         await super().start_container(container_id)
 
@@ -213,12 +213,12 @@ class StormyRuntime(FakeRuntime):
             self.before("stop_sandbox", self._sandboxes[sandbox_id].pod_uid, sandbox_id)
         await super().stop_sandbox(sandbox_id)
 
-    def touch(self, uid: str) -> list[ContainerStatus]:
+    def touch(self, uid: str) -> list[CriContainerStatus]:
         """The containers of a pod that run."""
         return [
             status
             for status in self.all_containers()
-            if status.labels[POD_UID] == uid and status.state is ContainerState.RUNNING
+            if status.labels[POD_UID] == uid and status.state is CriContainerState.RUNNING
         ]
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from podwright.agent.probes.outcomes import ProbeKind
-from podwright.agent.runtime.records import ContainerState, ImageStatus
+from podwright.agent.runtime.records import CriContainerState, ImageStatus
 from tests.agent.model.checks import problems
 from tests.agent.model.pods import MISSING, PRESENT, PULLABLE, RECIPES, Recipe
 from tests.agent.model.storm import EventFate, Fate
@@ -115,7 +115,7 @@ class Storm(RuleBasedStateMachine):
     @rule(choice=st.randoms(use_true_random=False), code=st.sampled_from([0, 1, 137]), is_removed=st.booleans())
     def end_a_container(self, choice: Any, code: int, is_removed: bool) -> None:
         runtime = self.world.runtime
-        running = sorted(each.id for each in runtime.all_containers() if each.state is ContainerState.RUNNING)
+        running = sorted(each.id for each in runtime.all_containers() if each.state is CriContainerState.RUNNING)
         if running:
             chosen = choice.choice(running)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from podwright.agent.pods.identity import POD_NAME, POD_UID
 from podwright.agent.pods.phases import TERMINAL
-from podwright.agent.probes.outcomes import Finding, ProbeKind
-from podwright.agent.runtime.records import ContainerState, ContainerStatus, ExecResult, ImageStatus
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
+from podwright.agent.runtime.records import CriContainerState, CriContainerStatus, ExecResult, ImageStatus
 from podwright.agent.status.manager import VersionedStatus
 from podwright.errors import Internal
 from podwright.k8s.objects import Pod
@@ -118,12 +118,12 @@ class World:
                 if self.runtime.killed.is_set():
                     await self._restart_agent(1.0)
 
-    def probe(self, kind: ProbeKind, uid: str, container: str) -> Finding:
+    def probe(self, kind: ProbeKind, uid: str, container: str) -> ProbeResult:
         """How the container is."""
         if (container, kind) not in self.sick:
-            return Finding.SUCCESS
+            return ProbeResult.SUCCESS
         self.cause(uid)
-        return Finding.FAILURE
+        return ProbeResult.FAILURE
 
     def before_disk(self) -> None:
         """Whether the disk does what it is asked for."""
@@ -162,7 +162,7 @@ class World:
         """A static pod has ended before the next one of its name begins."""
         for status in self.runtime.all_containers():
             of, other = status.labels[POD_NAME], status.labels[POD_UID]
-            if of == name and other != uid and status.state is ContainerState.RUNNING:
+            if of == name and other != uid and status.state is CriContainerState.RUNNING:
                 self.violation(f"pod {uid} begins while {status.name} of its predecessor {other} runs")
 
     def _check_single(self, uid: str, container_id: str) -> None:
@@ -190,7 +190,7 @@ class World:
         if uid not in self.uids() and not self.life.engine.loop.all_sources_read:
             self.violation(f"pod {uid} is ended before all sources were read")
 
-    def _may_end(self, pod: Pod | None, status: ContainerStatus) -> bool:
+    def _may_end(self, pod: Pod | None, status: CriContainerStatus) -> bool:
         """Whether the container is of no use, whatever happened before."""
         if pod is None or pod.metadata.deletion_timestamp is not None or pod.metadata.uid not in self.cgroups.made:
             return True

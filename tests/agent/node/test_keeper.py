@@ -110,6 +110,18 @@ def test_a_node_that_exists_is_taken_over() -> None:
     run_virtual(scenario())
 
 
+def test_a_size_of_huge_pages_that_has_gone_is_removed() -> None:
+    async def scenario() -> None:
+        world = World()
+        status = NodeStatus(capacity={"hugepages-3Mi": "9Mi", "example.com/gpu": "2"})
+        world.server.put(Node(metadata=ObjectMeta(name="node-a"), status=status))
+        async with world.keeping():
+            assert "hugepages-3Mi" not in world.shown.status.capacity
+            assert world.shown.status.capacity["example.com/gpu"] == "2"
+
+    run_virtual(scenario())
+
+
 def restarted(problem: str) -> World:
     """An agent that starts for a node that is shown as ready."""
     world = World()

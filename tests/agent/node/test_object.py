@@ -20,9 +20,9 @@ from podwright.agent.node.object import (
     with_labels,
 )
 from podwright.agent.runtime.records import (
+    CriCondition,
     HandlerFeatures,
     ImageStatus,
-    RuntimeCondition,
     RuntimeState,
     RuntimeVersion,
 )
@@ -30,7 +30,7 @@ from podwright.k8s.objects import AttachedVolume, Node, NodeCondition, NodeStatu
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
-FINE = RuntimeCondition(status=True, reason="", message="")
+FINE = CriCondition(status=True, reason="", message="")
 MACHINE = Machine(
     hostname="Host-A",
     addresses=("192.0.2.7",),
@@ -144,7 +144,6 @@ def test_what_others_write_stays() -> None:
     found = status(before)
     assert found.capacity == {
         "example.com/gpu": "2",
-        "hugepages-2Mi": "0",
         "cpu": "2",
         "memory": "1Gi",
         "pods": "110",

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from podwright.agent.node.current import CurrentNode
+from podwright.agent.objects.accounts import ApiAccounts
 from podwright.agent.objects.following import Followed
 from podwright.agent.objects.projected import ApiProjections
 from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
@@ -34,6 +35,7 @@ from podwright.k8s.objects import (
     Pod,
     RuntimeClass,
     Secret,
+    ServiceAccount,
     ServiceAccountTokenProjection,
     TokenRequest,
     TokenRequestStatus,
@@ -222,6 +224,30 @@ class TestTokens:
                 await tokens.token(pod(), self.HOUR)
 
         run_virtual(scenario())
+
+
+def test_service_accounts_for_credential_providers() -> None:
+    class Server:
+        """Answers the two calls."""
+
+        async def get(self, kind: type[ServiceAccount], name: str, *, namespace: str) -> ServiceAccount:
+            return ServiceAccount(metadata=ObjectMeta(name=name, namespace=namespace, uid="uid-sa"))
+
+        async def create_subresource(
+            self, kind: object, name: str, subresource: str, body: TokenRequest, *, namespace: str
+        ) -> TokenRequest:
+            text = f"{namespace}/{name} for {','.join(body.spec.audiences)}"
+            expires = datetime(2100, 1, 1, tzinfo=UTC)
+            return replace(body, status=TokenRequestStatus(token=text, expiration_timestamp=expires))
+
+    async def check() -> None:
+        server, clock = Server(), VirtualClock()
+        accounts = ApiAccounts(server, PodTokens(server, clock))  # type: ignore[arg-type] # two calls of it
+        assert (await accounts.account("default", "builder")).metadata.uid == "uid-sa"
+        of = pod(service_account_name="builder")
+        assert await accounts.account_token(of, "registry") == "default/builder for registry"
+
+    run_virtual(check())
 
 
 class TestTrustBundles:

@@ -13,10 +13,10 @@ from podwright.agent.pleg.changes import PodEvent, PodEventKind
 from podwright.agent.pleg.generator import Generator
 from podwright.agent.runtime.convert import observed
 from podwright.agent.runtime.records import (
-    ContainerState,
+    CriContainerState,
+    CriSandboxState,
     RuntimeEvent,
     RuntimeEventKind,
-    SandboxState,
     SandboxStatus,
 )
 from podwright.errors import Unavailable, Unimplemented
@@ -70,7 +70,7 @@ def test_a_change_is_seen_at_once_by_events(sends_pods: bool) -> None:
         await asyncio.sleep(0.01)
         pod = scene.cache.peek("uid1")
         assert pod is not None
-        assert [status.state for status in pod.containers] == [ContainerState.RUNNING]
+        assert [status.state for status in pod.containers] == [CriContainerState.RUNNING]
         assert pod.ips == ("10.0.0.1",)
         assert scene.kinds(container)[-1] is PodEventKind.STARTED
         await scene.runtime.end("main", 3)
@@ -92,7 +92,7 @@ def test_the_end_of_a_sandbox_leaves_its_containers(sends_pods: bool) -> None:
         assert PodEventKind.REMOVED not in scene.kinds(container)
         pod = scene.cache.peek("uid1")
         assert pod is not None
-        assert [status.state for status in pod.containers] == [ContainerState.EXITED]
+        assert [status.state for status in pod.containers] == [CriContainerState.EXITED]
         assert not pod.ready_sandboxes()
 
     in_scene(check, sends_pods=sends_pods)
@@ -201,7 +201,7 @@ def test_a_runtime_that_begins_a_stream_only_to_refuse_it_is_listed() -> None:
 def test_an_event_that_names_no_pod_of_ours(shows_sandbox: bool, relists: int) -> None:
     """Somebody else's sandbox is left alone; where the pod is not known, the node is listed."""
     foreign = SandboxStatus(
-        id="s9", pod_uid="", pod_name="x", pod_namespace="y", attempt=0, state=SandboxState.READY, created_at_ns=1
+        id="s9", pod_uid="", pod_name="x", pod_namespace="y", attempt=0, state=CriSandboxState.READY, created_at_ns=1
     )
 
     class Foreign(FakeRuntime):
@@ -377,6 +377,6 @@ def test_an_event_across_a_jump_of_the_clock(jump_s: float) -> None:
         await asyncio.sleep(0.01)
         pod = scene.cache.peek("uid1")
         assert pod is not None
-        assert [status.state for status in pod.containers] == [ContainerState.EXITED]
+        assert [status.state for status in pod.containers] == [CriContainerState.EXITED]
 
     in_scene(check)

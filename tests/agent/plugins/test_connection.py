@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from podwright.agent.plugins.connection import PluginConnection
+from podwright.agent.plugins.connection import PluginChannel
 from podwright.conformance.patience import patient
 from podwright.errors import Unavailable
 from podwright.kubelet_grpc import device_plugin_pb2 as messages
@@ -45,7 +45,7 @@ async def plugin(tmp_path: Path) -> AsyncIterator[SilentPlugin]:
 
 
 async def test_who_waits_for_an_answer_is_not_cancelled(plugin: SilentPlugin) -> None:
-    connection = PluginConnection(f"{plugin.folder}/{plugin.name}")
+    connection = PluginChannel(f"{plugin.folder}/{plugin.name}")
     client: Any = stubs.DevicePluginStub(connection.channel)
     waiting = asyncio.create_task(connection.call(client.Allocate, messages.AllocateRequest(), PATIENCE_S))
     await asyncio.wait_for(plugin.begun.wait(), PATIENCE_S)
@@ -57,7 +57,7 @@ async def test_who_waits_for_an_answer_is_not_cancelled(plugin: SilentPlugin) ->
 
 
 async def test_who_is_cancelled_stays_so(plugin: SilentPlugin) -> None:
-    connection = PluginConnection(f"{plugin.folder}/{plugin.name}")
+    connection = PluginChannel(f"{plugin.folder}/{plugin.name}")
     client: Any = stubs.DevicePluginStub(connection.channel)
     waiting = asyncio.create_task(connection.call(client.Allocate, messages.AllocateRequest(), PATIENCE_S))
     await asyncio.wait_for(plugin.begun.wait(), PATIENCE_S)
@@ -68,7 +68,7 @@ async def test_who_is_cancelled_stays_so(plugin: SilentPlugin) -> None:
 
 
 async def test_a_stream_that_is_closed_ends_with_an_error(plugin: SilentPlugin) -> None:
-    connection = PluginConnection(f"{plugin.folder}/{plugin.name}")
+    connection = PluginChannel(f"{plugin.folder}/{plugin.name}")
     client: Any = stubs.DevicePluginStub(connection.channel)
 
     async def follow() -> None:

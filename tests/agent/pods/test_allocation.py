@@ -6,8 +6,8 @@ import pytest
 
 from podwright.agent.pods.allocation import (
     PodAllocation,
+    PodSizes,
     ResizeGates,
-    Sizes,
     allocation_of,
     effective,
     is_same,
@@ -68,8 +68,8 @@ def test_sameness(left: ResourceRequirements | None, right: ResourceRequirements
 
 
 def test_sizes() -> None:
-    assert sizes(SMALL) == Sizes(cpu_request=100, cpu_limit=1000, memory_request=64 << 20, memory_limit=128 << 20)
-    assert sizes(None) == sizes(ResourceRequirements()) == Sizes()
+    assert sizes(SMALL) == PodSizes(cpu_request=100, cpu_limit=1000, memory_request=64 << 20, memory_limit=128 << 20)
+    assert sizes(None) == sizes(ResourceRequirements()) == PodSizes()
 
 
 def test_a_container_without_a_limit_has_the_pod_s() -> None:

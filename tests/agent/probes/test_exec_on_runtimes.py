@@ -9,7 +9,7 @@ from podwright.agent.configs.expansion import expand
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.probes.manager import ProbeManager
-from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
+from podwright.agent.probes.outcomes import ProbeKind, ProbeOutcome, ProbeResult
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.client import RuntimeClient
@@ -61,6 +61,6 @@ async def test_a_container_becomes_ready_and_then_hangs(cri_server: CriPeer, bus
                 hung = await outcomes.get()
         finally:
             await manager.close()
-    assert (ready.kind, ready.finding, ready.container_id) == (ProbeKind.READINESS, Finding.SUCCESS, made)
-    assert (hung.kind, hung.finding, hung.pod_uid) == (ProbeKind.LIVENESS, Finding.FAILURE, uid)
+    assert (ready.kind, ready.finding, ready.container_id) == (ProbeKind.READINESS, ProbeResult.SUCCESS, made)
+    assert (hung.kind, hung.finding, hung.pod_uid) == (ProbeKind.LIVENESS, ProbeResult.FAILURE, uid)
     assert any(text.startswith("Liveness probe failed: command timed out") for text in texts(events))

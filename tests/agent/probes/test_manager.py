@@ -13,7 +13,7 @@ import pytest
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.probes.attempt import Target
 from podwright.agent.probes.manager import ProbeManager
-from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
+from podwright.agent.probes.outcomes import ProbeKind, ProbeOutcome, ProbeResult
 from podwright.agent.workers.ports import Probes
 from podwright.k8s.objects import Container, ContainerStatus, ExecAction, Pod, PodStatus, Probe
 from tests.agent.fakes.configs import container_config, sandbox_config
@@ -22,7 +22,7 @@ from tests.agent.fakes.runtime import FakeRuntime
 from tests.agent.fakes.time import VirtualClock, run_virtual
 
 UID = "uid1"
-GOOD, BAD, UNKNOWN = Finding.SUCCESS, Finding.FAILURE, Finding.UNKNOWN
+GOOD, BAD, UNKNOWN = ProbeResult.SUCCESS, ProbeResult.FAILURE, ProbeResult.UNKNOWN
 LIVENESS, READINESS, STARTUP = ProbeKind.LIVENESS, ProbeKind.READINESS, ProbeKind.STARTUP
 
 
@@ -43,9 +43,9 @@ class Scene:
         self.runtime = FakeRuntime(self.clock)
         self.cache = StatusCache(self.runtime, self.clock, lambda _: None)
         self.pod = pod("web", uid=UID, containers=containers)
-        self.answers: dict[ProbeKind, list[Finding | None]] = {}
+        self.answers: dict[ProbeKind, list[ProbeResult | None]] = {}
         self.runs: list[tuple[int, ProbeKind]] = []  # when, since the last start of the container
-        self.outcomes: list[tuple[ProbeKind, Finding]] = []
+        self.outcomes: list[tuple[ProbeKind, ProbeResult]] = []
         self.targets: list[Target] = []
         self.forgotten: list[str] = []
         self.manager = self.new_manager()
@@ -65,7 +65,7 @@ class Scene:
     def forget(self, pod: Pod) -> None:
         self.forgotten.append(pod.metadata.uid)
 
-    async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
+    async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
         self.runs.append((round(self.clock.monotonic() - self.started_at), kind))
         self.targets.append(target)
         answers = self.answers.get(kind, [])
@@ -91,7 +91,7 @@ class Scene:
         self.port.add(self.pod)
         await asyncio.sleep(0)
 
-    def found(self, container_id: str, kind: ProbeKind) -> Finding | None:
+    def found(self, container_id: str, kind: ProbeKind) -> ProbeResult | None:
         return self.port.finding_of(container_id, kind)
 
 
@@ -170,7 +170,7 @@ def test_a_clock_that_is_set_back_does_not_put_a_probe_off() -> None:
     ids=["three failures", "never three in a row", "two successes", "one failure", "what was not learnt is no result"],
 )
 def test_thresholds_of_readiness(
-    answers: list[Finding | None], numbers: dict[str, int], outcomes: list[Finding]
+    answers: list[ProbeResult | None], numbers: dict[str, int], outcomes: list[ProbeResult]
 ) -> None:
     async def check(scene: Scene) -> None:
         scene.answers[READINESS] = list(answers)
@@ -352,7 +352,7 @@ def test_a_prober_that_breaks_costs_one_run() -> None:
     async def check(scene: Scene) -> None:
         answers = scene.run
 
-        async def broken(kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
+        async def broken(kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
             scene.run = answers  # type: ignore[method-assign]
             raise RuntimeError("broken")
 

@@ -18,9 +18,9 @@ from aiohttp import web
 from podwright.agent.configs.expansion import expand
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.metrics.prometheus import exposition
-from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, Attempt, Target, Verdict
+from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, Attempt, AttemptResult, Target
 from podwright.agent.probes.http_client import HookGetter
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.records import ExecResult
@@ -45,7 +45,7 @@ from tests.agent.fakes.runtime import FakeRuntime
 from tests.agent.fakes.time import VirtualClock
 from tools.ports import free_port
 
-GOOD, BAD, WARNING = Verdict.SUCCESS, Verdict.FAILURE, Verdict.WARNING
+GOOD, BAD, WARNING = AttemptResult.SUCCESS, AttemptResult.FAILURE, AttemptResult.WARNING
 OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=nobody"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -115,7 +115,7 @@ def answering(status: int, body: str = "", **headers: str) -> Handler:
         (503, BAD, "HTTP probe failed with statuscode: 503"),
     ],
 )
-async def test_http_statuses(scene: Scene, status: int, verdict: Verdict, output: str) -> None:
+async def test_http_statuses(scene: Scene, status: int, verdict: AttemptResult, output: str) -> None:
     port = await scene.serve(answering(status, "fine"))
     assert await scene.get(port) == Attempt(verdict=verdict, output=output)
 
@@ -345,7 +345,7 @@ async def started(scene: Scene) -> Target:
     return Target(pod=pod(), container=definition, container_id=made, ip="10.0.0.1")
 
 
-async def run_exec(scene: Scene, *, kind: ProbeKind = ProbeKind.LIVENESS) -> Finding | None:
+async def run_exec(scene: Scene, *, kind: ProbeKind = ProbeKind.LIVENESS) -> ProbeResult | None:
     probe = Probe(exec=ExecAction(command=("cat", "$(DIR)/ok", "$(NONE)", "$$(DIR)")), timeout_seconds=2)
     return await scene.prober.run(kind, probe, await started(scene))
 
@@ -358,7 +358,7 @@ async def test_exec(scene: Scene) -> None:
         return ExecResult(exit_code=1, stdout=b"out ", stderr=b"x" * 20000)
 
     scene.runtime.exec_handler = handle
-    assert await run_exec(scene) is Finding.FAILURE
+    assert await run_exec(scene) is ProbeResult.FAILURE
     assert commands == [["cat", "/srv/ok", "$(NONE)", "$(DIR)"]]
     ((_, reason, message),) = scene.events.seen
     assert reason == "Unhealthy"
@@ -368,7 +368,7 @@ async def test_exec(scene: Scene) -> None:
 
 async def test_an_exec_that_takes_too_long_has_failed(scene: Scene) -> None:
     scene.runtime.failures["exec_sync"] = [DeadlineExceeded("late")]
-    assert await run_exec(scene, kind=ProbeKind.READINESS) is Finding.FAILURE
+    assert await run_exec(scene, kind=ProbeKind.READINESS) is ProbeResult.FAILURE
     text = 'Readiness probe failed: command timed out: "cat /srv/ok $(NONE) $(DIR)" timed out after 2s'
     assert scene.events.seen == [("web", "Unhealthy", text)]
 
@@ -376,7 +376,7 @@ async def test_an_exec_that_takes_too_long_has_failed(scene: Scene) -> None:
 async def test_a_runtime_that_fails_says_nothing_about_the_container(scene: Scene) -> None:
     scene.runtime.failures["exec_sync"] = [Unavailable("away")] * 2
     scene.runtime.exec_handler = None
-    assert await run_exec(scene) is Finding.SUCCESS
+    assert await run_exec(scene) is ProbeResult.SUCCESS
     assert scene.events.seen == []
     scene.runtime.failures["exec_sync"] = [Unavailable("away")] * 3
     assert await run_exec(scene, kind=ProbeKind.STARTUP) is None
@@ -401,7 +401,7 @@ async def test_a_warning_is_a_success_with_an_event(scene: Scene) -> None:
     port = await scene.serve(answering(302, Location="http://192.0.2.1/"))
     probe = Probe(http_get=HTTPGetAction(port=port), timeout_seconds=2)
     target = Target(pod=pod(), container=container(), container_id="", ip="127.0.0.1")
-    assert await scene.prober.run(ProbeKind.READINESS, probe, target) is Finding.SUCCESS
+    assert await scene.prober.run(ProbeKind.READINESS, probe, target) is ProbeResult.SUCCESS
     assert scene.events.reasons() == ["ProbeWarning"]
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.agent.probes.outcomes import Finding
+from podwright.agent.probes.outcomes import ProbeResult
 from podwright.agent.probes.schedule import Schedule, Series
 from podwright.k8s.objects import Probe
 
-RESULTS = st.lists(st.sampled_from([Finding.SUCCESS, Finding.FAILURE]), max_size=30)
+RESULTS = st.lists(st.sampled_from([ProbeResult.SUCCESS, ProbeResult.FAILURE]), max_size=30)
 
 
 @given(RESULTS, st.integers(1, 5), st.integers(1, 5))
 def test_a_result_counts_when_the_last_ones_are_all_the_same(
-    results: list[Finding], failures: int, successes: int
+    results: list[ProbeResult], failures: int, successes: int
 ) -> None:
     schedule = Schedule.of(Probe(failure_threshold=failures, success_threshold=successes))
     series = Series()
     for number, result in enumerate(results, 1):
         series = series.then(result)
-        needed = successes if result is Finding.SUCCESS else failures
+        needed = successes if result is ProbeResult.SUCCESS else failures
         last = results[max(number - needed, 0) : number]
         assert series.decides(schedule) is (last == [result] * needed)
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.agent.configs.namespaces import UserNamespace
-from podwright.agent.configs.ports import UserNamespaces
+from podwright.agent.configs.namespaces import PodUserNamespace
+from podwright.agent.configs.ports import PodUserNamespaces
 from podwright.agent.resources import id_range
 from podwright.agent.resources.id_range import IdRange, check_range, default_range, find_range, parse_range
 from podwright.agent.resources.userns import UserNamespaceAllocator, decode, encode
@@ -28,7 +28,7 @@ def allocator(directory: Path, ids: IdRange = SMALL, max_pods: int = 3) -> UserN
     return made
 
 
-def first_ids(made: UserNamespaces, *names: str) -> list[int]:
+def first_ids(made: PodUserNamespaces, *names: str) -> list[int]:
     return [made.of(pod(name)).first_id for name in names]
 
 
@@ -74,10 +74,10 @@ def test_ranges_of_pods_that_are_gone_are_released(tmp_path: Path) -> None:
     [
         (b"{", "invalid user namespace mappings file"),
         (b"{}", "invalid user namespace mappings file"),
-        (encode(UserNamespace(first_id=65537, length=65536)), "are not a piece of 65536"),
-        (encode(UserNamespace(first_id=65536, length=1)), "are not a piece of 65536"),
-        (encode(UserNamespace(first_id=65536 * 9, length=65536)), "is out of range"),
-        (encode(UserNamespace(first_id=131072, length=65536)), 'range picked for pod "uid-z" already taken'),
+        (encode(PodUserNamespace(first_id=65537, length=65536)), "are not a piece of 65536"),
+        (encode(PodUserNamespace(first_id=65536, length=1)), "are not a piece of 65536"),
+        (encode(PodUserNamespace(first_id=65536 * 9, length=65536)), "is out of range"),
+        (encode(PodUserNamespace(first_id=131072, length=65536)), 'range picked for pod "uid-z" already taken'),
     ],
 )
 def test_a_record_that_is_not_ours_stops_the_agent(tmp_path: Path, data: bytes, message: str) -> None:
@@ -91,7 +91,7 @@ def test_a_record_that_is_not_ours_stops_the_agent(tmp_path: Path, data: bytes, 
 def test_a_record_that_appeared_meanwhile_counts(tmp_path: Path) -> None:
     made = allocator(tmp_path)
     (tmp_path / "uid-a").mkdir()
-    (tmp_path / "uid-a" / "userns").write_bytes(encode(UserNamespace(first_id=196608, length=65536)))
+    (tmp_path / "uid-a" / "userns").write_bytes(encode(PodUserNamespace(first_id=196608, length=65536)))
     assert first_ids(made, "a") == [196608]
 
 
@@ -107,7 +107,7 @@ def test_a_range_that_cannot_be_recorded_is_not_given(tmp_path: Path) -> None:
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_records_come_back(first_id: int, length: int) -> None:
-    users = UserNamespace(first_id=first_id, length=length)
+    users = PodUserNamespace(first_id=first_id, length=length)
     assert decode(encode(users)) == users
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from podwright.agent.run.documents import Objects, load_texts
 from podwright.agent.run.expand import expand
-from podwright.agent.run.plan import RunPlan, Situation
+from podwright.agent.run.plan import RunFacts, RunPlan
 from podwright.errors import InvalidArgument
 from podwright.k8s.objects import (
     ContainerState,
@@ -37,7 +37,7 @@ def load(*texts: str) -> Objects:
 
 
 def plan(*texts: str, now: bool = False, run_id: str = "run") -> RunPlan:
-    situation = Situation(run_id=run_id, node_name="node1", claims_root="/claims", now=now)
+    situation = RunFacts(run_id=run_id, node_name="node1", claims_root="/claims", now=now)
     return expand(load(*texts), situation)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.agent.run import agent_engine
+from podwright.agent.run import run_agent
 from podwright.agent.run.daemon import Slot, held_slot, probe, serve_command
 from podwright.agent.run.options import RunOptions
 from podwright.agent.runtime import watch
@@ -166,7 +166,7 @@ async def test_a_daemon_that_is_gone_ends_the_run(
     fresh_podwright: FreshPodwright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "PERIOD_S", 0.5)
-    monkeypatch.setattr(agent_engine, "CHECK_S", 0.2)
+    monkeypatch.setattr(run_agent, "CHECK_S", 0.2)
     server = fresh_podwright()
     async with server.client() as client:
         files = PodFiles(peer=server.peer(client), directory=tmp_path)
@@ -175,7 +175,7 @@ async def test_a_daemon_that_is_gone_ends_the_run(
         await run.until(lambda seen: seen.text("c"), task)
         await asyncio.to_thread(server.kill9)
         monkeypatch.setattr(watch, "SILENT_S", 1.0)
-        monkeypatch.setattr(agent_engine, "PATIENCE_S", 0.5)
+        monkeypatch.setattr(run_agent, "PATIENCE_S", 0.5)
         assert await task == 1
         assert "the runtime cannot be used" in run.seen.errors[-1]
         monkeypatch.undo()

@@ -6,7 +6,7 @@ import pytest
 
 from podwright.agent.run.down import Doomed, DownPlan, Takedown, plan_down
 from podwright.agent.run.runs import RunPod, RunRecord
-from podwright.agent.runtime.records import SandboxState, SandboxSummary
+from podwright.agent.runtime.records import CriSandboxState, SandboxSummary
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unavailable
 from tests.agent.fakes.runtime import FakeRuntime
@@ -36,7 +36,7 @@ def sandbox(name: str = "web", uid: str = "") -> SandboxSummary:
         pod_name=name,
         pod_namespace="default",
         attempt=0,
-        state=SandboxState.READY,
+        state=CriSandboxState.READY,
         created_at_ns=1,
     )
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from podwright.agent.pods.identity import CONFIG_HASH
-from podwright.agent.run.workloads import InOrder, State, Verdict
+from podwright.agent.run.workloads import InOrder, JobVerdict, State
 from podwright.k8s.objects import Pod
 from tests.agent.run.build import (
     START,
@@ -152,7 +152,7 @@ def test_replicas_are_over_together(phases: tuple[int | None, ...], verdict: Sta
     (group,) = plan(workload("ReplicaSet", spec="replicas: 2")).workloads
     uids = [pod.metadata.uid for pod in group.pods({}, START)]
     statuses = {uid: running() if code is None else ended(code) for uid, code in zip(uids, phases, strict=False)}
-    assert group.verdict(statuses, START) == Verdict(state=verdict)
+    assert group.verdict(statuses, START) == JobVerdict(state=verdict)
 
 
 @pytest.mark.parametrize(

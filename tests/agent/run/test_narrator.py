@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.agent.events.log import RecordedEvent, Subject
+from podwright.agent.events.log import EventSubject, RecordedEvent
 from podwright.agent.run.narrator import Narrator, is_told
 from podwright.k8s.objects import Pod
 from tests.agent.fakes.pods import pod
@@ -19,7 +19,7 @@ from tests.agent.run.test_changes import RUNNING, end, status
 
 TIME = "2026-01-02T03:04:05Z"
 EVENT = RecordedEvent(
-    subject=Subject("uid-web", "default", "web", "spec.containers{main}"),
+    subject=EventSubject("uid-web", "default", "web", "spec.containers{main}"),
     type="Warning",
     reason="Unhealthy",
     message="Readiness probe failed",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from podwright.agent.run.daemon import Server
+from podwright.agent.run.daemon import RunServer
 from podwright.agent.run.down import Doomed
 from podwright.agent.run.options import RunOptions
 from podwright.agent.run.run import Assembly, RunPorts, run_files
@@ -80,13 +80,13 @@ class Machine:
         self.file.write_text(text)
 
         @contextlib.asynccontextmanager
-        async def server(options: RunOptions, stop: StopRequest) -> AsyncIterator[Server]:
+        async def server(options: RunOptions, stop: StopRequest) -> AsyncIterator[RunServer]:
             if self.failure is not None:
                 raise self.failure
-            yield Server(endpoint=ENDPOINT, name="fake", version="1")
+            yield RunServer(endpoint=ENDPOINT, name="fake", version="1")
 
         @contextlib.asynccontextmanager
-        async def assemble(server: Server) -> AsyncIterator[Assembly]:
+        async def assemble(server: RunServer) -> AsyncIterator[Assembly]:
             yield FakeAssembly(self, act)
 
         async def work() -> int:

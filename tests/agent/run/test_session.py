@@ -15,7 +15,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.run.plan import RunPlan
 from podwright.agent.run.runs import RunRecord, abandoned, claimed
-from podwright.agent.run.session import EngineInputs, Session, SessionInputs, SessionResult
+from podwright.agent.run.session import EngineInputs, RunResult, Session, SessionInputs
 from podwright.agent.run.stop import StopRequest
 from podwright.errors import Unavailable
 from podwright.k8s.objects import ConfigMap, ContainerState, ContainerStateWaiting, Pod, PodStatus
@@ -95,16 +95,14 @@ class Stage:
         self.new_plans: AsyncIterator[RunPlan] | None = None
         self.notices: list[str] = []
 
-    def play(
-        self, made: RunPlan, act: Callable[[FakeEngine, StopRequest], Coroutine[Any, Any, None]]
-    ) -> SessionResult:
+    def play(self, made: RunPlan, act: Callable[[FakeEngine, StopRequest], Coroutine[Any, Any, None]]) -> RunResult:
         """Run the session while `act` goes on."""
 
         def make(inputs: EngineInputs) -> FakeEngine:
             self.engine = FakeEngine(inputs)
             return self.engine
 
-        async def work() -> SessionResult:
+        async def work() -> RunResult:
             self.stop = StopRequest()
             with claimed(self.root, "aa") as log:
                 inputs = SessionInputs(
@@ -143,7 +141,7 @@ def test_a_run_ends_when_its_pods_have_succeeded(stage: Stage) -> None:
         assert engine.pods == []
 
     result = stage.play(plan(pod_text("a"), pod_text("b")), act)
-    assert result == SessionResult(failures=())
+    assert result == RunResult(failures=())
     assert "container b/c: exited with code 0 (Completed)" in stage.recorder.lines
     assert abandoned(stage.root, ENDPOINT) == []
 
@@ -165,7 +163,7 @@ def test_a_stop_ends_the_pods_and_is_no_failure(stage: Stage) -> None:
         await asyncio.sleep(0.2)
         assert engine.pods == []
 
-    assert stage.play(plan(pod_text()), act) == SessionResult(failures=())
+    assert stage.play(plan(pod_text()), act) == RunResult(failures=())
     assert "pod default/web: Stopping" in stage.recorder.lines
     assert stage.recorder.lines[-1] == "pod default/web: Stopped"
     assert not stage.engine.killed
@@ -261,7 +259,7 @@ def test_a_job_gets_its_later_pods(stage: Stage) -> None:
         (_, second) = engine.pods
         await engine.report(second.metadata.name, ended())
 
-    assert stage.play(plan(job_text("completions: 2")), act) == SessionResult(failures=())
+    assert stage.play(plan(job_text("completions: 2")), act) == RunResult(failures=())
 
 
 def test_other_files_replace_pods_and_objects(stage: Stage) -> None:
@@ -285,7 +283,7 @@ def test_other_files_replace_pods_and_objects(stage: Stage) -> None:
         stop.ask()
 
     stage.new_plans = new_plans()
-    assert stage.play(plan(pod_text()), act) == SessionResult(failures=())
+    assert stage.play(plan(pod_text()), act) == RunResult(failures=())
     lines = stage.recorder.lines
     assert lines.index("error: container c exited with code 3 (Error)") < lines.index("the files have changed")
     assert "waiting for the files to change" in lines

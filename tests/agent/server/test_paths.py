@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.agent.server.auth.attributes import accesses
-from podwright.agent.server.http.messages import Answer, Request, text
-from podwright.agent.server.http.routing import ANY, Match, Route, Router
+from podwright.agent.server.http.messages import Answer, HttpRequest, text
+from podwright.agent.server.http.routing import ANY, HttpRoute, Match, Router
 from podwright.streams import upgrade
 
 PATTERNS = (
@@ -48,12 +48,12 @@ WORDS = (
 )
 
 
-def handler_of(pattern: str) -> Route:
-    async def handler(_: Request) -> Answer:
+def handler_of(pattern: str) -> HttpRoute:
+    async def handler(_: HttpRequest) -> Answer:
         return text(pattern)
 
     handler.__name__ = pattern
-    return Route(pattern=pattern, handler=handler, methods=ANY)
+    return HttpRoute(pattern=pattern, handler=handler, methods=ANY)
 
 
 ROUTER = Router([handler_of(pattern) for pattern in PATTERNS])
@@ -67,7 +67,7 @@ def subresource(path: str) -> str:
 @given(st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=4)), max_size=6), st.booleans())
 def test_what_is_routed_is_what_was_authorized(parts: list[str], is_quoted: bool) -> None:
     target = "/" + "/".join(quote(part) if is_quoted else part for part in parts)
-    path = Request(head=upgrade.UpgradeRequest(method="GET", target=target, headers=())).path
+    path = HttpRequest(head=upgrade.UpgradeRequest(method="GET", target=target, headers=())).path
     found = ROUTER.find("GET", path)
     if isinstance(found, Match):
         pattern = found.handler.__name__

@@ -21,7 +21,7 @@ from podwright.agent.server.api.request_counts import RequestCounts
 from podwright.agent.server.api.table import disabled_routes, health_routes
 from podwright.agent.server.health import Health, loop_check
 from podwright.agent.server.http.listener import Limits
-from podwright.agent.server.http.routing import Route
+from podwright.agent.server.http.routing import HttpRoute
 from podwright.agent.server.servers import Descriptions, Servers
 from podwright.agent.server.view import View
 from podwright.agent.workers.pool import PodWorkers
@@ -62,7 +62,7 @@ class Scene:
         )
         checks = Health({name: lambda name=name: self.problems[name] for name in self.problems})  # type: ignore[misc]
         self.health = health_routes(HealthPaths(checks))
-        pods = Route(pattern="/pods", handler=PodPaths(view, list).wanted)
+        pods = HttpRoute(pattern="/pods", handler=PodPaths(view, list).wanted)
         self.routes = [*self.health, pods, *Descriptions(view).routes()]
         self.servers = Servers(RequestCounts(), Limits())
         self.socket = str(directory / "run" / "agent.sock")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.agent.config.machine_sections import PriorityGrace, Shutdown
+from podwright.agent.config.machine_sections import PriorityGrace, ShutdownSection
 from podwright.agent.pods.phases import FAILED, SUCCEEDED
 from podwright.agent.shutdown.admission import WhileShuttingDown
 from podwright.agent.shutdown.groups import ShutdownGroup, grace_s, groups, periods, total_s
@@ -23,8 +23,8 @@ from tests.agent.fakes.pods import pod
 CRITICAL = 2_000_000_000
 
 
-def config(**fields: Any) -> Shutdown:
-    return Shutdown(**{"grace_s": 0.0, "critical_grace_s": 0.0, "grace_by_priority": (), **fields})
+def config(**fields: Any) -> ShutdownSection:
+    return ShutdownSection(**{"grace_s": 0.0, "critical_grace_s": 0.0, "grace_by_priority": (), **fields})
 
 
 def graces(*pairs: tuple[int, int]) -> tuple[PriorityGrace, ...]:
@@ -42,7 +42,7 @@ def graces(*pairs: tuple[int, int]) -> tuple[PriorityGrace, ...]:
         (config(grace_by_priority=graces((5, 1)), grace_s=3.0), False, graces((0, 3), (CRITICAL, 0))),
     ],
 )
-def test_periods(found: Shutdown, by_priority: bool, expected: tuple[PriorityGrace, ...]) -> None:
+def test_periods(found: ShutdownSection, by_priority: bool, expected: tuple[PriorityGrace, ...]) -> None:
     assert periods(found, by_priority=by_priority) == expected
 
 

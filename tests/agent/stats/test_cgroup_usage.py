@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.stats.cgroup_usage import parse_psi, usage
-from podwright.agent.stats.records import Cpu, Io, Memory, Psi, PsiData, Swap, moment
+from podwright.agent.stats.records import Io, Psi, SummaryCpu, SummaryMemory, SummaryPsi, Swap, moment
 from podwright.agent.stats.system_parts import cgroup_in
 from podwright.linux.cgroup import CgroupHost
 
 AT = moment(1_700_000_000 * 10**9)
 PRESSURE = "some avg10=1.50 avg60=0.10 avg300=0.00 total=12\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n"
-PSI = Psi(some=PsiData(avg10=1.5, avg60=0.1, total=12_000), full=PsiData(total=3_000))
+PSI = Psi(some=SummaryPsi(avg10=1.5, avg60=0.1, total=12_000), full=SummaryPsi(total=3_000))
 
 
 def write(folder: Path, **files: str) -> None:
@@ -38,8 +38,8 @@ def test_version_2(tmp_path: Path) -> None:
     host = CgroupHost(layout="v2", unified=str(tmp_path), unified_controllers=frozenset({"memory", "cpu"}))
     found = usage(host, "/pods", AT, with_pressure=True)
     assert found is not None
-    assert found.cpu == Cpu(time=AT, usage_core_nano_seconds=5000, psi=PSI)
-    assert found.memory == Memory(
+    assert found.cpu == SummaryCpu(time=AT, usage_core_nano_seconds=5000, psi=PSI)
+    assert found.memory == SummaryMemory(
         time=AT,
         available_bytes=4100,
         usage_bytes=1000,
@@ -69,8 +69,8 @@ def test_version_1(tmp_path: Path) -> None:
     )
     found = usage(host, "/pods", AT, with_pressure=False)
     assert found is not None
-    assert found.cpu == Cpu(time=AT, usage_core_nano_seconds=77)
-    assert found.memory == Memory(
+    assert found.cpu == SummaryCpu(time=AT, usage_core_nano_seconds=77)
+    assert found.memory == SummaryMemory(
         time=AT, usage_bytes=1000, working_set_bytes=0, rss_bytes=300, page_faults=7, major_page_faults=0
     )
     assert found.swap == Swap(time=AT, swap_usage_bytes=200)
@@ -89,7 +89,7 @@ def test_version_1(tmp_path: Path) -> None:
         (PRESSURE, PSI),
         ("some avg10=x total=y\n", Psi()),
         ("some avg10=inf\n", Psi()),
-        ("some total=1", Psi(some=PsiData(total=1000))),
+        ("some total=1", Psi(some=SummaryPsi(total=1000))),
     ],
 )
 def test_pressure(text: str, found: Psi) -> None:

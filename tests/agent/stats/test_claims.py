@@ -11,7 +11,7 @@ import pytest
 from podwright.agent.csi.values import Amounts, VolumeStats
 from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.stats import claim_metrics, volumes
-from podwright.agent.stats.records import PodReference, PodStats, Volume, moment
+from podwright.agent.stats.records import PodReference, PodStats, SummaryVolume, moment
 from podwright.agent.volumes.plans import MountedVolume, StoredVolume
 from podwright.errors import Unavailable
 from tests.agent.fakes.events import RecordedEvents
@@ -58,7 +58,7 @@ async def test_a_driver_is_asked(tmp_path: Path, *, with_health: bool) -> None:
     assert ("kubelet_volume_stats_health_status_abnormal{" in text) is with_health
 
 
-def _stats(*found: Volume) -> PodStats:
+def _stats(*found: SummaryVolume) -> PodStats:
     reference = PodReference(name="web", namespace="default", uid="u")
     return PodStats(pod_ref=reference, start_time=moment(0), containers=(), volume_stats=found)
 

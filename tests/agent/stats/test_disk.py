@@ -69,7 +69,7 @@ def test_files_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "more").write_bytes(b"x" * 5000)
     assert disk.files(str(tmp_path)).inodes == 1
-    assert disk.files(str(tmp_path / "none")) == disk.Usage()
+    assert disk.files(str(tmp_path / "none")) == disk.DiskUsage()
     assert disk.file(str(tmp_path / "none")) is None
 
 

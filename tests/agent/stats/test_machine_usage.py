@@ -6,7 +6,7 @@ import pytest
 
 from podwright.agent.stats import machine_usage
 from podwright.agent.stats.provider import read_text
-from podwright.agent.stats.records import Interface, Memory, Rlimit, Swap, moment
+from podwright.agent.stats.records import Interface, Rlimit, SummaryMemory, Swap, moment
 
 AT = moment(1_700_000_000 * 10**9)
 FILES = {
@@ -36,7 +36,7 @@ def nothing(_: str) -> str:
 
 def test_memory() -> None:
     kib = 1024
-    assert machine_usage.memory(read, AT) == Memory(
+    assert machine_usage.memory(read, AT) == SummaryMemory(
         time=AT,
         available_bytes=400 * kib,
         usage_bytes=700 * kib,

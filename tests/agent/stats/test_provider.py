@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.runtime.records import (
-    ContainerState,
-    ContainerStatus,
-    FilesystemUsage,
+    CriContainerState,
+    CriContainerStatus,
+    CriSandboxState,
+    FilesystemSpace,
     ObservedPod,
-    SandboxState,
     SandboxStatus,
 )
 from podwright.agent.stats.provider import HostStats, StatsPorts, StatsSettings
@@ -34,7 +34,7 @@ SANDBOX = SandboxStatus(
     pod_name="web",
     pod_namespace="default",
     attempt=0,
-    state=SandboxState.READY,
+    state=CriSandboxState.READY,
     created_at_ns=10**18,
 )
 OBSERVED = ObservedPod(
@@ -43,16 +43,16 @@ OBSERVED = ObservedPod(
     namespace="default",
     sandboxes=(SANDBOX,),
     containers=(
-        ContainerStatus(
+        CriContainerStatus(
             id="c-1",
             name="main",
             sandbox_id="s-1",
             restart_count=0,
-            state=ContainerState.RUNNING,
+            state=CriContainerState.RUNNING,
             created_at_ns=10**18,
         ),
-        ContainerStatus(
-            id="c-0", name="main", sandbox_id="s-1", restart_count=0, state=ContainerState.EXITED, created_at_ns=1
+        CriContainerStatus(
+            id="c-0", name="main", sandbox_id="s-1", restart_count=0, state=CriContainerState.EXITED, created_at_ns=1
         ),
     ),
 )
@@ -105,8 +105,8 @@ class Runtime(FakeRuntime):
     async def container_stats(self) -> list[api.ContainerStats]:
         return [container(), container("c-0")]
 
-    async def filesystems(self) -> tuple[list[FilesystemUsage], list[FilesystemUsage]]:
-        return [FilesystemUsage(mountpoint="/", used_bytes=5, inodes_used=6)], []
+    async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
+        return [FilesystemSpace(mountpoint="/", used_bytes=5, inodes_used=6)], []
 
 
 class Scene:

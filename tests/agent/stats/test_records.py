@@ -9,23 +9,23 @@ import pytest
 
 from podwright.agent.metrics.prometheus import Family, Sample, exposition
 from podwright.agent.stats import cadvisor_metrics, cri, resource_metrics
-from podwright.agent.stats.rates import Rates
+from podwright.agent.stats.rates import CpuRates
 from podwright.agent.stats.records import (
-    Container,
-    Cpu,
     Fs,
     Io,
-    Memory,
     Moment,
-    Network,
     NodeStats,
     PodReference,
     PodStats,
     Psi,
-    PsiData,
     Summary,
+    SummaryContainer,
+    SummaryCpu,
+    SummaryMemory,
+    SummaryNetwork,
+    SummaryPsi,
+    SummaryVolume,
     Swap,
-    Volume,
     encode,
     moment,
 )
@@ -41,12 +41,12 @@ def later(seconds: float) -> Moment:
 
 
 def test_the_summary_has_the_api_s_names() -> None:
-    main = Container(name="main", start_time=AT, cpu=Cpu(time=AT, usage_core_nano_seconds=0))
+    main = SummaryContainer(name="main", start_time=AT, cpu=SummaryCpu(time=AT, usage_core_nano_seconds=0))
     pod = PodStats(
         pod_ref=REFERENCE,
         start_time=AT,
         containers=(main,),
-        volume_stats=(Volume(name="data", time=AT, used_bytes=1),),
+        volume_stats=(SummaryVolume(name="data", time=AT, used_bytes=1),),
         ephemeral_storage=Fs(time=AT, used_bytes=2),
     )
     document = json.loads(encode(Summary(node=NodeStats(node_name="n", start_time=AT), pods=(pod,))))
@@ -72,20 +72,20 @@ def test_the_summary_has_the_api_s_names() -> None:
     ids=["a window", "too short", "another cgroup", "too old"],
 )
 def test_rates(seconds: float, used: int, rate: int | None) -> None:
-    rates = Rates()
-    first = rates.rated("x", Cpu(time=AT, usage_core_nano_seconds=1_000_000_000))
+    rates = CpuRates()
+    first = rates.rated("x", SummaryCpu(time=AT, usage_core_nano_seconds=1_000_000_000))
     assert first is not None
     assert first.usage_nano_cores is None
-    second = rates.rated("x", Cpu(time=later(seconds), usage_core_nano_seconds=used))
+    second = rates.rated("x", SummaryCpu(time=later(seconds), usage_core_nano_seconds=used))
     assert second is not None
     assert second.usage_nano_cores == rate
 
 
 def test_a_rate_that_is_told_stays_and_old_ones_are_forgotten() -> None:
-    rates = Rates()
-    told = Cpu(time=AT, usage_core_nano_seconds=1, usage_nano_cores=7)
+    rates = CpuRates()
+    told = SummaryCpu(time=AT, usage_core_nano_seconds=1, usage_nano_cores=7)
     assert rates.rated("x", told) is told
-    rates.rated("y", Cpu(time=AT, usage_core_nano_seconds=1))
+    rates.rated("y", SummaryCpu(time=AT, usage_core_nano_seconds=1))
     assert len(rates) == 1
     rates.forget(later(timedelta(hours=1).total_seconds()))
     assert len(rates) == 0
@@ -93,14 +93,14 @@ def test_a_rate_that_is_told_stays_and_old_ones_are_forgotten() -> None:
 
 def test_ephemeral_storage() -> None:
     node = Fs(time=AT, capacity_bytes=100, available_bytes=50, inodes=10, inodes_free=5)
-    container = Container(
+    container = SummaryContainer(
         name="main",
         start_time=AT,
         rootfs=Fs(time=later(5), used_bytes=1, inodes_used=1),
         logs=Fs(time=AT, used_bytes=2, inodes_used=1),
     )
-    without_layer = Container(name="other", start_time=AT, logs=Fs(time=AT, used_bytes=1000))
-    volume = Volume(name="data", time=AT, used_bytes=4, inodes_used=2)
+    without_layer = SummaryContainer(name="other", start_time=AT, logs=Fs(time=AT, used_bytes=1000))
+    volume = SummaryVolume(name="data", time=AT, used_bytes=4, inodes_used=2)
     found = ephemeral_storage(node, [container, without_layer], [volume], [Fs(time=AT, used_bytes=8, inodes_used=1)])
     assert found == Fs(
         time=later(5),
@@ -116,15 +116,15 @@ def test_ephemeral_storage() -> None:
 def test_a_container_of_which_the_runtime_tells_nothing() -> None:
     message = api.ContainerStats(attributes=api.ContainerAttributes(metadata=api.ContainerMetadata(name="main")))
     found = cri.container(message, 0, AT, with_pressure=True)
-    assert found.memory == Memory(time=AT, usage_bytes=0, working_set_bytes=0, rss_bytes=0, psi=Psi())
-    assert found.cpu == Cpu(time=AT, usage_core_nano_seconds=0, psi=Psi())
+    assert found.memory == SummaryMemory(time=AT, usage_bytes=0, working_set_bytes=0, rss_bytes=0, psi=Psi())
+    assert found.cpu == SummaryCpu(time=AT, usage_core_nano_seconds=0, psi=Psi())
     assert found.io == Io(time=AT, psi=Psi())
     assert found.swap == Swap(time=AT, swap_available_bytes=0, swap_usage_bytes=0)
 
 
 def test_numbers_that_are_missing_differ_from_zeros() -> None:
     usage = api.MemoryUsage(timestamp=10**9, working_set_bytes=api.UInt64Value(value=0))
-    assert cri.memory(usage) == Memory(time=moment(10**9), working_set_bytes=0)
+    assert cri.memory(usage) == SummaryMemory(time=moment(10**9), working_set_bytes=0)
     assert cri.memory(usage, missing=0).rss_bytes == 0
     assert cri.memory(usage, missing=0).available_bytes is None
 
@@ -139,7 +139,7 @@ def test_pressure_that_the_runtime_does_not_tell_is_zeros_where_the_kernel_measu
     assert found.memory is not None
     assert found.io is not None
     assert (found.cpu.psi, found.io.psi) == (Psi(), Psi())
-    assert found.memory.psi == Psi(some=PsiData(total=5))
+    assert found.memory.psi == Psi(some=SummaryPsi(total=5))
     without = cri.container(stats, 0, AT, with_pressure=False)
     assert without.cpu is not None
     assert (without.cpu.psi, without.io) == (None, None)
@@ -157,15 +157,15 @@ def test_network_has_the_default_interface_twice() -> None:
 
 def test_sums_of_containers() -> None:
     parts = [
-        Container(
+        SummaryContainer(
             name=str(number),
             start_time=AT,
-            cpu=Cpu(time=later(number), usage_core_nano_seconds=number),
-            memory=Memory(time=AT, working_set_bytes=number),
+            cpu=SummaryCpu(time=later(number), usage_core_nano_seconds=number),
+            memory=SummaryMemory(time=AT, working_set_bytes=number),
         )
         for number in (1, 2)
     ]
-    assert cri.summed_cpu(parts) == Cpu(time=later(2), usage_core_nano_seconds=3, usage_nano_cores=0)
+    assert cri.summed_cpu(parts) == SummaryCpu(time=later(2), usage_core_nano_seconds=3, usage_nano_cores=0)
     memory = cri.summed_memory(parts)
     assert memory is not None
     assert memory.working_set_bytes == 3
@@ -194,16 +194,18 @@ def test_resource_metrics() -> None:
     node = NodeStats(
         node_name="n",
         start_time=AT,
-        cpu=Cpu(time=AT, usage_core_nano_seconds=2_500_000_000),
-        memory=Memory(time=AT, working_set_bytes=9),
+        cpu=SummaryCpu(time=AT, usage_core_nano_seconds=2_500_000_000),
+        memory=SummaryMemory(time=AT, working_set_bytes=9),
     )
-    main = Container(
+    main = SummaryContainer(
         name="main",
         start_time=AT,
-        cpu=Cpu(time=AT, usage_core_nano_seconds=10**9),
+        cpu=SummaryCpu(time=AT, usage_core_nano_seconds=10**9),
         swap=Swap(time=AT, swap_usage_bytes=1, swap_available_bytes=2),
     )
-    pod = PodStats(pod_ref=REFERENCE, start_time=AT, containers=(main,), memory=Memory(time=AT, working_set_bytes=5))
+    pod = PodStats(
+        pod_ref=REFERENCE, start_time=AT, containers=(main,), memory=SummaryMemory(time=AT, working_set_bytes=5)
+    )
     text = exposition(resource_metrics.families(node, [pod])).decode()
     assert "node_cpu_usage_seconds_total 2.5 1700000000500\n" in text
     assert 'container_cpu_usage_seconds_total{container="main",namespace="default",pod="web"} 1 1700000000500' in text
@@ -249,9 +251,9 @@ def test_metrics_of_the_runtime() -> None:
 
 
 def test_metrics_of_the_summary() -> None:
-    main = Container(name="main", start_time=AT, memory=Memory(time=AT, working_set_bytes=5))
+    main = SummaryContainer(name="main", start_time=AT, memory=SummaryMemory(time=AT, working_set_bytes=5))
     pod = PodStats(
-        pod_ref=REFERENCE, start_time=AT, containers=(main,), network=Network(time=AT, name="eth0", rx_bytes=6)
+        pod_ref=REFERENCE, start_time=AT, containers=(main,), network=SummaryNetwork(time=AT, name="eth0", rx_bytes=6)
     )
     who = {("u-1", "main"): {"id": "abc", "image": "busybox", "name": "abc"}}
     text = exposition(cadvisor_metrics.of_summary([pod], AT, who)).decode()

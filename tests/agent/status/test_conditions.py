@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.status.builder import build_status
 from podwright.agent.status.conditions import containers_ready, find, initialized, needs_readiness, ready

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from podwright.agent.resources.devices.health import device_statuses
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.agent.runtime.records import UserStatus
 from podwright.agent.status.builder import build_status
 from podwright.agent.status.inputs import StartFailure, StatusGates

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from podwright.agent.loop import Statuses
+from podwright.agent.loop import LoopStatuses
 from podwright.agent.pods.identity import CONFIG_HASH, CONFIG_MIRROR, TERMINATION_MESSAGE_PATH
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.probes.outcomes import Finding, ProbeKind
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.agent.runtime.records import MountStatus
 from podwright.agent.status.conditions import find
 from podwright.agent.status.manager import StatusManager, StatusPorts, VersionedStatus
@@ -57,7 +57,7 @@ class Scene:
         self.pods: dict[str, Pod] = {}
         self.mirrors: dict[str, Pod] = {}
         self.may_run = False
-        self.findings: dict[tuple[str, ProbeKind], Finding] = {}
+        self.findings: dict[tuple[str, ProbeKind], ProbeResult] = {}
         self.manager = StatusManager(
             StatusPorts(
                 clock=self.clock,
@@ -72,7 +72,7 @@ class Scene:
             )
         )
         self.keeper: StatusKeeper = self.manager  # what workers know of it
-        self.statuses: Statuses = self.manager  # what the loop knows of it
+        self.statuses: LoopStatuses = self.manager  # what the loop knows of it
         self.seen: list[VersionedStatus] = []
         self.manager.on_change(self.seen.append)
 
@@ -359,7 +359,7 @@ def test_a_finding_about_nothing_that_is_known_changes_nothing(scene: Scene) -> 
 
 
 def test_findings_reach_the_builder(scene: Scene) -> None:
-    scene.findings["main-0", ProbeKind.READINESS] = Finding.SUCCESS
+    scene.findings["main-0", ProbeKind.READINESS] = ProbeResult.SUCCESS
     assert scene.look(pod(containers=(container(readiness_probe=PROBE),)), running()).container_statuses[0].ready
 
 

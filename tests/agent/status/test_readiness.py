@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.status.builder import build_status
 from podwright.k8s.objects import Container, ContainerStatus, ExecAction, PodStatus, Probe
 from tests.agent.fakes.observed import observed, running
@@ -20,14 +20,14 @@ WAS_READY = shown(started=True, ready=True)
 
 def verdict(
     of: Container,
-    found: dict[ProbeKind, Finding] | None = None,
+    found: dict[ProbeKind, ProbeResult] | None = None,
     before: ContainerStatus | None = None,
     *,
     sidecar: bool = False,
 ) -> tuple[bool | None, bool]:
     """(started, ready) of a running instance."""
 
-    def finding_of(identifier: str, kind: ProbeKind) -> Finding | None:
+    def finding_of(identifier: str, kind: ProbeKind) -> ProbeResult | None:
         assert identifier == "main-0"
         return (found or {}).get(kind)
 
@@ -47,7 +47,7 @@ def verdict(
     return result.started, result.ready
 
 
-GOOD, BAD, OPEN = Finding.SUCCESS, Finding.FAILURE, Finding.UNKNOWN
+GOOD, BAD, OPEN = ProbeResult.SUCCESS, ProbeResult.FAILURE, ProbeResult.UNKNOWN
 START, READY = ProbeKind.STARTUP, ProbeKind.READINESS
 
 
@@ -76,7 +76,7 @@ START, READY = ProbeKind.STARTUP, ProbeKind.READINESS
 )
 def test_a_running_container(
     of: Container,
-    found: dict[ProbeKind, Finding],
+    found: dict[ProbeKind, ProbeResult],
     before: ContainerStatus | None,
     expected: tuple[bool, bool],
     sidecar: bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.agent.runtime.records import ResourcesStatus
 from podwright.agent.status.resources import container_resources
 from podwright.k8s.objects import ContainerStatus, ResourceRequirements

@@ -12,8 +12,8 @@ from podwright.agent.decisions.restarts import restarts_after
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.runtime.records import ContainerState, ObservedPod, SandboxStatus
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.runtime.records import CriContainerState, ObservedPod, SandboxStatus
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.k8s.objects import Container, ContainerStatus, Pod, PodStatus
 from tests.agent.fakes.observed import created, exited, running, sandbox, unknown
 from tests.agent.fakes.pods import container, pod
@@ -22,7 +22,7 @@ from tests.agent.status.test_manager import Scene, done
 
 NAMES = ("main", "other", "init", "side")
 POLICIES = st.sampled_from(("Always", "OnFailure", "Never"))
-STATES = st.sampled_from(ContainerState)
+STATES = st.sampled_from(CriContainerState)
 
 
 @st.composite
@@ -48,11 +48,11 @@ def instances(draw: st.DrawFn, name: str) -> list[Instance]:
 
 def _instance(draw: st.DrawFn, name: str, attempt: int) -> Instance:
     match draw(STATES):
-        case ContainerState.RUNNING:
+        case CriContainerState.RUNNING:
             return running(name, attempt)
-        case ContainerState.EXITED:
+        case CriContainerState.EXITED:
             return exited(name, draw(st.sampled_from((0, 1, 137))), attempt)
-        case ContainerState.CREATED:
+        case CriContainerState.CREATED:
             return created(name, attempt)
         case _:
             return unknown(name, attempt)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from podwright.agent.pods.identity import TERMINATION_MESSAGE_PATH, TERMINATION_MESSAGE_POLICY
-from podwright.agent.runtime.records import ContainerStatus, MountStatus
+from podwright.agent.runtime.records import CriContainerStatus, MountStatus
 from podwright.agent.status import termination_messages
 from podwright.agent.status.termination_messages import MessageSource, TerminationMessages, message_source
 from tests.agent.fakes.observed import exited, observed, running
@@ -31,7 +31,7 @@ class Place:
             path.parent.mkdir(parents=True)
         self.messages = TerminationMessages(str(root), str(self.logs))
 
-    def status(self, exit_code: int = 1, policy: str = "File", path: str = PATH, **fields: Any) -> ContainerStatus:
+    def status(self, exit_code: int = 1, policy: str = "File", path: str = PATH, **fields: Any) -> CriContainerStatus:
         annotations = {TERMINATION_MESSAGE_PATH: path, TERMINATION_MESSAGE_POLICY: policy}
         mounts = (MountStatus(container_path=PATH, host_path=str(self.file)),)
         status = exited(exit_code=exit_code, **{"mounts": mounts, "log_path": str(self.log), **fields})
@@ -43,7 +43,7 @@ class Place:
             records[-1] = records[-1].replace(" F ", " P ")
         self.log.write_text("".join(records))
 
-    async def read(self, *statuses: ContainerStatus) -> str:
+    async def read(self, *statuses: CriContainerStatus) -> str:
         found = await self.messages.of(observed(*statuses))
         return found[statuses[0].id]
 

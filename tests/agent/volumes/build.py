@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from podwright.agent.clock import Clock, SystemClock
-from podwright.agent.volumes.ports import NoApiServer, VolumePorts
+from podwright.agent.volumes.ports import NoClusterSources, VolumePorts
 from podwright.errors import InvalidArgument, Unavailable
 from podwright.k8s.objects import (
     ConfigMap,
@@ -133,5 +133,5 @@ def ports(
         events=events or RecordedEvents(),
         clock=clock or SystemClock(),
         allocatable_bytes=lambda: ALLOCATABLE_BYTES,
-        cluster=NoApiServer(),
+        cluster=NoClusterSources(),
     )

@@ -13,7 +13,7 @@ import pytest
 
 from podwright.agent.volumes import host_paths
 from podwright.agent.volumes.manager import VolumeManager
-from podwright.agent.volumes.ownership import Progress
+from podwright.agent.volumes.ownership import OwnershipProgress
 from podwright.agent.volumes.plans import Plan
 from podwright.agent.volumes.setup import set_up
 from podwright.conformance.patience import patient
@@ -125,7 +125,7 @@ async def test_release_waits_for_what_is_being_set_up(
 ) -> None:
     go_on, began = threading.Event(), threading.Event()
 
-    def slow(plan: Plan, now_ns: int, progress: Progress) -> None:
+    def slow(plan: Plan, now_ns: int, progress: OwnershipProgress) -> None:
         began.set()
         assert go_on.wait(patient(60))
         set_up(plan, now_ns, progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from podwright.agent.volumes.memory_size import medium_of
-from podwright.agent.volumes.plans import HugePages, Memory
+from podwright.agent.volumes.plans import HugePages, MemoryFilesystem
 from podwright.errors import InvalidArgument
 from podwright.k8s.objects import Container, EmptyDirVolumeSource, ResourceRequirements
 from tests.agent.fakes.pods import container, pod
@@ -42,7 +42,7 @@ def test_a_tmpfs_is_as_large_as_the_smallest_limit(
     resources = ResourceRequirements(limits={"memory": pod_limit}) if pod_limit else None
     source = EmptyDirVolumeSource(medium="Memory", size_limit=size_limit)
     subject = pod(containers=containers, resources=resources)
-    assert medium_of(source, subject, NODE) == Memory(size_bytes=expected_mib * MIB)
+    assert medium_of(source, subject, NODE) == MemoryFilesystem(size_bytes=expected_mib * MIB)
 
 
 @pytest.mark.parametrize(

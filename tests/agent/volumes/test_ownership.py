@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from podwright.agent.volumes.ownership import ON_ROOT_MISMATCH, GroupChange, Progress, change_group, fits, wanted_mode
+from podwright.agent.volumes.ownership import (
+    ON_ROOT_MISMATCH,
+    GroupChange,
+    OwnershipProgress,
+    change_group,
+    fits,
+    wanted_mode,
+)
 
 GROUP = 4242
 
@@ -65,7 +72,7 @@ def volume(tmp_path: Path) -> Path:
 
 def give(volume: Path, change: GroupChange) -> int:
     """How many files were looked at."""
-    progress = Progress()
+    progress = OwnershipProgress()
     change_group(str(volume), change, progress)
     return progress.files
 

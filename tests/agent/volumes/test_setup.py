@@ -10,8 +10,16 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.volumes import places, setup
-from podwright.agent.volumes.ownership import Progress
-from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HugePages, Medium, Memory, PayloadFile, Plan
+from podwright.agent.volumes.ownership import OwnershipProgress
+from podwright.agent.volumes.plans import (
+    EmptyDirPlan,
+    FilesPlan,
+    HugePages,
+    Medium,
+    MemoryFilesystem,
+    PayloadFile,
+    Plan,
+)
 from podwright.errors import FailedPrecondition
 from podwright.linux import mount
 from tests.agent.volumes.build import MIB, NOW_NS
@@ -32,7 +40,7 @@ def empty(root: Path, medium: Medium = None, group: int | None = None, *, is_wra
 
 
 def set_up(plan: Plan) -> None:
-    setup.set_up(plan, NOW_NS, Progress())
+    setup.set_up(plan, NOW_NS, OwnershipProgress())
 
 
 def mode(path: str | Path) -> int:
@@ -53,7 +61,7 @@ def test_a_directory_on_disk(root: Path) -> None:
     assert mounts_in(root) == []
 
 
-@pytest.mark.parametrize(("medium", "wanted"), [(None, 0o2777), (Memory(size_bytes=MIB), 0o3777)])
+@pytest.mark.parametrize(("medium", "wanted"), [(None, 0o2777), (MemoryFilesystem(size_bytes=MIB), 0o3777)])
 def test_the_group_of_an_empty_dir(root: Path, medium: Medium, wanted: int) -> None:
     plan = empty(root, medium, group=4242)
     set_up(plan)
@@ -62,7 +70,7 @@ def test_the_group_of_an_empty_dir(root: Path, medium: Medium, wanted: int) -> N
 
 
 def test_a_tmpfs_of_a_size(root: Path) -> None:
-    plan = empty(root, Memory(size_bytes=MIB))
+    plan = empty(root, MemoryFilesystem(size_bytes=MIB))
     set_up(plan)
     assert mounts_in(root) == [plan.path]
     assert mode(plan.path) == 0o1777
@@ -71,7 +79,7 @@ def test_a_tmpfs_of_a_size(root: Path) -> None:
 
 
 def test_what_is_ready_is_not_touched_again(root: Path) -> None:
-    for plan in (empty(root), empty(root, Memory(size_bytes=MIB))):
+    for plan in (empty(root), empty(root, MemoryFilesystem(size_bytes=MIB))):
         set_up(plan)
         Path(plan.path, "mine").write_text("x")
         os.chmod(plan.path, 0o700)
@@ -84,7 +92,7 @@ def test_what_is_ready_is_not_touched_again(root: Path) -> None:
 
 def test_a_mount_without_its_marker_is_used(root: Path) -> None:
     """The agent was killed between the two."""
-    plan = empty(root, Memory(size_bytes=MIB), group=4242)
+    plan = empty(root, MemoryFilesystem(size_bytes=MIB), group=4242)
     set_up(plan)
     Path(plan.ready, "ready").unlink()
     os.chown(plan.path, 0, 0)
@@ -95,7 +103,7 @@ def test_a_mount_without_its_marker_is_used(root: Path) -> None:
 
 def test_a_marker_without_its_mount_means_nothing(root: Path) -> None:
     """The machine was booted again: the disk has the marker, the memory is lost."""
-    plan = empty(root, Memory(size_bytes=MIB))
+    plan = empty(root, MemoryFilesystem(size_bytes=MIB))
     set_up(plan)
     mount.unmount(plan.path)
     assert not setup.is_there(plan)
@@ -112,7 +120,7 @@ def test_a_marker_without_its_directory_means_nothing(root: Path) -> None:
 
 
 def test_files_in_memory_with_mount_points(root: Path) -> None:
-    directory = empty(root, Memory(size_bytes=MIB), is_wrapped=True)
+    directory = empty(root, MemoryFilesystem(size_bytes=MIB), is_wrapped=True)
     plan = FilesPlan(directory=directory, files=FILES, mount_points=("inner/deep",))
     set_up(plan)
     assert Path(directory.path, "a/b").read_bytes() == b"1"

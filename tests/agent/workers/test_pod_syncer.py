@@ -13,11 +13,11 @@ import pytest
 from podwright.agent.allocation.resizes import make_resizes
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pleg.cache import StatusCache
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
-from podwright.agent.probes.outcomes import Finding, ProbeKind
-from podwright.agent.runtime.records import ContainerState, ExecResult, ObservedPod
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
+from podwright.agent.runtime.records import CriContainerState, ExecResult, ObservedPod
 from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
@@ -134,7 +134,7 @@ class Scene:
                 metrics=self.metrics,
                 claims=self.claims,
             ),
-            Restarts(Backoff(), self.events, self.clock),
+            Restarts(KeyedBackoff(), self.events, self.clock),
         )
 
     async def sync(self, of: Pod) -> SyncResult:
@@ -474,7 +474,7 @@ def test_the_end_of_a_pod_is_seen_with_its_sandbox(in_scene: InScene, monkeypatc
 def test_a_container_that_is_not_alive_is_restarted(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         await scene.sync(pod())
-        scene.probes.findings["container2", ProbeKind.LIVENESS] = Finding.FAILURE
+        scene.probes.findings["container2", ProbeKind.LIVENESS] = ProbeResult.FAILURE
         assert scene.runtime.container("main").id == "container2"
         await scene.sync(pod())
         assert scene.runtime.container("main").restart_count == 1
@@ -634,7 +634,9 @@ def test_all_containers_restart_in_the_same_sandbox(in_scene: InScene) -> None:
         await scene.settle(web)
         assert scene.runtime.running_names() == ["a", "b"]
         assert len(scene.asked("run_sandbox")) == 1
-        assert {status.state for status in (await scene.cache.look("uid-web")).containers} == {ContainerState.RUNNING}
+        assert {status.state for status in (await scene.cache.look("uid-web")).containers} == {
+            CriContainerState.RUNNING
+        }
 
     in_scene(check)
 

@@ -314,6 +314,23 @@ async def test_another_authority_is_not_believed() -> None:
         await transport.close()
 
 
+async def test_calls_are_told_of() -> None:
+    told: list[tuple[str, str, str]] = []
+    async with running() as server:
+        credentials = FixedCredentials(bearer(server.admin_token))
+        transport = Transport(endpoint(server), credentials, lambda *call: told.append(call[:3]))
+        api = ApiClient(transport)
+        await api.create(config_map("a"))
+        with pytest.raises(NotFound):
+            await api.get(Node, "n1")
+        server.faults.add(Fault(ailment=Ailment.RESET, times=1))
+        with pytest.raises(Unreachable):
+            await api.create(config_map("b"))
+        await transport.close()
+        host = server.url.removeprefix("https://")
+        assert told == [(host, "POST", "201"), (host, "GET", "404"), (host, "POST", "<error>")]
+
+
 async def test_the_server_name_is_checked_and_may_be_given() -> None:
     async with running() as server:
         for name, failure in (("kubernetes", NotFound), ("elsewhere", Unreachable)):

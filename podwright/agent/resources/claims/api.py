@@ -30,14 +30,14 @@ class _Allocation(msgspec.Struct, frozen=True):
     devices: _Devices = _Devices()
 
 
-class _Status(msgspec.Struct, frozen=True, rename="camel"):
+class _ClaimStatus(msgspec.Struct, frozen=True, rename="camel"):
     reserved_for: tuple[_Consumer, ...] = ()
     allocation: _Allocation | None = None
 
 
-class _Claim(msgspec.Struct, frozen=True):
+class _ApiClaim(msgspec.Struct, frozen=True):
     metadata: ObjectMeta
-    status: _Status = _Status()
+    status: _ClaimStatus = _ClaimStatus()
 
 
 class Claims(Protocol):
@@ -91,7 +91,7 @@ class NoClaims:
 def read_claim(body: bytes) -> Claim:
     """A ResourceClaim's JSON. Raises Internal for what is none."""
     try:
-        found = msgspec.json.decode(body, type=_Claim)
+        found = msgspec.json.decode(body, type=_ApiClaim)
     except msgspec.DecodeError as failure:
         raise Internal(f"the API server's answer is no ResourceClaim: {failure}") from failure
     metadata, allocation = found.metadata, found.status.allocation

@@ -23,25 +23,25 @@ class _Device(msgspec.Struct, frozen=True, rename="pascal"):
     cdi_device_ids: list[str] | None = msgspec.field(name="CDIDeviceIDs", default=None)
 
 
-class _Driver(msgspec.Struct, frozen=True, rename="pascal"):
+class _StoredDriver(msgspec.Struct, frozen=True, rename="pascal"):
     devices: list[_Device] | None = None
 
 
-class _Claim(msgspec.Struct, frozen=True, rename="pascal"):
+class _StoredClaim(msgspec.Struct, frozen=True, rename="pascal"):
     claim_uid: str = msgspec.field(name="ClaimUID")
     claim_name: str
     namespace: str
     pod_uids: dict[str, dict[str, str]] | None = msgspec.field(name="PodUIDs")
-    driver_state: dict[str, _Driver] | None
+    driver_state: dict[str, _StoredDriver] | None
 
 
-class _Data(msgspec.Struct, frozen=True):
+class _ClaimData(msgspec.Struct, frozen=True):
     kind: str
     api_version: str = msgspec.field(name="apiVersion")
-    claims: list[_Claim] | None = msgspec.field(name="ClaimInfoStateList")
+    claims: list[_StoredClaim] | None = msgspec.field(name="ClaimInfoStateList")
 
 
-class _File(msgspec.Struct, frozen=True, rename="pascal"):
+class _ClaimFile(msgspec.Struct, frozen=True, rename="pascal"):
     data: str
     checksum: int
 
@@ -49,7 +49,7 @@ class _File(msgspec.Struct, frozen=True, rename="pascal"):
 def encode(records: Iterable[ClaimRecord]) -> bytes:
     """The file's bytes."""
     claims = [
-        _Claim(
+        _StoredClaim(
             claim_uid=record.uid,
             claim_name=record.name,
             namespace=record.namespace,
@@ -58,24 +58,24 @@ def encode(records: Iterable[ClaimRecord]) -> bytes:
         )
         for record in records
     ]
-    data = msgspec.json.encode(_Data(kind=KIND, api_version=API_VERSION, claims=claims))
-    return msgspec.json.encode(_File(data=data.decode(), checksum=zlib.crc32(data)))
+    data = msgspec.json.encode(_ClaimData(kind=KIND, api_version=API_VERSION, claims=claims))
+    return msgspec.json.encode(_ClaimFile(data=data.decode(), checksum=zlib.crc32(data)))
 
 
 def decode(content: bytes) -> list[ClaimRecord]:
     """Raises FailedPrecondition for what is no checkpoint, or was damaged."""
     try:
-        file = msgspec.json.decode(content, type=_File)
+        file = msgspec.json.decode(content, type=_ClaimFile)
         data = file.data.encode()
         if zlib.crc32(data) != file.checksum:
             raise FailedPrecondition(f"{FILE_NAME} is damaged: its checksum is wrong", hint=HINT)
-        found = msgspec.json.decode(data, type=_Data)
+        found = msgspec.json.decode(data, type=_ClaimData)
     except (msgspec.DecodeError, UnicodeError) as failure:
         raise FailedPrecondition(f"{FILE_NAME} cannot be read: {failure}", hint=HINT) from failure
     return [_record(claim) for claim in found.claims or ()]
 
 
-def _driver(devices: Iterable[ClaimDevice]) -> _Driver:
+def _driver(devices: Iterable[ClaimDevice]) -> _StoredDriver:
     kept = [
         _Device(
             pool_name=device.pool,
@@ -86,10 +86,10 @@ def _driver(devices: Iterable[ClaimDevice]) -> _Driver:
         )
         for device in devices
     ]
-    return _Driver(devices=kept or None)
+    return _StoredDriver(devices=kept or None)
 
 
-def _record(claim: _Claim) -> ClaimRecord:
+def _record(claim: _StoredClaim) -> ClaimRecord:
     return ClaimRecord(
         uid=claim.claim_uid,
         name=claim.claim_name,
@@ -99,7 +99,7 @@ def _record(claim: _Claim) -> ClaimRecord:
     )
 
 
-def _devices(driver: _Driver) -> tuple[ClaimDevice, ...]:
+def _devices(driver: _StoredDriver) -> tuple[ClaimDevice, ...]:
     return tuple(map(_device, driver.devices or ()))
 
 

@@ -12,7 +12,7 @@ import grpc
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.devices import DeviceMetrics
-from podwright.agent.plugins.connection import PluginConnection
+from podwright.agent.plugins.connection import PluginChannel
 from podwright.agent.plugins.protocol import Plugin
 from podwright.agent.resources.claims.health import (
     DEFAULT_TIMEOUT_S,
@@ -38,7 +38,7 @@ HEALTH_PAUSE_S = 5.0  # until a plug-in that does not tell is asked again
 SERVICES = {name: f"/k8s.io.kubelet.pkg.apis.dra.{name}" for name in (V1, V1BETA1)}
 
 
-class Told(Protocol):
+class DriverListener(Protocol):
     """Who is told of drivers: `manager`."""
 
     def driver_changed(self, name: str) -> None:
@@ -55,7 +55,7 @@ class Told(Protocol):
 class DriverPorts:
     """What drivers are worked with."""
 
-    told: Told
+    told: DriverListener
     clock: Clock
     metrics: DeviceMetrics
     watches_health: bool
@@ -70,7 +70,7 @@ class DraDriver:
         self.path = path
         self.is_connected = False
         self._ports = ports
-        self._connection = PluginConnection(path)
+        self._connection = PluginChannel(path)
         self._service = SERVICES[service]
 
     async def follow(self) -> None:
@@ -102,7 +102,7 @@ class DraDriver:
         _check("NodeUnprepareResources", request.claims, answer.claims)
 
     async def follow_health(self) -> None:
-        """Have what the plug-in tells of its devices told on. Without end; few plug-ins tell anything."""
+        """Have what the plug-in tells of its devices told on. Without end. Few plug-ins tell anything."""
         watch = self._connection.channel.unary_stream(
             WATCH_HEALTH,
             request_serializer=health_messages.NodeWatchResourcesRequest.SerializeToString,

@@ -1,12 +1,12 @@
 """The health of claimed devices, as their drivers tell it, and as the status of a container shows it. Without I/O.
 
-What a driver has told counts for a while; then, or when the driver has gone, it is unknown
+What a driver has told counts for a while. Then, or when the driver has gone, it is unknown
 (pkg/kubelet/cm/dra/healthinfo.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
@@ -26,6 +26,14 @@ class HealthReport:
     health: str
     message: str = ""
     timeout_s: float = DEFAULT_TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownHealth:
+    """A report, and how long ago it was made."""
+
+    report: HealthReport
+    age_s: float
 
 
 class DeviceHealths:
@@ -51,6 +59,18 @@ class DeviceHealths:
     def lose(self, driver: str) -> frozenset[Place]:
         """The driver tells nothing any more. Returns the devices that are unknown from now on."""
         return frozenset(self._known.pop(driver, {}))
+
+    def known(self, now: float) -> dict[str, list[KnownHealth]]:
+        """All that is known, by driver."""
+        return {
+            driver: [KnownHealth(report=report, age_s=now - at) for report, at in found.values()]
+            for driver, found in self._known.items()
+        }
+
+    def restore(self, known: Mapping[str, Iterable[KnownHealth]], now: float) -> None:
+        """Take over what an agent before this one knew."""
+        for driver, found in known.items():
+            self._known[driver] = {each.report.place: (each.report, now - each.age_s) for each in found}
 
     def of(self, driver: str, device: ClaimDevice, now: float) -> ResourceHealth:
         """The health of a device. It is known by its first CDI name if it has one."""

@@ -22,7 +22,8 @@ from podwright.agent.resources import state_files
 from podwright.agent.resources.claims import checkpoint
 from podwright.agent.resources.claims.api import Claims
 from podwright.agent.resources.claims.drivers import DraDrivers, DriverPorts
-from podwright.agent.resources.claims.health import DeviceHealths, HealthReport, Place, claim_status
+from podwright.agent.resources.claims.health import HealthReport, Place
+from podwright.agent.resources.claims.health_file import KeptHealths
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
 from podwright.agent.resources.claims.references import (
     Claim,
@@ -58,7 +59,7 @@ class ClaimPorts:
 
 
 class ClaimManager:
-    """Fulfils `workers.ports.Claims`, `configs.ports.Allocations` and `pod_resources.shares.ClaimShares`."""
+    """Fulfils `workers.ports.PodClaims`, `configs.ports.Allocations` and `pod_resources.shares.ClaimShares`."""
 
     def __init__(self, root: str, ports: ClaimPorts) -> None:
         """`root` is the agent's own directory."""
@@ -66,7 +67,7 @@ class ClaimManager:
         self._ports = ports
         self._records: dict[Key, ClaimRecord] = {}
         self._slices = SliceWithdrawal(ports.claims)
-        self._healths = DeviceHealths()
+        self._healths = KeptHealths(root, ports.clock)
         self._tasks = Tasks()
         self.drivers = DraDrivers(
             DriverPorts(told=self, clock=ports.clock, metrics=ports.metrics, watches_health=ports.watches_health)
@@ -77,6 +78,7 @@ class ClaimManager:
         content = state_files.read_state(self._path)
         records = checkpoint.decode(content) if content is not None else []
         self._records = {(record.namespace, record.name): record for record in records}
+        self._healths.start()
         self._slices.start()
         self._tasks.start(self._look_after(), name="claims of pods that are gone")
 
@@ -142,11 +144,11 @@ class ClaimManager:
     def health(self, pod: Pod, container: Container) -> list[ResourceStatus]:
         """The health of what the container has by claims."""
         names = {reference.entry: reference.name for reference in known_claims_of(pod)}
-        now, found = self._ports.clock.monotonic(), []
+        found = []
         for claim in container.resources.claims:
             record = self._records.get((pod.metadata.namespace, names.get(claim.name, "")))
             if record is not None:
-                found.append(claim_status(claim.name, claim.request, record, self._healths, now))
+                found.append(self._healths.status(claim.name, claim.request, record))
         return [status for status in found if status.resources]
 
     # -- how
@@ -234,14 +236,14 @@ class ClaimManager:
     def _keys_of(self, pod_uid: str) -> list[Key]:
         return [key for key, record in self._records.items() if pod_uid in record.pods]
 
-    # -- what drivers say: `drivers.Told`
+    # -- what drivers say: `drivers.DriverListener`
 
     def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
-        """See `drivers.Told`."""
-        self._tell(name, self._healths.update(name, reports, self._ports.clock.monotonic()))
+        """See `drivers.DriverListener`."""
+        self._tell(name, self._healths.update(name, reports))
 
     def health_lost(self, name: str) -> None:
-        """See `drivers.Told`."""
+        """See `drivers.DriverListener`."""
         self._tell(name, self._healths.lose(name))
 
     def _tell(self, driver: str, changed: Collection[Place]) -> None:
@@ -255,7 +257,7 @@ class ClaimManager:
             self._ports.pods_changed(uids)
 
     def driver_changed(self, name: str) -> None:
-        """See `drivers.Told`."""
+        """See `drivers.DriverListener`."""
         if self.drivers.is_usable(name):
             self._slices.usable(name)
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimDevice:
-    """A device of a claim, as its driver has prepared it. `requests` are those that it serves; none: all."""
+    """A device of a claim, as its driver has prepared it. `requests` are those that it serves. None: all."""
 
     pool: str
     device: str

@@ -27,7 +27,7 @@ class ClaimReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What the agent needs of a ResourceClaim. `owner_uid` is its controller's; `drivers` None: not allocated."""
+    """What the agent needs of a ResourceClaim. `owner_uid` is its controller's. `drivers` None: not allocated."""
 
     uid: str
     name: str

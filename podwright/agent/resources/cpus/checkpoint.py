@@ -15,7 +15,7 @@ FILE = "cpu_manager_state"
 Entries = dict[str, dict[str, str]]  # CPU lists by container, by pod
 
 
-class _Document(msgspec.Struct, frozen=True, rename={"policy": "policyName", "shared": "defaultCpuSet"}):
+class _CpuDocument(msgspec.Struct, frozen=True, rename={"policy": "policyName", "shared": "defaultCpuSet"}):
     policy: str = ""
     shared: str = ""
     entries: Entries = {}
@@ -40,7 +40,7 @@ def encode(policy: str, assignments: CpuAssignments) -> bytes:
 def decode(content: bytes, policy: str) -> CpuAssignments:
     """The assignments of a file that the agent of this `policy` left. Raises FailedPrecondition."""
     try:
-        found = msgspec.json.decode(content, type=_Document)
+        found = msgspec.json.decode(content, type=_CpuDocument)
     except msgspec.MsgspecError as failure:
         raise FailedPrecondition(f"it is no checkpoint: {failure}") from failure
     if found.checksum and found.checksum != checksum(_go_text(found.policy, found.shared, found.entries)):

@@ -1,4 +1,4 @@
-"""`cpuManagerPolicyOptions`. Pure; names and rules are the kubelet's (cpumanager/policy_options.go of 1.36)."""
+"""`cpuManagerPolicyOptions`. Pure. Names and rules are the kubelet's (cpumanager/policy_options.go of 1.36)."""
 
 from __future__ import annotations
 

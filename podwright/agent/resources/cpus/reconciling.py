@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.agent.resources.cpus.manager import CpuManager
-from podwright.agent.runtime.records import ContainerStatus, ObservedPod
+from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound, PodwrightError
 from podwright.k8s.objects import Pod
@@ -79,7 +79,7 @@ class CpuReconciler:
             if not ports.manager.is_moved(uid, status.name):
                 await self._move(uid, status)
 
-    async def _move(self, uid: str, status: ContainerStatus) -> None:
+    async def _move(self, uid: str, status: CriContainerStatus) -> None:
         manager = self._ports.manager
         cpus = manager.cpus_of(uid, status.name)
         if not cpus:

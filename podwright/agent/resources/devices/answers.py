@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from podwright.agent.configs.devices import Allocation, HostDevice, HostMount
+from podwright.agent.configs.devices import Allocation, AllottedDevice, HostMount
 from podwright.kubelet_grpc import device_plugin_pb2 as messages
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ def allocation_of(answers: Iterable[bytes]) -> Allocation:
     """All answers for one container as one. Of two that give the same name or path, the first one counts."""
     found = [messages.ContainerAllocateResponse.FromString(answer) for answer in answers]
     devices = [
-        HostDevice(host_path=each.host_path, container_path=each.container_path, permissions=each.permissions)
+        AllottedDevice(host_path=each.host_path, container_path=each.container_path, permissions=each.permissions)
         for answer in found
         for each in answer.devices
     ]

@@ -19,7 +19,7 @@ from podwright.errors import InvalidArgument
 FILE_NAME = "kubelet_internal_checkpoint"
 
 
-class _Entry(msgspec.Struct, frozen=True, rename="pascal"):
+class _DeviceEntry(msgspec.Struct, frozen=True, rename="pascal"):
     pod_uid: str = msgspec.field(name="PodUID")
     container_name: str
     resource_name: str
@@ -27,13 +27,13 @@ class _Entry(msgspec.Struct, frozen=True, rename="pascal"):
     alloc_resp: str | None  # base64
 
 
-class _Data(msgspec.Struct, frozen=True, rename="pascal"):
-    pod_device_entries: list[_Entry] | None
+class _DeviceData(msgspec.Struct, frozen=True, rename="pascal"):
+    pod_device_entries: list[_DeviceEntry] | None
     registered_devices: dict[str, list[str] | None] | None
 
 
-class _File(msgspec.Struct, frozen=True, rename="pascal"):
-    data: _Data
+class _DeviceFile(msgspec.Struct, frozen=True, rename="pascal"):
+    data: _DeviceData
     checksum: int
 
 
@@ -48,7 +48,7 @@ class Checkpoint:
 def encode(holdings: Iterable[Holding], registered: Mapping[str, Sequence[str]]) -> bytes:
     """The file's bytes."""
     entries = [
-        _Entry(
+        _DeviceEntry(
             pod_uid=each.uid,
             container_name=each.container,
             resource_name=each.resource,
@@ -57,17 +57,17 @@ def encode(holdings: Iterable[Holding], registered: Mapping[str, Sequence[str]])
         )
         for each in holdings
     ]
-    data = _Data(
+    data = _DeviceData(
         pod_device_entries=entries or None,
         registered_devices={name: list(ids) for name, ids in sorted(registered.items())},
     )
-    return msgspec.json.encode(_File(data=data, checksum=_checksum(data)))
+    return msgspec.json.encode(_DeviceFile(data=data, checksum=_checksum(data)))
 
 
 def decode(text: bytes) -> Checkpoint:
     """Raises InvalidArgument for what is no checkpoint, or was damaged."""
     try:
-        file = msgspec.json.decode(text, type=_File)
+        file = msgspec.json.decode(text, type=_DeviceFile)
         wanted = _checksum(file.data)
         holdings = tuple(_holding(entry) for entry in file.data.pod_device_entries or ())
     except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as failure:
@@ -78,7 +78,7 @@ def decode(text: bytes) -> Checkpoint:
     return Checkpoint(holdings=holdings, registered=registered)
 
 
-def _holding(entry: _Entry) -> Holding:
+def _holding(entry: _DeviceEntry) -> Holding:
     allotment = Allotment(
         devices={node: tuple(ids) for node, ids in (entry.device_ids or {}).items()},
         answer=base64.b64decode(entry.alloc_resp or "", validate=True),
@@ -88,11 +88,11 @@ def _holding(entry: _Entry) -> Holding:
     )
 
 
-def _checksum(data: _Data) -> int:
+def _checksum(data: _DeviceData) -> int:
     return state_files.checksum(_spewed(data))
 
 
-def _spewed(data: _Data) -> str:
+def _spewed(data: _DeviceData) -> str:
     entries, registered = data.pod_device_entries, data.registered_devices
     listed = "<nil>" if entries is None else _listed(_spewed_entry(entry) for entry in entries)
     mapped = "<nil>" if registered is None else _mapped(registered)
@@ -102,7 +102,7 @@ def _spewed(data: _Data) -> str:
     )
 
 
-def _spewed_entry(entry: _Entry) -> str:
+def _spewed_entry(entry: _DeviceEntry) -> str:
     ids = "<nil>" if entry.device_ids is None else _mapped(entry.device_ids)
     answer = "<nil>" if entry.alloc_resp is None else _listed(map(str, base64.b64decode(entry.alloc_resp)))
     return (

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
-from podwright.agent.resources.devices.inventory import Device
+from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.topology.masks import NodeMask, mask_of
 from podwright.errors import FailedPrecondition
 
@@ -20,12 +20,12 @@ Prefer = Callable[[Collection[str], Collection[str], int], Awaitable[Collection[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedDevices:
     """What a container wants of a resource, and what there is."""
 
     resource: str
     count: int
-    devices: Mapping[str, Device]  # all of the resource
+    devices: Mapping[str, PluginDevice]  # all of the resource
     free: Set[str]  # healthy ones that nobody has
     reusable: Set[str] = frozenset()  # what init containers of the pod have left
     nodes: NodeMask | None = None  # the topology manager's choice; None for any
@@ -40,7 +40,7 @@ class Sides:
     without_node: frozenset[str]
 
 
-async def choose(wanted: Wanted, prefer: Prefer) -> frozenset[str]:
+async def choose(wanted: WantedDevices, prefer: Prefer) -> frozenset[str]:
     """The ids. Raises FailedPrecondition when there are too few, and what `prefer` raises."""
     chosen = set(sorted(wanted.reusable)[: wanted.count])
     missing = wanted.count - len(chosen)
@@ -65,7 +65,7 @@ async def choose(wanted: Wanted, prefer: Prefer) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def by_affinity(devices: Mapping[str, Device], free: Iterable[str], nodes: NodeMask | None) -> Sides:
+def by_affinity(devices: Mapping[str, PluginDevice], free: Iterable[str], nodes: NodeMask | None) -> Sides:
     """Sort free devices by their place. Without a choice of nodes, or devices with nodes, all are without a node."""
     found = frozenset(free)
     if nodes is None or not any(device.nodes for device in devices.values()):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from podwright.agent.resources.devices.inventory import Device
+from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.devices.plugin import DevicePlugin
 from podwright.errors import PodwrightError
 from podwright.tasks import Tasks
@@ -14,13 +14,13 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 
-class Told(Protocol):
+class PluginListener(Protocol):
     """Who is told of plug-ins and their devices: `manager`."""
 
     def connected(self, resource: str) -> None:
         """A plug-in has come, perhaps in the place of another."""
 
-    def listed(self, resource: str, devices: Iterable[Device]) -> None:
+    def listed(self, resource: str, devices: Iterable[PluginDevice]) -> None:
         """These are all its devices now."""
 
     def disconnected(self, resource: str) -> None:
@@ -30,7 +30,7 @@ class Told(Protocol):
 class ConnectedPlugins:
     """See the module's text."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: PluginListener) -> None:
         self._told = told
         self._tasks = Tasks()
         self._plugins: dict[str, DevicePlugin] = {}

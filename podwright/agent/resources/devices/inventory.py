@@ -13,7 +13,7 @@ GONE_AFTER_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
+class PluginDevice:
     """A device as its plug-in describes it. `nodes` are the NUMA nodes that it is near to, if that matters."""
 
     id: str
@@ -22,8 +22,8 @@ class Device:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Resource:
-    devices: dict[str, Device] = field(default_factory=dict)
+class _DeviceResource:
+    devices: dict[str, PluginDevice] = field(default_factory=dict)
     has_listed: bool = False  # whether its plug-in, this one or one before, has told of devices
     is_current: bool = False  # whether the list is that of a plug-in that is there
     stopped_at: float | None = None  # None while the plug-in is there
@@ -41,22 +41,22 @@ class Inventory:
     """Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
-        self._resources: dict[str, _Resource] = {}
+        self._resources: dict[str, _DeviceResource] = {}
         self._gone: set[str] = set()
 
     # -- what plug-ins say
 
     def expect(self, resource: str, now: float) -> None:
         """An agent before this one had a plug-in for it, which is to register again."""
-        self._resources.setdefault(resource, _Resource(has_listed=True, stopped_at=now))
+        self._resources.setdefault(resource, _DeviceResource(has_listed=True, stopped_at=now))
 
     def connect(self, resource: str) -> None:
         """A plug-in has registered."""
-        self._resources.setdefault(resource, _Resource()).stopped_at = None
+        self._resources.setdefault(resource, _DeviceResource()).stopped_at = None
 
-    def update(self, resource: str, devices: Iterable[Device]) -> frozenset[str]:
+    def update(self, resource: str, devices: Iterable[PluginDevice]) -> frozenset[str]:
         """A plug-in has listed its devices. Returns the ids of those that are new, or whose health has changed."""
-        known = self._resources.setdefault(resource, _Resource())
+        known = self._resources.setdefault(resource, _DeviceResource())
         before, known.devices = known.devices, {device.id: device for device in devices}
         known.has_listed = known.is_current = True
         self._gone.discard(resource)
@@ -78,12 +78,12 @@ class Inventory:
         known = self._resources.get(resource)
         return known is not None and known.has_listed
 
-    def device(self, resource: str, device_id: str) -> Device | None:
+    def device(self, resource: str, device_id: str) -> PluginDevice | None:
         """What is known of a device."""
         known = self._resources.get(resource)
         return None if known is None else known.devices.get(device_id)
 
-    def devices(self, resource: str) -> Mapping[str, Device]:
+    def devices(self, resource: str) -> Mapping[str, PluginDevice]:
         """All devices of the resource, by id."""
         known = self._resources.get(resource)
         return {} if known is None else known.devices

@@ -21,9 +21,9 @@ from podwright.agent.resources import state_files
 from podwright.agent.resources.devices import checkpoint
 from podwright.agent.resources.devices.allotments import NO_NODE, Allotment, Allotments
 from podwright.agent.resources.devices.answers import allocation_of
-from podwright.agent.resources.devices.choice import Wanted, choose
+from podwright.agent.resources.devices.choice import WantedDevices, choose
 from podwright.agent.resources.devices.connected import ConnectedPlugins
-from podwright.agent.resources.devices.inventory import Device, DeviceCounts, Inventory
+from podwright.agent.resources.devices.inventory import DeviceCounts, Inventory, PluginDevice
 from podwright.agent.resources.devices.plugin import DevicePlugin
 from podwright.agent.resources.devices.topology import device_hints
 from podwright.agent.resources.topology.hints import ANYWHERE, Hints, TopologyHint
@@ -77,21 +77,21 @@ class DeviceManager:
         for resource in found.registered:
             self._inventory.expect(resource, self._ports.clock.monotonic())
 
-    # -- what plug-ins say: `connected.Told`
+    # -- what plug-ins say: `connected.PluginListener`
 
     def connected(self, resource: str) -> None:
-        """See `connected.Told`."""
+        """See `connected.PluginListener`."""
         self._inventory.connect(resource)
 
-    def listed(self, resource: str, devices: Iterable[Device]) -> None:
-        """See `connected.Told`."""
+    def listed(self, resource: str, devices: Iterable[PluginDevice]) -> None:
+        """See `connected.PluginListener`."""
         changed = self._inventory.update(resource, devices)
         self._save()
         if uids := self._allotments.pods_with(resource, changed):
             self._ports.pods_changed(uids)
 
     def disconnected(self, resource: str) -> None:
-        """See `connected.Told`."""
+        """See `connected.PluginListener`."""
         self._inventory.disconnect(resource, self._ports.clock.monotonic())
 
     # -- what others ask
@@ -124,7 +124,7 @@ class DeviceManager:
             for resource, allotment in sorted(self._allotments.of(uid, container).items())
         }
 
-    def allocatable(self) -> dict[str, list[Device]]:
+    def allocatable(self) -> dict[str, list[PluginDevice]]:
         """The devices that pods can get, or have, by resource."""
         return {
             resource: [self._inventory.devices(resource)[device] for device in ids]
@@ -262,7 +262,7 @@ class DeviceManager:
         if plugin is None:
             raise FailedPrecondition(f"unknown Device Plugin {resource}")
         begun = self._ports.clock.monotonic()
-        wanted = Wanted(
+        wanted = WantedDevices(
             resource=resource,
             count=count,
             devices=self._inventory.devices(resource),
@@ -295,7 +295,7 @@ class DeviceManager:
             log.warning("allotted devices are not written down: file=%s error=%s", self._path, failure)
 
 
-def _by_node(ids: Iterable[str], devices: Mapping[str, Device]) -> dict[int, tuple[str, ...]]:
+def _by_node(ids: Iterable[str], devices: Mapping[str, PluginDevice]) -> dict[int, tuple[str, ...]]:
     found: dict[int, list[str]] = {}
     for device in sorted(ids):
         for node in devices[device].nodes or (NO_NODE,):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 
-from podwright.agent.plugins.connection import PluginConnection
-from podwright.agent.resources.devices.inventory import Device
+from podwright.agent.plugins.connection import PluginChannel
+from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.kubelet_grpc import device_plugin_pb2 as messages
 from podwright.kubelet_grpc import device_plugin_pb2_grpc as stubs
@@ -24,7 +24,7 @@ class DevicePlugin:
         """Raises InvalidArgument for what cannot be a socket's path."""
         self.resource = resource
         self.path = path
-        self._connection = PluginConnection(path)
+        self._connection = PluginChannel(path)
         self._client = stubs.DevicePluginStub(self._connection.channel)
         self._options = messages.DevicePluginOptions()
 
@@ -43,11 +43,11 @@ class DevicePlugin:
         except PodwrightError as failure:
             raise FailedPrecondition(f"failed to get device plugin options: {failure}") from failure
 
-    async def lists(self) -> AsyncIterator[list[Device]]:
+    async def lists(self) -> AsyncIterator[list[PluginDevice]]:
         """All its devices, whenever they change. Raises PodwrightError when the stream breaks."""
         async for response in self._connection.stream(self._client.ListAndWatch, messages.Empty()):
             yield [
-                Device(
+                PluginDevice(
                     id=device.ID,
                     is_healthy=device.health == HEALTHY,
                     nodes=tuple(sorted({node.ID for node in device.topology.nodes})),
@@ -56,7 +56,7 @@ class DevicePlugin:
             ]
 
     async def preferred(self, free: Collection[str], chosen: Collection[str], count: int) -> list[str]:
-        """Which devices it would choose; none if it has no opinion. Raises PodwrightError."""
+        """Which devices it would choose. None if it has no opinion. Raises PodwrightError."""
         if not self._options.get_preferred_allocation_available:
             return []
         request = messages.PreferredAllocationRequest(

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from podwright.agent.resources.devices.inventory import Device
+from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.topology.hints import TopologyHint
 from podwright.agent.resources.topology.masks import all_masks, count, mask_of
 
 
 def device_hints(
-    devices: Mapping[str, Device], free: Set[str], reusable: Set[str], wanted: int, machine_nodes: Sequence[int]
+    devices: Mapping[str, PluginDevice], free: Set[str], reusable: Set[str], wanted: int, machine_nodes: Sequence[int]
 ) -> list[TopologyHint] | None:
-    """The sets of nodes with enough free devices; None when no device cares for nodes.
+    """The sets of nodes with enough free devices. None when no device cares for nodes.
 
     Every set has all reusable devices on it. The smallest sets that could serve the request if all devices were free
     are preferred.

@@ -33,7 +33,7 @@ class _Block(msgspec.Struct, frozen=True, rename={"nodes": "numaAffinity"}):
     nodes: list[int] = []
 
 
-class _Document(msgspec.Struct, frozen=True, rename={"policy": "policyName", "nodes": "machineState"}):
+class _MemoryDocument(msgspec.Struct, frozen=True, rename={"policy": "policyName", "nodes": "machineState"}):
     policy: str = ""
     nodes: dict[int, _Node] = {}
     entries: dict[str, dict[str, list[_Block]]] = {}
@@ -53,7 +53,7 @@ def encode(policy: str, state: MemoryState) -> bytes:
 def decode(content: bytes, policy: str) -> MemoryState:
     """The state of a file that the agent of this `policy` left. Raises FailedPrecondition."""
     try:
-        found = msgspec.json.decode(content, type=_Document)
+        found = msgspec.json.decode(content, type=_MemoryDocument)
     except msgspec.MsgspecError as failure:
         raise FailedPrecondition(f"it is no checkpoint: {failure}") from failure
     if found.checksum and found.checksum != checksum(_go_text(found)):
@@ -87,7 +87,7 @@ def _block(block: _Block) -> Block:
     return Block(nodes=tuple(block.nodes), kind=block.type, size_bytes=block.size)
 
 
-def _document(policy: str, state: MemoryState) -> _Document:
+def _document(policy: str, state: MemoryState) -> _MemoryDocument:
     nodes = {
         number: _Node(
             number_of_assignments=node.assignments,
@@ -112,10 +112,10 @@ def _document(policy: str, state: MemoryState) -> _Document:
         }
         for uid, pod in sorted(state.blocks.items())
     }
-    return _Document(policy=policy, nodes=nodes, entries=entries)
+    return _MemoryDocument(policy=policy, nodes=nodes, entries=entries)
 
 
-def _go_text(document: _Document) -> str:
+def _go_text(document: _MemoryDocument) -> str:
     return (
         f"(*state.MemoryManagerCheckpoint){{PolicyName:(string){document.policy} "
         f"MachineState:(state.NUMANodeMap){go_map(document.nodes, _go_node)} "

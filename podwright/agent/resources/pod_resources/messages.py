@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from podwright.agent.pods.containers import lasting_containers
 from podwright.agent.resources.devices.allotments import Allotment
-from podwright.agent.resources.devices.inventory import Device
+from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.pod_resources.shares import ClaimShare, MemoryShare, Shares
 from podwright.k8s.objects import Container, Pod
 from podwright.kubelet_grpc import pod_resources_alpha_pb2 as alpha
@@ -66,7 +66,7 @@ def _allotted(allotments: Mapping[str, Allotment]) -> Iterator[v1.ContainerDevic
             yield from _devices(resource, device, allotment.nodes_of(device))
 
 
-def _allocatable(devices: Mapping[str, Iterable[Device]]) -> Iterator[v1.ContainerDevices]:
+def _allocatable(devices: Mapping[str, Iterable[PluginDevice]]) -> Iterator[v1.ContainerDevices]:
     for resource, found in sorted(devices.items()):
         for device in found:
             yield from _devices(resource, device.id, device.nodes)

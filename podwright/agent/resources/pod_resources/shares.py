@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from podwright.agent.resources.devices.allotments import Allotment
-from podwright.agent.resources.devices.inventory import Device
+from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.k8s.objects import Container, Pod
 
 
@@ -46,7 +46,7 @@ class DeviceShares(Protocol):
     def allotted_devices(self, uid: str, container: str) -> Mapping[str, Allotment]:
         """What a container has, by resource."""
 
-    def allocatable(self) -> Mapping[str, Sequence[Device]]:
+    def allocatable(self) -> Mapping[str, Sequence[PluginDevice]]:
         """What can be had, by resource."""
 
 

@@ -26,7 +26,7 @@ AFFINITY_MESSAGE = "Resources cannot be allocated with Topology locality"
 
 
 class TopologyManager:
-    """Fulfils `admission.allocation.Allocator` and `configs.ports.Allocations`."""
+    """Fulfils `admission.allocation.ResourceAllocator` and `configs.ports.Allocations`."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from podwright.agent.clock import Clock
-from podwright.agent.config.machine_sections import Managers
+from podwright.agent.config.machine_sections import ManagerSection
 from podwright.agent.metrics.managers import ManagerMetrics
 from podwright.agent.resources.topology.hints import HintProvider
 from podwright.agent.resources.topology.machine import MachineTopology, read_topology
@@ -20,7 +20,7 @@ def usable_topology() -> MachineTopology:
 
 
 def topology_manager(
-    managers: Managers,
+    managers: ManagerSection,
     providers: Sequence[HintProvider],
     machine: MachineTopology | None = None,
     metrics: ManagerMetrics | None = None,

@@ -12,7 +12,7 @@ from podwright.agent.pods.identity import full_name
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.server.api import errors
 from podwright.agent.server.api.targets import Targets
-from podwright.agent.server.http.messages import JSON, Answer, Request, Response, json, text
+from podwright.agent.server.http.messages import JSON, Answer, HttpRequest, HttpResponse, json, text
 from podwright.errors import PodwrightError
 
 CHECKPOINTS = "checkpoints"
@@ -28,7 +28,7 @@ class CommandPaths:
         self._clock = clock
         self._directory = os.path.join(root, CHECKPOINTS)
 
-    async def run(self, request: Request) -> Answer:
+    async def run(self, request: HttpRequest) -> Answer:
         """POST /run/NS/POD[/UID]/CONTAINER?cmd=...: the output of a command that is split at blanks."""
         pod = self._targets.pod(request)
         if pod is None:
@@ -45,9 +45,9 @@ class CommandPaths:
         if result.exit_code:
             said = result.stderr.decode(errors="replace")
             return text(f"command '{' '.join(command)}' exited with {result.exit_code}: {said}", 500)
-        return Response(body=output, content_type=JSON)
+        return HttpResponse(body=output, content_type=JSON)
 
-    async def checkpoint(self, request: Request) -> Answer:
+    async def checkpoint(self, request: HttpRequest) -> Answer:
         """POST /checkpoint/NS/POD/CONTAINER?timeout=SECONDS: the path of an archive on this node."""
         pod = self._targets.pod(request)
         if pod is None:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from podwright.agent.clock import Clock
 from podwright.agent.pods.containers import find_container
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerState, ObservedPod
+from podwright.agent.runtime.records import CriContainerState, ObservedPod
 from podwright.agent.server.api.log_options import LogOptions, Unprocessable, instance_id, log_options
 from podwright.agent.server.api.log_stream import LogStream
-from podwright.agent.server.api.pods import Pods
-from podwright.agent.server.http.messages import Answer, Request, Response, text
+from podwright.agent.server.api.pods import ServedPods
+from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, text
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.k8s.objects import Pod
 
@@ -23,21 +23,21 @@ class LogPaths:
 
     def __init__(
         self,
-        pods: Pods,
+        pods: ServedPods,
         runtime: CriRuntime,
         peek: Callable[[str], ObservedPod | None],
         clock: Clock,
         *,
         splits: bool,
     ) -> None:
-        """`peek` is the newest look at a pod; `splits` the gate PodLogsQuerySplitStreams."""
+        """`peek` is the newest look at a pod. `splits` the gate PodLogsQuerySplitStreams."""
         self._pods = pods
         self._runtime = runtime
         self._peek = peek
         self._clock = clock
         self._splits = splits
 
-    async def get(self, request: Request) -> Answer:
+    async def get(self, request: HttpRequest) -> Answer:
         """GET /containerLogs/NS/POD/CONTAINER."""
         try:
             options = log_options(request.query, self._clock.now_ns(), splits=self._splits)
@@ -54,19 +54,19 @@ class LogPaths:
         except PodwrightError as failure:
             return text(failure.message, 400)
 
-    async def _answer(self, pod: Pod, container: str, options: LogOptions) -> Response:
+    async def _answer(self, pod: Pod, container: str, options: LogOptions) -> HttpResponse:
         found = instance_id(pod, container, previous=options.previous)
         path = (await self._runtime.container_status(found)).log_path
         if not path or not os.path.exists(path if not options.follow else os.path.dirname(path)):
             return text(f'container "{container}" in pod "{pod.metadata.name}" has no log on this node', 400)
         stream = LogStream(path, options, lambda: self._is_over(pod.metadata.uid, found))
-        return Response(body=stream.parts())
+        return HttpResponse(body=stream.parts())
 
     def _is_over(self, uid: str, container_id: str) -> bool:
         observed = self._peek(uid)
         each = observed.containers if observed is not None else ()
         status = next((one for one in each if one.id == container_id), None)
-        return status is None or status.state in (ContainerState.EXITED, ContainerState.UNKNOWN)
+        return status is None or status.state in (CriContainerState.EXITED, CriContainerState.UNKNOWN)
 
 
 def _message(message: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.settings import KUBERNETES_VERSION
-from podwright.agent.server.http.messages import JSON, Answer, Request, Response, json, text
+from podwright.agent.server.http.messages import JSON, Answer, HttpRequest, HttpResponse, json, text
 
 NOSNIFF = (("x-content-type-options", "nosniff"),)
 NOT_PARSEABLE = (
@@ -25,7 +25,7 @@ DEBUG_VERBOSITY = 4  # the kubelet's level from which we log debug lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class DebugFacts:
     """`document` is the effective KubeletConfiguration, `flags` all flags with their values."""
 
     document: Mapping[str, Any]
@@ -36,16 +36,16 @@ class Facts:
 class DebugPaths:
     """The handlers."""
 
-    def __init__(self, facts: Facts, clock: Clock) -> None:
+    def __init__(self, facts: DebugFacts, clock: Clock) -> None:
         self._facts = facts
         self._clock = clock
         self._started_ns = clock.now_ns()
 
-    async def configz(self, _: Request) -> Answer:
+    async def configz(self, _: HttpRequest) -> Answer:
         """GET /configz: the configuration without apiVersion and kind, as a kubelet shows it."""
         return json(std_json.dumps({"kubeletconfig": dict(self._facts.document)}, separators=(",", ":")).encode())
 
-    async def statusz(self, request: Request) -> Answer:
+    async def statusz(self, request: HttpRequest) -> Answer:
         """GET /statusz."""
         started = datetime.fromtimestamp(self._started_ns / 1e9, UTC)
         uptime_s = (self._clock.now_ns() - self._started_ns) // 10**9
@@ -71,7 +71,7 @@ class DebugPaths:
         ]
         return text("\n".join(("\nkubelet statusz", NOT_PARSEABLE, "", *lines, "")), headers=NOSNIFF)
 
-    async def flagz(self, request: Request) -> Answer:
+    async def flagz(self, request: HttpRequest) -> Answer:
         """GET /flagz."""
         flags = dict(sorted(self._facts.flags.items()))
         if _wants_structure(request):
@@ -79,7 +79,7 @@ class DebugPaths:
         lines = [f"{name}={value}" for name, value in flags.items()]
         return text("\n".join(("\nkubelet flagz", NOT_PARSEABLE, "", *lines, "")), headers=NOSNIFF)
 
-    async def verbosity(self, request: Request) -> Answer:
+    async def verbosity(self, request: HttpRequest) -> Answer:
         """PUT /debug/flags/v: the log's verbosity, a number."""
         if request.method != "PUT":
             return text("unsupported http method\n", 406, headers=NOSNIFF)
@@ -89,14 +89,14 @@ class DebugPaths:
         logging.getLogger().setLevel(logging.DEBUG if int(given) >= DEBUG_VERBOSITY else logging.INFO)
         return text(f"successfully set klog.logging.verbosity to {given}\n", headers=NOSNIFF)
 
-    async def profile(self, request: Request) -> Answer:
+    async def profile(self, request: HttpRequest) -> Answer:
         """GET /debug/pprof/...: what runs. There are no profiles of Go here."""
         name = request.places.get("rest", "")
         if name == "goroutine":
             return text(_tasks(), headers=NOSNIFF)
         if name == "cmdline":
             with open("/proc/self/cmdline", "rb") as file:
-                return Response(body=file.read().rstrip(b"\0"), headers=NOSNIFF)
+                return HttpResponse(body=file.read().rstrip(b"\0"), headers=NOSNIFF)
         if not name:
             return text("goroutine: the agent's tasks and where they stand\ncmdline: the agent's command line\n")
         return text("Unknown profile\n", 404, headers=NOSNIFF)
@@ -112,10 +112,10 @@ def _tasks() -> str:
     return "\n".join((*lines, ""))
 
 
-def _wants_structure(request: Request) -> bool:
+def _wants_structure(request: HttpRequest) -> bool:
     return JSON in request.header("accept")
 
 
-def _structured(kind: str, fields: Mapping[str, Any]) -> Response:
+def _structured(kind: str, fields: Mapping[str, Any]) -> HttpResponse:
     document = {"kind": kind, "apiVersion": API_VERSION, "metadata": {"name": "kubelet"}, **fields}
     return json(std_json.dumps(document).encode())

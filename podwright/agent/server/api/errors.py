@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from podwright.agent.server.http.messages import Response, text
+from podwright.agent.server.http.messages import HttpResponse, text
 from podwright.errors import NotFound, PodwrightError, ResourceExhausted
 
 POD_MISSING = "pod does not exist"
 
 
-def of_stream(failure: PodwrightError) -> Response:
+def of_stream(failure: PodwrightError) -> HttpResponse:
     """A failure of Exec, Attach or PortForward (cri-streaming, errors.go)."""
     if isinstance(failure, NotFound):
         return text(str(failure), 404)
@@ -17,6 +17,6 @@ def of_stream(failure: PodwrightError) -> Response:
     return text(str(failure), 500)
 
 
-def plain(message: str, status: int) -> Response:
+def plain(message: str, status: int) -> HttpResponse:
     """As Go's `http.Error`."""
     return text(f"{message}\n", status, headers=(("x-content-type-options", "nosniff"),))

@@ -22,7 +22,7 @@ _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOptions:
-    """`since_ns` is a time, `stream` one of the two or None for both; None means without a limit."""
+    """`since_ns` is a time, `stream` one of the two or None for both. None means without a limit."""
 
     follow: bool = False
     previous: bool = False

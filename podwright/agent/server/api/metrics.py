@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from podwright.agent.server.http.messages import Answer, Request, Response
+from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=values"
 COMPRESSED_FROM_BYTES = 2048
@@ -14,15 +14,15 @@ LEVEL = 1
 Text = Callable[[], Awaitable[bytes]]
 
 
-def of(make: Text) -> Callable[[Request], Awaitable[Answer]]:
+def of(make: Text) -> Callable[[HttpRequest], Awaitable[Answer]]:
     """The handler of a text that `make` gives."""
 
-    async def handler(request: Request) -> Answer:
+    async def handler(request: HttpRequest) -> Answer:
         body = await make()
         if len(body) < COMPRESSED_FROM_BYTES or not _takes_gzip(request.header("accept-encoding")):
-            return Response(body=body, content_type=CONTENT_TYPE)
+            return HttpResponse(body=body, content_type=CONTENT_TYPE)
         compressed = await asyncio.to_thread(_compress, body)
-        return Response(body=compressed, content_type=CONTENT_TYPE, headers=(("content-encoding", "gzip"),))
+        return HttpResponse(body=compressed, content_type=CONTENT_TYPE, headers=(("content-encoding", "gzip"),))
 
     return handler
 

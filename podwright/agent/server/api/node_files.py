@@ -19,7 +19,7 @@ _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An open file or directory; whoever has it closes the descriptor."""
+    """An open file or directory. Whoever has it closes the descriptor."""
 
     descriptor: int
     is_directory: bool
@@ -64,13 +64,13 @@ def _resolved(root: str, root_fd: int, path: str) -> str:
 
 
 def list_names(descriptor: int) -> list[str]:
-    """The names in a directory, sorted; those of directories end with a slash. Raises OSError."""
+    """The names in a directory, sorted. Those of directories end with a slash. Raises OSError."""
     with os.scandir(descriptor) as entries:
         return sorted(f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name for entry in entries)
 
 
 async def read_parts(descriptor: int, begin: int, count: int) -> AsyncIterator[bytes]:
-    """So many bytes from there on, or those that there are; closes the descriptor."""
+    """So many bytes from there on, or those that there are. Closes the descriptor."""
     try:
         while count > 0:
             part = await asyncio.to_thread(os.pread, descriptor, min(CHUNK_BYTES, count), begin)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from podwright.agent.server.api.errors import plain
 from podwright.agent.server.api.node_files import Opened, list_names, open_below, read_parts
 from podwright.agent.server.api.node_query import NodeLogQuery, node_log_query
-from podwright.agent.server.http.messages import PLAIN, Answer, Request, Response, text
+from podwright.agent.server.http.messages import PLAIN, Answer, HttpRequest, HttpResponse, text
 from podwright.errors import InvalidArgument, PodwrightError
 
 HTML = "text/html; charset=utf-8"
@@ -28,7 +28,7 @@ class NodeLogPaths:
         self._root = root
         self._query = query
 
-    async def get(self, request: Request) -> Answer:
+    async def get(self, request: HttpRequest) -> Answer:
         """GET /logs/ and /logs/PATH."""
         path = request.places.get("rest", "")
         if self._query is not None:
@@ -44,7 +44,7 @@ class NodeLogPaths:
             path = wanted.file or path
         return await self._file(request, path)
 
-    async def _file(self, request: Request, path: str) -> Answer:
+    async def _file(self, request: HttpRequest, path: str) -> Answer:
         if "\0" in path:
             return text("404 page not found\n", 404)
         try:
@@ -58,34 +58,34 @@ class NodeLogPaths:
         return _regular(request, path, opened)
 
 
-def _directory(request: Request, opened: Opened) -> Answer:
+def _directory(request: HttpRequest, opened: Opened) -> Answer:
     try:
         if not request.path.endswith("/"):
             name = quote(request.path.rstrip("/").rpartition("/")[2])
-            return Response(status=301, headers=(("location", f"{name}/"),))
+            return HttpResponse(status=301, headers=(("location", f"{name}/"),))
         names = list_names(opened.descriptor)
     finally:
         os.close(opened.descriptor)
     lines = [f'<a href="{quote(name)}">{html.escape(name)}</a>\n' for name in names]
     page = f'<!doctype html>\n<meta name="viewport" content="width=device-width">\n<pre>\n{"".join(lines)}</pre>\n'
-    return Response(body=page.encode(), content_type=HTML, headers=_modified(opened))
+    return HttpResponse(body=page.encode(), content_type=HTML, headers=_modified(opened))
 
 
-def _regular(request: Request, path: str, opened: Opened) -> Answer:
+def _regular(request: HttpRequest, path: str, opened: Opened) -> Answer:
     guessed, encoding = mimetypes.guess_type(path, strict=True)
     kind = "application/gzip" if encoding == "gzip" else (guessed or PLAIN)
     size = opened.size_bytes
     wanted = _range(request.header("range"), size)
     if wanted is None:
         os.close(opened.descriptor)
-        return Response(status=416, headers=(("content-range", f"bytes */{size}"),))
+        return HttpResponse(status=416, headers=(("content-range", f"bytes */{size}"),))
     begin, count = wanted
     headers = (*_modified(opened), ("accept-ranges", "bytes"))
     status = 200
     if request.header("range") and (begin, count) != (0, size):
         status, headers = 206, (*headers, ("content-range", f"bytes {begin}-{begin + count - 1}/{size}"))
     body = read_parts(opened.descriptor, begin, count)
-    return Response(status=status, body=body, content_type=kind, headers=headers)
+    return HttpResponse(status=status, body=body, content_type=kind, headers=headers)
 
 
 def _modified(opened: Opened) -> tuple[tuple[str, str], ...]:
@@ -93,7 +93,7 @@ def _modified(opened: Opened) -> tuple[tuple[str, str], ...]:
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:
-    """(begin, count) of a Range header with one range, all for others; None when the range lies outside."""
+    """(begin, count) of a Range header with one range, all for others. None when the range lies outside."""
     match = _RANGE.fullmatch(header.strip())
     if match is None or not (match[1] or match[2]):
         return 0, size

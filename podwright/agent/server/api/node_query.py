@@ -21,8 +21,8 @@ _UNSAFE = re.compile(r"[^a-zA-Z\-_0-9@.]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A file, or services with what restricts their lines; times are RFC 3339."""
+class LogQuery:
+    """A file, or services with what restricts their lines. Times are RFC 3339."""
 
     file: str = ""
     services: tuple[str, ...] = ()
@@ -33,14 +33,14 @@ class Wanted:
     pattern: str = ""
 
 
-def node_log_query(query: Mapping[str, list[str]]) -> Wanted:
+def node_log_query(query: Mapping[str, list[str]]) -> LogQuery:
     """Raises InvalidArgument that names the parameter."""
     asked = query.get("query", [])
     files = [each for each in asked if "/" in each or "\\" in each]
     services = tuple(each for each in asked if each.strip() and each not in files)
     if asked and not files and not services:
         raise InvalidArgument("query: Invalid value: it cannot be empty")
-    wanted = Wanted(
+    wanted = LogQuery(
         file=files[0].replace("\\", "/") if files else "",
         services=services,
         since=_time(query, "sinceTime"),
@@ -53,7 +53,7 @@ def node_log_query(query: Mapping[str, list[str]]) -> Wanted:
     return wanted
 
 
-def _check(wanted: Wanted, files: list[str]) -> None:
+def _check(wanted: LogQuery, files: list[str]) -> None:
     if files and wanted.services:
         raise InvalidArgument("query: Invalid value: cannot specify a file and service")
     if len(files) > 1:
@@ -90,7 +90,7 @@ def _number(query: Mapping[str, list[str]], name: str) -> int | None:
     return int(given)
 
 
-def journal_arguments(wanted: Wanted) -> tuple[str, ...]:
+def journal_arguments(wanted: LogQuery) -> tuple[str, ...]:
     """journalctl(1) for it."""
     arguments = ["journalctl", "--utc", "--no-pager", "--output=short-precise"]
     if wanted.since:
@@ -113,7 +113,7 @@ class NodeLogQuery:
     def __init__(self, runner: ProcessRunner) -> None:
         self._runner = runner
 
-    async def run(self, wanted: Wanted) -> str:
+    async def run(self, wanted: LogQuery) -> str:
         """The lines. Raises NotFound without a journal, FailedPrecondition with journalctl's words."""
         command = Command(argv=journal_arguments(wanted), timeout_s=TIMEOUT_S, output_limit_bytes=OUTPUT_LIMIT_BYTES)
         try:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.server.http.messages import Answer, Request, json
+from podwright.agent.server.http.messages import Answer, HttpRequest, json
 from podwright.k8s import codec
 from podwright.k8s.objects import Container, ObjectMeta, Pod, PodList, PodSpec
 
 
-class Pods(Protocol):
+class ServedPods(Protocol):
     """`server.view.View`."""
 
     def pod_list(self) -> bytes:
@@ -27,15 +27,15 @@ class Pods(Protocol):
 class PodPaths:
     """The handlers."""
 
-    def __init__(self, pods: Pods, observed: Callable[[], Iterable[ObservedPod]]) -> None:
+    def __init__(self, pods: ServedPods, observed: Callable[[], Iterable[ObservedPod]]) -> None:
         self._pods = pods
         self._observed = observed
 
-    async def wanted(self, _: Request) -> Answer:
+    async def wanted(self, _: HttpRequest) -> Answer:
         """GET /pods."""
         return json(self._pods.pod_list())
 
-    async def running(self, _: Request) -> Answer:
+    async def running(self, _: HttpRequest) -> Answer:
         """GET /runningpods/."""
         found = tuple(_as_pod(pod) for pod in self._observed() if pod.running())
         return json(codec.encode(PodList(items=found)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram
 from podwright.agent.metrics.prometheus import Family
-from podwright.agent.server.http.messages import Answer, Handler, Request
+from podwright.agent.server.http.messages import Answer, Handler, HttpRequest
 
 METHODS = frozenset({"OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT"})
 LONG_RUNNING = frozenset({"exec", "attach", "portforward", "debug"})
@@ -37,7 +37,7 @@ class RequestCounts:
             "kubelet_http_requests_duration_seconds", "[ALPHA] Duration in seconds to serve http requests", LABELS
         )
 
-    async def __call__(self, request: Request, handler: Handler, server_type: str) -> Answer:
+    async def __call__(self, request: HttpRequest, handler: Handler, server_type: str) -> Answer:
         """The handler's answer. `server_type` is `readwrite` or `readonly`."""
         bucket = bucket_of(request.path)
         method = request.method if request.method in METHODS else "other"
@@ -58,7 +58,7 @@ class RequestCounts:
 
 
 def bucket_of(path: str) -> str:
-    """The family of a path; `other` for paths that are not known, so that clients cannot make families."""
+    """The family of a path. `other` for paths that are not known, so that clients cannot make families."""
     parts = path.strip("/").split("/")
     name = "/".join(parts[:2]) if parts[0] == "metrics" and len(parts) > 1 else parts[0]
     return name if name in BUCKETS else "other"

@@ -12,7 +12,7 @@ from podwright.agent.metrics.prometheus import Family, exposition
 from podwright.agent.node.machine import Machine
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.server.http.messages import Answer, Request, json, text
+from podwright.agent.server.http.messages import Answer, HttpRequest, json, text
 from podwright.agent.stats import cadvisor_metrics, resource_metrics
 from podwright.agent.stats.protocol import StatsProvider
 from podwright.agent.stats.records import Summary, encode, moment
@@ -40,7 +40,7 @@ class StatsPaths:
         self._clock = clock
         self._descriptors: list[api.MetricDescriptor] | None = None
 
-    async def summary(self, request: Request) -> Answer:
+    async def summary(self, request: HttpRequest) -> Answer:
         """GET, POST /stats/summary?only_cpu_and_memory=true."""
         is_light = request.query.get("only_cpu_and_memory") == ["true"]
         try:

@@ -10,9 +10,9 @@ from podwright.agent.pods.identity import full_name
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.server.api import errors
 from podwright.agent.server.api.targets import Targets
-from podwright.agent.server.http.messages import Answer, Request, text
+from podwright.agent.server.http.messages import Answer, HttpRequest, text
 from podwright.agent.server.streaming import backend
-from podwright.agent.server.streaming.options import Options, forwarded_ports, stream_options
+from podwright.agent.server.streaming.options import StreamOptions, forwarded_ports, stream_options
 from podwright.agent.server.streaming.translation import is_translated, translate
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, PodwrightError
@@ -21,7 +21,7 @@ from podwright.streams.errors import ProtocolError
 from podwright.streams.websocket import handshake
 
 UPGRADE_MISSING = "Upgrade request required"
-_Url = Callable[[Pod, str, Options], Awaitable[str]]
+_Url = Callable[[Pod, str, StreamOptions], Awaitable[str]]
 
 
 class StreamPaths:
@@ -34,11 +34,11 @@ class StreamPaths:
         self._idle_timeout_s = idle_timeout_s
         self._translates = translates
 
-    async def exec(self, request: Request) -> Answer:
+    async def exec(self, request: HttpRequest) -> Answer:
         """GET, POST /exec/NS/POD[/UID]/CONTAINER?command=...&input=1&output=1&error=1&tty=1."""
         command = request.query.get("command", [])
 
-        async def url(pod: Pod, container: str, options: Options) -> str:
+        async def url(pod: Pod, container: str, options: StreamOptions) -> str:
             found = await self._targets.running(pod, container)
             if found is None:
                 raise PodwrightError(f'container not found ("{container}")')
@@ -55,10 +55,10 @@ class StreamPaths:
 
         return await self._remote_command(request, url)
 
-    async def attach(self, request: Request) -> Answer:
+    async def attach(self, request: HttpRequest) -> Answer:
         """GET, POST /attach/NS/POD[/UID]/CONTAINER. Whether there is a terminal, the container's spec says."""
 
-        async def url(pod: Pod, container: str, options: Options) -> str:
+        async def url(pod: Pod, container: str, options: StreamOptions) -> str:
             found = await self._targets.running(pod, container)
             spec = find_container(pod, container)
             if found is None or spec is None:
@@ -75,7 +75,7 @@ class StreamPaths:
 
         return await self._remote_command(request, url)
 
-    async def _remote_command(self, request: Request, url_for: _Url) -> Answer:
+    async def _remote_command(self, request: HttpRequest, url_for: _Url) -> Answer:
         try:
             options = stream_options(request.query)
         except InvalidArgument as failure:
@@ -92,7 +92,7 @@ class StreamPaths:
             return await _answered(translate(url, request.head, streams, idle_timeout_s=self._idle_timeout_s))
         return await self._forward(request, url)
 
-    async def port_forward(self, request: Request) -> Answer:
+    async def port_forward(self, request: HttpRequest) -> Answer:
         """GET, POST /portForward/NS/POD[/UID], over SPDY, a tunnel in a WebSocket, or WebSocket channels (?port=N)."""
         offered = handshake.offered_protocols(request.head) if request.head.asks_for(handshake.WEBSOCKET) else []
         tunnelled = self._translates and any(backend.is_tunnel(name) for name in offered)
@@ -117,7 +117,7 @@ class StreamPaths:
             return await _answered(backend.forward_tunnel(url, request.head, idle_timeout_s=self._idle_timeout_s))
         return await self._forward(request, url)
 
-    async def _forward(self, request: Request, url: str) -> Answer:
+    async def _forward(self, request: HttpRequest, url: str) -> Answer:
         if not backend.asks_for_upgrade(request.head):
             return text(UPGRADE_MISSING, 400)
         return await _answered(backend.forward(url, request.head, idle_timeout_s=self._idle_timeout_s))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from podwright.agent.config.node_sections import Server
+from podwright.agent.config.node_sections import ServerSection
 from podwright.agent.server.api import errors, metrics
 from podwright.agent.server.api.commands import CommandPaths
 from podwright.agent.server.api.container_logs import LogPaths
@@ -14,8 +14,8 @@ from podwright.agent.server.api.node_logs import NodeLogPaths
 from podwright.agent.server.api.pods import PodPaths
 from podwright.agent.server.api.stats import StatsPaths
 from podwright.agent.server.api.streams import StreamPaths
-from podwright.agent.server.http.messages import Answer, Handler, Request
-from podwright.agent.server.http.routing import ANY, Route
+from podwright.agent.server.http.messages import Answer, Handler, HttpRequest
+from podwright.agent.server.http.routing import ANY, HttpRoute
 
 GET_POST = frozenset({"GET", "POST"})
 POST = frozenset({"POST"})
@@ -47,15 +47,15 @@ class GuardedPaths:
     commands: CommandPaths
 
 
-def health_routes(health: HealthPaths) -> list[Route]:
+def health_routes(health: HealthPaths) -> list[HttpRoute]:
     """/healthz."""
     return [
-        Route(pattern="/healthz", handler=health.all, methods=ANY),
-        Route(pattern="/healthz/{check}", handler=health.one, methods=ANY),
+        HttpRoute(pattern="/healthz", handler=health.all, methods=ANY),
+        HttpRoute(pattern="/healthz/{check}", handler=health.one, methods=ANY),
     ]
 
 
-def open_routes(paths: OpenPaths) -> list[Route]:
+def open_routes(paths: OpenPaths) -> list[HttpRoute]:
     """Those of the read-only server."""
     texts = {
         "/metrics": paths.own,
@@ -66,65 +66,67 @@ def open_routes(paths: OpenPaths) -> list[Route]:
     }
     return [
         *health_routes(paths.health),
-        Route(pattern="/pods", handler=paths.pods.wanted),
-        Route(pattern="/stats/summary", handler=paths.stats.summary, methods=GET_POST),
-        *(Route(pattern=path, handler=metrics.of(text), methods=READ) for path, text in texts.items()),
+        HttpRoute(pattern="/pods", handler=paths.pods.wanted),
+        HttpRoute(pattern="/stats/summary", handler=paths.stats.summary, methods=GET_POST),
+        *(HttpRoute(pattern=path, handler=metrics.of(text), methods=READ) for path, text in texts.items()),
     ]
 
 
-def guarded_routes(paths: GuardedPaths, pods: PodPaths, config: Server, *, checkpoints: bool) -> list[Route]:
+def guarded_routes(
+    paths: GuardedPaths, pods: PodPaths, config: ServerSection, *, checkpoints: bool
+) -> list[HttpRoute]:
     """Those behind enableDebuggingHandlers. `checkpoints`: the gate ContainerCheckpoint."""
     streams, commands = paths.streams, paths.commands
     routes = [
-        Route(pattern=f"/containerLogs/{CONTAINER}", handler=paths.logs.get),
-        Route(pattern="/runningpods", handler=pods.running),
-        Route(pattern="/portForward/{namespace}/{pod}", handler=streams.port_forward, methods=GET_POST),
-        Route(pattern="/portForward/{namespace}/{pod}/{uid}", handler=streams.port_forward, methods=GET_POST),
+        HttpRoute(pattern=f"/containerLogs/{CONTAINER}", handler=paths.logs.get),
+        HttpRoute(pattern="/runningpods", handler=pods.running),
+        HttpRoute(pattern="/portForward/{namespace}/{pod}", handler=streams.port_forward, methods=GET_POST),
+        HttpRoute(pattern="/portForward/{namespace}/{pod}/{uid}", handler=streams.port_forward, methods=GET_POST),
     ]
     for place in (CONTAINER, CONTAINER_OF_UID):
         routes += [
-            Route(pattern=f"/run/{place}", handler=commands.run, methods=POST),
-            Route(pattern=f"/exec/{place}", handler=streams.exec, methods=GET_POST),
-            Route(pattern=f"/attach/{place}", handler=streams.attach, methods=GET_POST),
+            HttpRoute(pattern=f"/run/{place}", handler=commands.run, methods=POST),
+            HttpRoute(pattern=f"/exec/{place}", handler=streams.exec, methods=GET_POST),
+            HttpRoute(pattern=f"/attach/{place}", handler=streams.attach, methods=GET_POST),
         ]
     if checkpoints:
-        routes.append(Route(pattern=f"/checkpoint/{CONTAINER}", handler=commands.checkpoint, methods=POST))
+        routes.append(HttpRoute(pattern=f"/checkpoint/{CONTAINER}", handler=commands.checkpoint, methods=POST))
     if config.system_log_handler:
-        routes.append(Route(pattern="/logs/*", handler=paths.node_logs.get, methods=READ))
+        routes.append(HttpRoute(pattern="/logs/*", handler=paths.node_logs.get, methods=READ))
     else:
         routes.append(_closed("/logs/*", "logs endpoint is disabled."))
     return routes
 
 
-def debug_routes(debug: DebugPaths, config: Server, *, statusz: bool, flagz: bool) -> list[Route]:
+def debug_routes(debug: DebugPaths, config: ServerSection, *, statusz: bool, flagz: bool) -> list[HttpRoute]:
     """What people look at. `statusz` and `flagz`: the gates ComponentStatusz and ComponentFlagz."""
-    routes = [Route(pattern="/configz", handler=debug.configz, methods=ANY)]
+    routes = [HttpRoute(pattern="/configz", handler=debug.configz, methods=ANY)]
     if config.profiling_handler:
-        routes.append(Route(pattern="/debug/pprof/*", handler=debug.profile))
+        routes.append(HttpRoute(pattern="/debug/pprof/*", handler=debug.profile))
     else:
         routes.append(_closed("/debug/pprof/*", "profiling endpoint is disabled."))
     if config.debug_flags_handler:
-        routes.append(Route(pattern="/debug/flags/v", handler=debug.verbosity, methods=ANY))
+        routes.append(HttpRoute(pattern="/debug/flags/v", handler=debug.verbosity, methods=ANY))
     else:
         routes.append(_closed("/debug/flags/v", "flags endpoint is disabled."))
     if statusz:
-        routes.append(Route(pattern="/statusz", handler=debug.statusz, methods=ANY))
+        routes.append(HttpRoute(pattern="/statusz", handler=debug.statusz, methods=ANY))
     if flagz:
-        routes.append(Route(pattern="/flagz", handler=debug.flagz, methods=ANY))
+        routes.append(HttpRoute(pattern="/flagz", handler=debug.flagz, methods=ANY))
     return routes
 
 
-def disabled_routes() -> list[Route]:
+def disabled_routes() -> list[HttpRoute]:
     """In place of the guarded ones, when they are off."""
     return [_closed(f"{path}/*", "Debug endpoints are disabled.") for path in DISABLED]
 
 
-def _closed(pattern: str, message: str) -> Route:
-    return Route(pattern=pattern, handler=_refusing(message), methods=ANY)
+def _closed(pattern: str, message: str) -> HttpRoute:
+    return HttpRoute(pattern=pattern, handler=_refusing(message), methods=ANY)
 
 
 def _refusing(message: str) -> Handler:
-    async def handler(_: Request) -> Answer:
+    async def handler(_: HttpRequest) -> Answer:
         return errors.plain(message, 405)
 
     return handler

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from podwright.agent.runtime.records import ContainerStatus, ObservedPod
-from podwright.agent.server.api.pods import Pods
-from podwright.agent.server.http.messages import Request
+from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
+from podwright.agent.server.api.pods import ServedPods
+from podwright.agent.server.http.messages import HttpRequest
 from podwright.k8s.objects import Pod
 
 Look = Callable[[str], Awaitable[ObservedPod]]
@@ -15,12 +15,12 @@ Look = Callable[[str], Awaitable[ObservedPod]]
 class Targets:
     """Finds them."""
 
-    def __init__(self, pods: Pods, look: Look) -> None:
+    def __init__(self, pods: ServedPods, look: Look) -> None:
         """`look` looks at a pod in the runtime now, and raises PodwrightError when the runtime fails."""
         self._pods = pods
         self._look = look
 
-    def pod(self, request: Request) -> Pod | None:
+    def pod(self, request: HttpRequest) -> Pod | None:
         """The pod of a path with {namespace}, {pod} and perhaps {uid}."""
         pod = self._pods.named(request.places["namespace"], request.places["pod"])
         uid = request.places.get("uid")
@@ -32,7 +32,7 @@ class Targets:
         """The pod in the runtime. Raises PodwrightError."""
         return await self._look(pod.metadata.uid)
 
-    async def running(self, pod: Pod, container: str) -> ContainerStatus | None:
+    async def running(self, pod: Pod, container: str) -> CriContainerStatus | None:
         """The container's running instance. Raises PodwrightError."""
         observed = await self._look(pod.metadata.uid)
         return next((each for each in observed.running() if each.name == container), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from podwright.agent.server.auth.reviews import Access, Decision, User
+from podwright.agent.server.auth.reviews import Decision, NodeAccess, RequestUser
 from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import (
     ResourceAttributes,
@@ -21,17 +21,17 @@ class ApiReviews:
     def __init__(self, server: ApiServer) -> None:
         self._server = server
 
-    async def review_token(self, token: str, audiences: Sequence[str]) -> User | None:
+    async def review_token(self, token: str, audiences: Sequence[str]) -> RequestUser | None:
         """See Reviews."""
         spec = TokenReviewSpec(token=token, audiences=tuple(audiences))
         status = (await self._server.create(TokenReview(spec=spec))).status
         if not status.authenticated:
             return None
-        return User(
+        return RequestUser(
             name=status.user.username, uid=status.user.uid, groups=status.user.groups, extra=dict(status.user.extra)
         )
 
-    async def review_access(self, user: User, access: Access) -> Decision:
+    async def review_access(self, user: RequestUser, access: NodeAccess) -> Decision:
         """See Reviews."""
         attributes = ResourceAttributes(
             verb=access.verb, version="v1", resource="nodes", subresource=access.subresource, name=access.node

@@ -6,7 +6,7 @@ subresources is enough.
 
 from __future__ import annotations
 
-from podwright.agent.server.auth.reviews import Access
+from podwright.agent.server.auth.reviews import NodeAccess
 
 VERBS = {"POST": "create", "GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 PROXY = "proxy"
@@ -21,10 +21,10 @@ OWN = {
 }
 
 
-def accesses(method: str, path: str, node: str) -> tuple[Access, ...]:
-    """What a request needs, in the order in which it is asked; one of them suffices."""
+def accesses(method: str, path: str, node: str) -> tuple[NodeAccess, ...]:
+    """What a request needs, in the order in which it is asked. One of them suffices."""
     verb = VERBS.get(method, "")
-    return tuple(Access(verb=verb, subresource=name, node=node) for name in _subresources(path))
+    return tuple(NodeAccess(verb=verb, subresource=name, node=node) for name in _subresources(path))
 
 
 def _subresources(path: str) -> tuple[str, ...]:

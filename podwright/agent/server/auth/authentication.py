@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 
 from podwright.agent.clock import Clock
 from podwright.agent.server.auth.cache import KeptAnswers
-from podwright.agent.server.auth.reviews import Reviews, User
-from podwright.agent.server.http.messages import Request
+from podwright.agent.server.auth.reviews import RequestUser, Reviews
+from podwright.agent.server.http.messages import HttpRequest
 
 AUTHENTICATED = "system:authenticated"
-ANONYMOUS = User(name="system:anonymous", groups=("system:unauthenticated",))
+ANONYMOUS = RequestUser(name="system:anonymous", groups=("system:unauthenticated",))
 SUBPROTOCOL_PREFIX = "base64url.bearer.authorization.k8s.io."
 SECOND_NS = 1_000_000_000
 
@@ -30,10 +30,10 @@ class Authenticator:
         self._reviews = reviews
         self._clock = clock
         self._anonymous = anonymous
-        self._tokens: KeptAnswers[User | None] = KeptAnswers(clock, lambda _: token_ttl_s)
+        self._tokens: KeptAnswers[RequestUser | None] = KeptAnswers(clock, lambda _: token_ttl_s)
 
-    async def user_of(self, request: Request) -> User | None:
-        """The user; None when the request has to be refused. Raises PodwrightError when a review fails."""
+    async def user_of(self, request: HttpRequest) -> RequestUser | None:
+        """The user. None when the request has to be refused. Raises PodwrightError when a review fails."""
         wrong = False
         if request.certificate is not None:
             user = user_of_certificate(request.certificate, self._clock.now_ns() // SECOND_NS)
@@ -50,19 +50,19 @@ class Authenticator:
             wrong = True
         return ANONYMOUS if self._anonymous and not wrong else None
 
-    async def _user_of_token(self, reviews: Reviews, token: str) -> User | None:
+    async def _user_of_token(self, reviews: Reviews, token: str) -> RequestUser | None:
         key = hashlib.sha256(token.encode(errors="surrogateescape")).digest()  # no token stays in memory for long
         return await self._tokens.get(key, lambda: reviews.review_token(token, ()))
 
 
-def _authenticated(user: User) -> User:
+def _authenticated(user: RequestUser) -> RequestUser:
     if AUTHENTICATED in user.groups:
         return user
-    return User(name=user.name, uid=user.uid, groups=(*user.groups, AUTHENTICATED), extra=user.extra)
+    return RequestUser(name=user.name, uid=user.uid, groups=(*user.groups, AUTHENTICATED), extra=user.extra)
 
 
-def user_of_certificate(certificate: Mapping[str, object], now_s: float) -> User | None:
-    """The common name is the user, organizations are groups; None without a name, and once it has expired.
+def user_of_certificate(certificate: Mapping[str, object], now_s: float) -> RequestUser | None:
+    """The common name is the user, organizations are groups. None without a name, and once it has expired.
 
     `ssl` has verified the chain when the connection was made, which may be long ago.
     """
@@ -74,17 +74,17 @@ def user_of_certificate(certificate: Mapping[str, object], now_s: float) -> User
     names = [value for key, value in pairs if key == "commonName"]
     if not names or not names[-1]:
         return None
-    return User(name=names[-1], groups=tuple(value for key, value in pairs if key == "organizationName"))
+    return RequestUser(name=names[-1], groups=tuple(value for key, value in pairs if key == "organizationName"))
 
 
 def bearer_token(header: str) -> str:
-    """The token of an Authorization header; empty when there is none."""
+    """The token of an Authorization header. Empty when there is none."""
     parts = header.strip().split(" ")
     return parts[1] if len(parts) >= 2 and parts[0].lower() == "bearer" else ""
 
 
 def subprotocol_token(protocols: Iterable[str]) -> str:
-    """The token that a browser sends as a WebSocket subprotocol; empty when there is none."""
+    """The token that a browser sends as a WebSocket subprotocol. Empty when there is none."""
     for each in protocols:
         if each.startswith(SUBPROTOCOL_PREFIX):
             encoded = each.removeprefix(SUBPROTOCOL_PREFIX)

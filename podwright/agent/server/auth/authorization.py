@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from podwright.agent.clock import Clock
 from podwright.agent.server.auth.cache import KeptAnswers
-from podwright.agent.server.auth.reviews import Access, Decision, Reviews, User
+from podwright.agent.server.auth.reviews import Decision, NodeAccess, RequestUser, Reviews
 
 
-class Authorizer:
+class RequestAuthorizer:
     """Asks the API server (mode Webhook) and keeps its answers, or allows everything (mode AlwaysAllow)."""
 
     def __init__(self, reviews: Reviews | None, clock: Clock, *, allowed_ttl_s: float, denied_ttl_s: float) -> None:
@@ -17,7 +17,7 @@ class Authorizer:
             clock, lambda decision: allowed_ttl_s if decision.allowed else denied_ttl_s
         )
 
-    async def decide(self, user: User, access: Access) -> Decision:
+    async def decide(self, user: RequestUser, access: NodeAccess) -> Decision:
         """Raises PodwrightError when the API server does not answer."""
         reviews = self._reviews
         if reviews is None:

@@ -11,7 +11,7 @@ import ssl
 import weakref
 from dataclasses import dataclass
 
-from podwright.agent.config.node_sections import Security
+from podwright.agent.config.node_sections import SecuritySection
 from podwright.agent.server.auth import ciphers
 from podwright.errors import FailedPrecondition
 
@@ -22,7 +22,7 @@ Stamp = tuple[int, int, int]  # of a file: inode, size, time of change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """Where certificate and key are, and the authorities of clients; empty for none.
+    """Where certificate and key are, and the authorities of clients. Empty for none.
 
     `is_awaited`: the certificate may not be there yet.
     """
@@ -34,9 +34,9 @@ class TlsFiles:
 
 
 class ServerContexts:
-    """Makes contexts for connections; all with the same files share one."""
+    """Makes contexts for connections. All with the same files share one."""
 
-    def __init__(self, files: TlsFiles, security: Security) -> None:
+    def __init__(self, files: TlsFiles, security: SecuritySection) -> None:
         """Raises FailedPrecondition and InvalidArgument when the files or names are no good."""
         self._files = files
         self._minimum = ciphers.minimum_version(security.tls_min_version)
@@ -54,7 +54,7 @@ class ServerContexts:
         return context in self._trusted
 
     def current(self) -> ssl.SSLContext:
-        """The context for a new connection; the old one stays when new files cannot be used.
+        """The context for a new connection. The old one stays when new files cannot be used.
 
         Raises FailedPrecondition while there is no certificate yet.
         """

@@ -49,7 +49,7 @@ def minimum_version(name: str) -> ssl.TLSVersion:
 
 
 def cipher_list(names: Iterable[str]) -> str:
-    """What OpenSSL takes for the suites up to TLS 1.2; empty for its default. Raises InvalidArgument."""
+    """What OpenSSL takes for the suites up to TLS 1.2. Empty for its default. Raises InvalidArgument."""
     found = []
     for name in names:
         if name not in SUITES and name not in TLS13:

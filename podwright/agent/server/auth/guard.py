@@ -6,9 +6,9 @@ import logging
 
 from podwright.agent.server.auth.attributes import accesses
 from podwright.agent.server.auth.authentication import Authenticator
-from podwright.agent.server.auth.authorization import Authorizer
-from podwright.agent.server.auth.reviews import User
-from podwright.agent.server.http.messages import Answer, Handler, Request, Response, text
+from podwright.agent.server.auth.authorization import RequestAuthorizer
+from podwright.agent.server.auth.reviews import RequestUser
+from podwright.agent.server.http.messages import Answer, Handler, HttpRequest, HttpResponse, text
 from podwright.errors import PodwrightError
 
 log = logging.getLogger(__name__)
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 class Guard:
     """Lets through who may."""
 
-    def __init__(self, authenticator: Authenticator, authorizer: Authorizer, node: str) -> None:
+    def __init__(self, authenticator: Authenticator, authorizer: RequestAuthorizer, node: str) -> None:
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._node = node
 
-    async def __call__(self, request: Request, handler: Handler) -> Answer:
+    async def __call__(self, request: HttpRequest, handler: Handler) -> Answer:
         """The handler's answer, or a refusal."""
         try:
             user = await self._authenticator.user_of(request)
@@ -34,7 +34,7 @@ class Guard:
         refusal = await self._refusal(request, user)
         return refusal if refusal is not None else await handler(request)
 
-    async def _refusal(self, request: Request, user: User) -> Response | None:
+    async def _refusal(self, request: HttpRequest, user: RequestUser) -> HttpResponse | None:
         wanted = accesses(request.method, request.path, self._node)
         reason = ""
         for access in wanted:

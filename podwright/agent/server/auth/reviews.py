@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class RequestUser:
     """Who asks."""
 
     name: str
@@ -18,7 +18,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class NodeAccess:
     """What is asked for: a verb on a subresource of a node (v1, resource `nodes`)."""
 
     verb: str
@@ -37,21 +37,21 @@ class Decision:
 class Reviews(Protocol):
     """An API server. Both methods raise PodwrightError when it does not answer."""
 
-    async def review_token(self, token: str, audiences: Sequence[str]) -> User | None:
-        """Whose token it is; None when it is nobody's. Without `audiences`, it must be for the API server's own."""
+    async def review_token(self, token: str, audiences: Sequence[str]) -> RequestUser | None:
+        """Whose token it is. None when it is nobody's. Without `audiences`, it must be for the API server's own."""
 
-    async def review_access(self, user: User, access: Access) -> Decision:
+    async def review_access(self, user: RequestUser, access: NodeAccess) -> Decision:
         """Whether the user may."""
 
 
-class NoApiServer:
+class NoReviews:
     """The reviews of a node that stands alone: no token is known, nothing is allowed."""
 
-    async def review_token(self, token: str, audiences: Sequence[str]) -> User | None:  # noqa: ARG002 # the protocol's
+    async def review_token(self, token: str, audiences: Sequence[str]) -> RequestUser | None:  # noqa: ARG002 # the protocol's
         """See Reviews."""
         return None
 
-    async def review_access(self, user: User, access: Access) -> Decision:  # noqa: ARG002 # the protocol's
+    async def review_access(self, user: RequestUser, access: NodeAccess) -> Decision:  # noqa: ARG002 # the protocol's
         """See Reviews."""
         return Decision(
             allowed=False,

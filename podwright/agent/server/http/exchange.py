@@ -16,7 +16,7 @@ from email.utils import formatdate
 
 import h11
 
-from podwright.agent.server.http.messages import Answer, Request, Response, Takeover, text
+from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, Takeover, text
 from podwright.streams import upgrade
 from podwright.streams.wire import Wire
 from podwright.tasks import task_of
@@ -31,7 +31,7 @@ IDLE_S = 90.0  # Go's servers: between two requests
 LINGER_S = 1.0  # after a refusal: for the client to read it before the connection is reset
 SWITCHING_PROTOCOLS = 101
 
-Serve = Callable[[Request], Awaitable[Answer]]
+Serve = Callable[[HttpRequest], Awaitable[Answer]]
 
 
 class Exchange:
@@ -65,7 +65,7 @@ class Exchange:
         try:
             while (head := await self._head(wait_s)) is not None and self._is_current():
                 body = await self._body()
-                request = Request(head=head, certificate=self._certificate, body=body)
+                request = HttpRequest(head=head, certificate=self._certificate, body=body)
                 if not await self._answer(request):
                     return
                 wait_s = IDLE_S
@@ -107,7 +107,7 @@ class Exchange:
         return event
 
     async def _read(self) -> bytes:
-        """The next bytes; nothing is lost when whoever waits is cancelled."""
+        """The next bytes. Nothing is lost when whoever waits is cancelled."""
         if self._reading is None:
             self._reading = asyncio.create_task(self._receive(), name="read a request")
         data = await asyncio.shield(self._reading)
@@ -129,7 +129,7 @@ class Exchange:
         await asyncio.wait({reading})
         return b"" if reading.cancelled() or reading.exception() is not None else reading.result()
 
-    async def _answer(self, request: Request) -> bool:
+    async def _answer(self, request: HttpRequest) -> bool:
         """Whether the connection can serve another request."""
         answer = await self._while_connected(self._serve(request))
         if answer is None:
@@ -144,7 +144,7 @@ class Exchange:
         return True
 
     async def _while_connected(self, work: Awaitable[Answer]) -> Answer | None:
-        """The handler's answer; None when the client goes before it, which ends the handler."""
+        """The handler's answer. None when the client goes before it, which ends the handler."""
         handling = task_of(work, name="answer")
         try:
             async with self._watching(handling):
@@ -180,7 +180,7 @@ class Exchange:
         watch.cancel()
         await asyncio.wait({watch})
 
-    async def _respond(self, request: Request, answer: Response) -> None:
+    async def _respond(self, request: HttpRequest, answer: HttpResponse) -> None:
         headers = [("date", formatdate(usegmt=True)), ("content-type", answer.content_type), *answer.headers]
         body, is_head = answer.body, request.method == "HEAD"
         if isinstance(body, bytes):
@@ -253,7 +253,7 @@ class Exchange:
 
 
 def _head_of(status: int, headers: list[tuple[str, str]]) -> h11.Response:
-    """An answer's head; a status without a name of its own has an empty one."""
+    """An answer's head. A status without a name of its own has an empty one."""
     known = status in http.HTTPStatus.__members__.values()
     reason = http.HTTPStatus(status).phrase.encode() if known else b""
     return h11.Response(status_code=status, headers=headers, reason=reason)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.agent.server.http.exchange import Exchange
-from podwright.agent.server.http.messages import Answer, Request
+from podwright.agent.server.http.messages import Answer, HttpRequest
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.streams.tls_wire import TlsWire
 from podwright.streams.wire import SocketWire, Wire
@@ -33,10 +33,10 @@ FIRST_BYTES = 2048  # of a connection's buffer, which grows: one that waits for 
 SOCKET_MODE = 0o600
 
 Certificate = Mapping[str, object] | None
-Serve = Callable[[Request], Awaitable[Answer]]
+Serve = Callable[[HttpRequest], Awaitable[Answer]]
 
 
-class Contexts(Protocol):
+class TlsSource(Protocol):
     """`auth.certificates.ServerContexts`."""
 
     def current(self) -> ssl.SSLContext:
@@ -54,11 +54,13 @@ class Limits:
     stall_s: float = 300.0
 
 
-class Listener:
+class HttpListener:
     """One listening socket and its connections."""
 
-    def __init__(self, listening: socket.socket, serve: Serve, *, limits: Limits, tls: Contexts | None = None) -> None:
-        """`tls` gives the context of each new connection; without it, nothing is encrypted."""
+    def __init__(
+        self, listening: socket.socket, serve: Serve, *, limits: Limits, tls: TlsSource | None = None
+    ) -> None:
+        """`tls` gives the context of each new connection. Without it, nothing is encrypted."""
         self._listening = listening
         self._serve = serve
         self._limits = limits
@@ -72,7 +74,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port that was bound; 0 for a unix socket."""
+        """The port that was bound. 0 for a unix socket."""
         if self._listening.family == socket.AF_UNIX:
             return 0
         bound: int = self._listening.getsockname()[1]
@@ -148,7 +150,7 @@ async def _open(connected: socket.socket, context: ssl.SSLContext | None) -> tup
 
 
 def listen_tcp(address: str, port: int) -> socket.socket:
-    """A listening socket; `::` takes both families where the host allows it. Raises FailedPrecondition."""
+    """A listening socket. `::` takes both families where the host allows it. Raises FailedPrecondition."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:

@@ -18,8 +18,8 @@ Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: the query is parsed once, when it is asked for
-class Request:
-    """One request. `head` has its header names in lower case; `certificate` is the client's, as `ssl` describes it.
+class HttpRequest:
+    """One request. `head` has its header names in lower case. `certificate` is the client's, as `ssl` describes it.
 
     `places` are the parts of the path that the route names.
     """
@@ -46,17 +46,17 @@ class Request:
         return parse_qs(text, keep_blank_values=True, max_num_fields=PARAMETERS_LIMIT)
 
     def parameter(self, name: str) -> str:
-        """The first value of a parameter; empty when it is not given."""
+        """The first value of a parameter. Empty when it is not given."""
         values = self.query.get(name)
         return values[0] if values else ""
 
     def header(self, name: str) -> str:
-        """The first line of a header; empty when it is not given."""
+        """The first line of a header. Empty when it is not given."""
         return next((value for each, value in self.head.headers if each == name), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class HttpResponse:
     """An answer. A body in parts is sent as it comes (chunked)."""
 
     status: int = 200
@@ -77,15 +77,15 @@ class Takeover:
     abandon: Callable[[], Awaitable[None]]
 
 
-Answer = Response | Takeover
-Handler = Callable[[Request], Awaitable[Answer]]
+Answer = HttpResponse | Takeover
+Handler = Callable[[HttpRequest], Awaitable[Answer]]
 
 
-def text(body: str, status: int = 200, *, headers: Headers = ()) -> Response:
+def text(body: str, status: int = 200, *, headers: Headers = ()) -> HttpResponse:
     """An answer in plain text."""
-    return Response(status=status, body=body.encode(), headers=headers)
+    return HttpResponse(status=status, body=body.encode(), headers=headers)
 
 
-def json(body: bytes) -> Response:
+def json(body: bytes) -> HttpResponse:
     """An answer in JSON."""
-    return Response(body=body, content_type=JSON)
+    return HttpResponse(body=body, content_type=JSON)

@@ -1,6 +1,6 @@
 """Paths and methods to handlers. Pure.
 
-A pattern such as `/run/{namespace}/{name}` names parts of the path; one that ends with `/*` takes every path below.
+A pattern such as `/run/{namespace}/{name}` names parts of the path. One that ends with `/*` takes every path below.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from podwright.agent.server.http.messages import Handler, Response, text
+from podwright.agent.server.http.messages import Handler, HttpResponse, text
 
 ANY: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class HttpRoute:
     """`methods` is empty for all of them."""
 
     pattern: str
@@ -33,14 +33,14 @@ class Match:
 class Router:
     """The first route whose pattern and methods fit has the request."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[HttpRoute]) -> None:
         self._routes = [(route, tuple(route.pattern.strip("/").split("/"))) for route in routes]
 
     def paths(self) -> list[str]:
         """The patterns, sorted."""
         return sorted({route.pattern for route, _ in self._routes})
 
-    def find(self, method: str, path: str) -> Match | Response:
+    def find(self, method: str, path: str) -> Match | HttpResponse:
         """A match, or the refusal: 404, and 405 for a path that is there for other methods."""
         # Only one slash may be too many, at the end: authorization looks at the same path, and must mean the same.
         parts = tuple(path.removeprefix("/").removesuffix("/").split("/"))

@@ -7,7 +7,7 @@ import asyncio
 from podwright.streams.wire import Buffer, Wire
 
 
-class Activity:
+class StreamActivity:
     """When something last came or went, on any of the wires that share it."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Activity:
 class ActiveWire:
     """A wire that notes its use."""
 
-    def __init__(self, wire: Wire, activity: Activity) -> None:
+    def __init__(self, wire: Wire, activity: StreamActivity) -> None:
         self._wire = wire
         self._activity = activity
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podwright.agent.server.auth.authentication import SUBPROTOCOL_PREFIX
-from podwright.agent.server.http.messages import Answer, Response, Takeover
+from podwright.agent.server.http.messages import Answer, HttpResponse, Takeover
 from podwright.agent.server.streaming.pump import pump
 from podwright.streams import upgrade
 from podwright.streams.client.dial import Upgraded, ask
@@ -80,10 +80,10 @@ def _request_headers(head: upgrade.UpgradeRequest) -> list[tuple[str, str]]:
     return [*kept, (PROTOCOL_HEADER, ", ".join(protocols))] if protocols else kept
 
 
-async def _refusal(asked: Upgraded) -> Response:
+async def _refusal(asked: Upgraded) -> HttpResponse:
     await asked.wire.close()
     response = asked.response
-    return Response(
+    return HttpResponse(
         status=response.status,
         body=response.body.encode(),
         headers=_returned(response.headers),

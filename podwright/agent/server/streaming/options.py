@@ -18,7 +18,7 @@ PORTS_LIMIT = 127  # a WebSocket has two channels for each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class StreamOptions:
     """The streams that a client wants. With a terminal there is no stderr."""
 
     stdin: bool
@@ -38,17 +38,17 @@ class Options:
         return [each for each, is_wanted in wanted.items() if is_wanted]
 
 
-def stream_options(query: Query) -> Options:
+def stream_options(query: Query) -> StreamOptions:
     """Raises InvalidArgument when there is no stream."""
     tty, stdin, stdout, stderr = (query.get(name, [""])[0] == "1" for name in ("tty", "input", "output", "error"))
     stderr = stderr and not tty
     if not (stdin or stdout or stderr):
         raise InvalidArgument("you must specify at least 1 of stdin, stdout, stderr")
-    return Options(stdin=stdin, stdout=stdout, stderr=stderr, tty=tty)
+    return StreamOptions(stdin=stdin, stdout=stdout, stderr=stderr, tty=tty)
 
 
 def forwarded_ports(head: upgrade.UpgradeRequest, query: Query) -> list[int]:
-    """The ports of a WebSocket with channels; SPDY names ports later. Raises InvalidArgument."""
+    """The ports of a WebSocket with channels. SPDY names ports later. Raises InvalidArgument."""
     if not head.asks_for(handshake.WEBSOCKET):
         return []
     texts = query.get("port", [])

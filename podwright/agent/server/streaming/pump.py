@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from podwright.agent.server.streaming.activity import ActiveWire, Activity
+from podwright.agent.server.streaming.activity import ActiveWire, StreamActivity
 from podwright.errors import PodwrightError
 from podwright.streams.errors import ProtocolError
 from podwright.streams.wire import Wire
@@ -22,7 +22,7 @@ SILENCE_S = 5.0
 
 async def pump(client: Wire, backend: Wire, *, idle_timeout_s: float) -> None:
     """Copy until it is over. The caller closes both wires."""
-    activity = Activity()
+    activity = StreamActivity()
     near, far = ActiveWire(client, activity), ActiveWire(backend, activity)
     upward = asyncio.create_task(_copy(near, far), name="client to runtime")
     downward = asyncio.create_task(_copy(far, near), name="runtime to client")
@@ -43,7 +43,7 @@ async def pump(client: Wire, backend: Wire, *, idle_timeout_s: float) -> None:
 
 
 async def _copy(source: Wire, target: Wire) -> bool:
-    """Until the source ends; False when either has broken."""
+    """Until the source ends. False when either has broken."""
     try:
         while data := await source.receive():
             await target.send(data)

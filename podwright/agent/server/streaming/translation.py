@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 
 from podwright.agent.server.http.messages import Answer, Takeover
-from podwright.agent.server.streaming.activity import ActiveWire, Activity
+from podwright.agent.server.streaming.activity import ActiveWire, StreamActivity
 from podwright.errors import FailedPrecondition, PodwrightError, Unavailable
 from podwright.streams import upgrade
 from podwright.streams.client.dial import StreamTransport
@@ -45,7 +45,7 @@ async def translate(
     link = await open_link(url, streams, transport=StreamTransport.SPDY, protocols=list(SPDY_PROTOCOLS))
 
     async def session(client: Wire) -> None:
-        activity = Activity()
+        activity = StreamActivity()
         translation = _Translation(ActiveWire(client, activity), link, chosen, streams)
         idle = asyncio.create_task(activity.until_idle(idle_timeout_s), name="close an idle stream")
         try:

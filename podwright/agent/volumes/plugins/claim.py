@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from podwright.agent.volumes.failures import NotProcessed
-from podwright.agent.volumes.plugins.protocol import AnyPlan, Request
+from podwright.agent.volumes.plugins.protocol import AnyPlan, VolumeRequest
 from podwright.agent.volumes.ports import ClusterStorage
 from podwright.agent.volumes.storage import binding
 from podwright.agent.volumes.storage.planning import plan_persistent
@@ -17,7 +17,7 @@ from podwright.agent.volumes.storage.selinux_mounts import SelinuxMounts
 from podwright.errors import FailedPrecondition, PodwrightError
 
 
-class Claim:
+class ClaimVolume:
     """See Plugin."""
 
     follows_changes = True
@@ -26,7 +26,7 @@ class Claim:
         self._objects = objects
         self._selinux = selinux
 
-    async def plan(self, request: Request) -> AnyPlan:
+    async def plan(self, request: VolumeRequest) -> AnyPlan:
         """See Plugin."""
         pod, volume = request.pod, request.volume
         name, namespace = binding.claim_name(pod, volume), pod.metadata.namespace
@@ -37,7 +37,7 @@ class Claim:
         except PodwrightError as failure:
             raise NotProcessed(f"error processing PVC {namespace}/{name}: {failure}") from failure
 
-    async def _read(self, request: Request, name: str) -> AnyPlan:
+    async def _read(self, request: VolumeRequest, name: str) -> AnyPlan:
         pod, volume = request.pod, request.volume
         try:
             claim = await self._objects.claim(pod.metadata.namespace, name)
@@ -64,7 +64,7 @@ class Claim:
             raise NotProcessed(str(failure)) from failure
         return self._labelled(request, plan)
 
-    def _labelled(self, request: Request, plan: AnyPlan) -> AnyPlan:
+    def _labelled(self, request: VolumeRequest, plan: AnyPlan) -> AnyPlan:
         """The plan with the SELinux label that the volume is to be mounted with."""
         if self._selinux.file is None or not isinstance(plan, CsiPlan):
             return plan

@@ -6,7 +6,7 @@ from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.volumes import places
 from podwright.agent.volumes.objects_to_files import config_map_files
 from podwright.agent.volumes.plans import FilesPlan
-from podwright.agent.volumes.plugins.protocol import Request, files_plan
+from podwright.agent.volumes.plugins.protocol import VolumeRequest, files_plan
 from podwright.k8s.objects import ConfigMapVolumeSource
 
 
@@ -18,7 +18,7 @@ class ConfigMapVolume:
     def __init__(self, objects: ObjectGetter) -> None:
         self._objects = objects
 
-    async def plan(self, request: Request) -> FilesPlan:
+    async def plan(self, request: VolumeRequest) -> FilesPlan:
         """See Plugin."""
         source = request.volume.config_map or ConfigMapVolumeSource()
         found = await self._objects.config_map(request.pod.metadata.namespace, source.name)

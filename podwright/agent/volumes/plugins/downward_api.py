@@ -8,7 +8,7 @@ from podwright.agent.volumes import places
 from podwright.agent.volumes.memory_size import memory_of
 from podwright.agent.volumes.objects_to_files import downward_files
 from podwright.agent.volumes.plans import FilesPlan
-from podwright.agent.volumes.plugins.protocol import Request, files_plan
+from podwright.agent.volumes.plugins.protocol import VolumeRequest, files_plan
 from podwright.agent.volumes.ports import DownwardApi
 from podwright.k8s.objects import DownwardAPIVolumeSource
 
@@ -22,7 +22,7 @@ class DownwardApiVolume:
         self._downward = downward
         self._allocatable_bytes = allocatable_bytes
 
-    async def plan(self, request: Request) -> FilesPlan:
+    async def plan(self, request: VolumeRequest) -> FilesPlan:
         """See Plugin."""
         source = request.volume.downward_api or DownwardAPIVolumeSource()
         files = downward_files(request.pod, self._downward, source.items, source.default_mode)

@@ -11,7 +11,7 @@ from podwright.agent.volumes import places
 from podwright.agent.volumes.groups import fs_group
 from podwright.agent.volumes.memory_size import medium_of
 from podwright.agent.volumes.plans import EmptyDirPlan
-from podwright.agent.volumes.plugins.protocol import Request
+from podwright.agent.volumes.plugins.protocol import VolumeRequest
 from podwright.k8s.objects import EmptyDirVolumeSource
 
 
@@ -23,7 +23,7 @@ class EmptyDir:
     def __init__(self, allocatable_bytes: Callable[[], int]) -> None:
         self._allocatable_bytes = allocatable_bytes
 
-    async def plan(self, request: Request) -> EmptyDirPlan:
+    async def plan(self, request: VolumeRequest) -> EmptyDirPlan:
         """See Plugin. A volume without any source is an emptyDir as well."""
         source, name = request.volume.empty_dir or EmptyDirVolumeSource(), request.volume.name
         return EmptyDirPlan(

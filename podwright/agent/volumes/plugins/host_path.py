@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from podwright.agent.volumes.host_paths import check_plan_path
 from podwright.agent.volumes.plans import HostPathPlan
-from podwright.agent.volumes.plugins.protocol import Request
+from podwright.agent.volumes.plugins.protocol import VolumeRequest
 
 
 class HostPath:
@@ -12,7 +12,7 @@ class HostPath:
 
     follows_changes = False
 
-    async def plan(self, request: Request) -> HostPathPlan:
+    async def plan(self, request: VolumeRequest) -> HostPathPlan:
         """See Plugin. Raises InvalidArgument for a path with '..' and for an unknown type."""
         source = request.volume.host_path
         path = source.path if source is not None else ""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from podwright.agent.volumes.plans import ImagePlan
-from podwright.agent.volumes.plugins.protocol import Request
+from podwright.agent.volumes.plugins.protocol import VolumeRequest
 
 
-class Image:
+class ImageVolume:
     """See Plugin. Whether the image is there is for the image manager to see to."""
 
     follows_changes = False
 
-    async def plan(self, request: Request) -> ImagePlan:
+    async def plan(self, request: VolumeRequest) -> ImagePlan:
         """See Plugin."""
         source = request.volume.image
         return ImagePlan(reference=source.reference if source is not None else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podwright.agent.volumes.plugins.protocol import Request
+from podwright.agent.volumes.plugins.protocol import VolumeRequest
 from podwright.agent.volumes.storage.planning import plan_inline_csi, plan_nfs
 from podwright.agent.volumes.storage.plans import CsiPlan, NfsPlan
 from podwright.k8s.objects import CSIVolumeSource, NFSVolumeSource
@@ -13,7 +13,7 @@ class InlineCsi:
 
     follows_changes = True
 
-    async def plan(self, request: Request) -> CsiPlan:
+    async def plan(self, request: VolumeRequest) -> CsiPlan:
         """See Plugin."""
         return plan_inline_csi(request, request.volume.csi or CSIVolumeSource(driver=""))
 
@@ -23,6 +23,6 @@ class InlineNfs:
 
     follows_changes = False
 
-    async def plan(self, request: Request) -> NfsPlan:
+    async def plan(self, request: VolumeRequest) -> NfsPlan:
         """See Plugin."""
         return plan_nfs(request, request.volume.nfs or NFSVolumeSource(path="", server=""))

@@ -17,7 +17,7 @@ from podwright.agent.volumes.objects_to_files import (
     secret_files,
 )
 from podwright.agent.volumes.plans import FilesPlan, PayloadFile
-from podwright.agent.volumes.plugins.protocol import Request, files_plan
+from podwright.agent.volumes.plugins.protocol import VolumeRequest, files_plan
 from podwright.agent.volumes.ports import ClusterSources, DownwardApi
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod, PodCertificateProjection, ProjectedVolumeSource, VolumeProjection
@@ -42,7 +42,7 @@ class Projected:
         self._cluster = cluster
         self._allocatable_bytes = allocatable_bytes
 
-    async def plan(self, request: Request) -> FilesPlan:
+    async def plan(self, request: VolumeRequest) -> FilesPlan:
         """See Plugin. All sources are read, so that all problems are seen at once."""
         source = request.volume.projected or ProjectedVolumeSource()
         mode = source.default_mode if source.default_mode is not None else DEFAULT_MODE
@@ -62,7 +62,7 @@ class Projected:
         return files_plan(request, places.PROJECTED, files, medium, is_final=is_final)
 
     async def _files(
-        self, request: Request, index: int, projection: VolumeProjection, mode: int
+        self, request: VolumeRequest, index: int, projection: VolumeProjection, mode: int
     ) -> tuple[Files, bool]:
         """The files of one source, and whether they can never change."""
         pod, namespace = request.pod, request.pod.metadata.namespace
@@ -78,7 +78,9 @@ class Projected:
             return downward_files(pod, self._downward, projection.downward_api.items, mode), False
         return await self._cluster_files(request, index, projection, mode), False
 
-    async def _cluster_files(self, request: Request, index: int, projection: VolumeProjection, mode: int) -> Files:
+    async def _cluster_files(
+        self, request: VolumeRequest, index: int, projection: VolumeProjection, mode: int
+    ) -> Files:
         """Files that are private to the pod's user or group where it has one."""
         pod, user = request.pod, token_user(request.pod)
         mode = PRIVATE_MODE if user is not None or fs_group(pod) is not None else mode

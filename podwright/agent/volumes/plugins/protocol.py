@@ -17,7 +17,7 @@ AnyPlan = Plan | StoredPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class VolumeRequest:
     """A volume of a pod. `directory` is the pod's."""
 
     pod: Pod
@@ -25,14 +25,14 @@ class Request:
     directory: str
 
 
-class Plugin(Protocol):
+class VolumePlugin(Protocol):
     """Plans volumes of one kind."""
 
     @property
     def follows_changes(self) -> bool:
         """Whether the content follows the pod and its objects while the pod runs."""
 
-    async def plan(self, request: Request) -> AnyPlan:
+    async def plan(self, request: VolumeRequest) -> AnyPlan:
         """What the volume is to become now.
 
         Raises NotProcessed when that cannot be known yet, and other PodwrightErrors when it cannot be done.
@@ -40,7 +40,7 @@ class Plugin(Protocol):
 
 
 def files_plan(
-    request: Request,
+    request: VolumeRequest,
     plugin: str,
     files: Mapping[str, PayloadFile],
     medium: Medium,

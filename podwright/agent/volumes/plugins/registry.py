@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from podwright.agent.volumes.plugins.claim import Claim
+from podwright.agent.volumes.plugins.claim import ClaimVolume
 from podwright.agent.volumes.plugins.config_map import ConfigMapVolume
 from podwright.agent.volumes.plugins.downward_api import DownwardApiVolume
 from podwright.agent.volumes.plugins.empty_dir import EmptyDir
 from podwright.agent.volumes.plugins.host_path import HostPath
-from podwright.agent.volumes.plugins.image import Image
+from podwright.agent.volumes.plugins.image import ImageVolume
 from podwright.agent.volumes.plugins.inline_storage import InlineCsi, InlineNfs
 from podwright.agent.volumes.plugins.projected import Projected
-from podwright.agent.volumes.plugins.protocol import Plugin
+from podwright.agent.volumes.plugins.protocol import VolumePlugin
 from podwright.agent.volumes.plugins.secret import SecretVolume
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.errors import Unimplemented
@@ -32,7 +32,7 @@ KINDS = tuple(field for field in msgspec.structs.fields(Volume) if field.name !=
 
 
 def kind_of(volume: Volume) -> str:
-    """The kind as the API writes it (configMap); a volume without a source is an emptyDir."""
+    """The kind as the API writes it (configMap). A volume without a source is an emptyDir."""
     return next((field.encode_name for field in KINDS if getattr(volume, field.name) is not None), DEFAULT_KIND)
 
 
@@ -47,21 +47,21 @@ class Plugins:
 
     def __init__(self, ports: VolumePorts) -> None:
         memory = ports.allocatable_bytes
-        self._plugins: Mapping[str, Plugin] = {
+        self._plugins: Mapping[str, VolumePlugin] = {
             "emptyDir": EmptyDir(memory),
             "hostPath": HostPath(),
             "configMap": ConfigMapVolume(ports.objects),
             "secret": SecretVolume(ports.objects, memory),
             "downwardAPI": DownwardApiVolume(ports.downward, memory),
             "projected": Projected(ports.objects, ports.downward, ports.cluster, memory),
-            "image": Image(),
-            "persistentVolumeClaim": Claim(ports.storage, ports.selinux),
-            "ephemeral": Claim(ports.storage, ports.selinux),
+            "image": ImageVolume(),
+            "persistentVolumeClaim": ClaimVolume(ports.storage, ports.selinux),
+            "ephemeral": ClaimVolume(ports.storage, ports.selinux),
             "csi": InlineCsi(),
             "nfs": InlineNfs(),
         }
 
-    def of(self, volume: Volume) -> Plugin:
+    def of(self, volume: Volume) -> VolumePlugin:
         """The plug-in for the volume. Raises Unimplemented for a kind that has none."""
         kind = kind_of(volume)
         if kind not in self._plugins:

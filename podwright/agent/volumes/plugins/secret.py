@@ -9,7 +9,7 @@ from podwright.agent.volumes import places
 from podwright.agent.volumes.memory_size import memory_of
 from podwright.agent.volumes.objects_to_files import secret_files
 from podwright.agent.volumes.plans import FilesPlan
-from podwright.agent.volumes.plugins.protocol import Request, files_plan
+from podwright.agent.volumes.plugins.protocol import VolumeRequest, files_plan
 from podwright.k8s.objects import SecretVolumeSource
 
 
@@ -22,7 +22,7 @@ class SecretVolume:
         self._objects = objects
         self._allocatable_bytes = allocatable_bytes
 
-    async def plan(self, request: Request) -> FilesPlan:
+    async def plan(self, request: VolumeRequest) -> FilesPlan:
         """See Plugin."""
         source = request.volume.secret or SecretVolumeSource()
         found = await self._objects.secret(request.pod.metadata.namespace, source.secret_name)

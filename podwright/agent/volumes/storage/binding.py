@@ -19,7 +19,7 @@ STORAGE = "storage"
 
 
 def claim_name(pod: Pod, volume: Volume) -> str:
-    """The claim that a volume is for; empty for other volumes. An ephemeral volume's claim has a name of its own."""
+    """The claim that a volume is for. Empty for other volumes. An ephemeral volume's claim has a name of its own."""
     if volume.persistent_volume_claim is not None:
         return volume.persistent_volume_claim.claim_name
     return f"{pod.metadata.name}-{volume.name}" if volume.ephemeral is not None else ""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from podwright.agent.csi.calls import CsiNode
-from podwright.agent.csi.values import Capabilities, Capability, CsiFailed, VolumeCall
+from podwright.agent.csi.values import Capabilities, CsiFailed, DriverCapability, VolumeCall
 from podwright.agent.pods.places import pod_directory
 from podwright.agent.volumes import places
 from podwright.agent.volumes.failures import FAILED_MAP, FAILED_MOUNT, StepFailed
@@ -32,8 +32,8 @@ from podwright.agent.volumes.storage.groups import give_to_group
 from podwright.agent.volumes.storage.in_use import NODE, InUse
 from podwright.agent.volumes.storage.mapped import tell_mapped
 from podwright.agent.volumes.storage.plans import CsiPlaces, CsiPlan, attachment_name, unique_name
-from podwright.agent.volumes.storage.protocol import Task
-from podwright.agent.volumes.storage.vol_data import Found, Staged
+from podwright.agent.volumes.storage.protocol import StorageTask
+from podwright.agent.volumes.storage.vol_data import Found, StagedVolume
 from podwright.agent.volumes.threads import Work
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import CSIDriver, SecretReference
@@ -48,7 +48,7 @@ DIRECTORY_MODE = 0o750
 class _Scene:
     """What one mount works with."""
 
-    task: Task
+    task: StorageTask
     plan: CsiPlan
     driver: CSIDriver | None
     node: CsiNode
@@ -57,7 +57,7 @@ class _Scene:
 
     @property
     def stages(self) -> bool:
-        return Capability.STAGE_UNSTAGE_VOLUME in self.can and not self.plan.is_inline
+        return DriverCapability.STAGE_UNSTAGE_VOLUME in self.can and not self.plan.is_inline
 
 
 class CsiStorage:
@@ -116,7 +116,7 @@ class CsiStorage:
 
     # -- mounting
 
-    async def mount(self, task: Task, plan: CsiPlan) -> None:
+    async def mount(self, task: StorageTask, plan: CsiPlan) -> None:
         """See Keeps. A volume that is there already may have to be published again, or to grow."""
         if task.is_mounted:
             await self._follow(task, plan)
@@ -135,7 +135,7 @@ class CsiStorage:
                 await give_to_group(self._work, self._ports.events, task.pod, plan.target, plan.group)
         await self._expansion.at_mount(task.pod, plan, self._reach(scene))
 
-    async def _follow(self, task: Task, plan: CsiPlan) -> None:
+    async def _follow(self, task: StorageTask, plan: CsiPlan) -> None:
         again = self._wants_again(plan)
         if not again and wanted_growth(plan) is None:
             return
@@ -150,7 +150,7 @@ class CsiStorage:
             node=scene.node, can=scene.can, path=self._published_path(scene.plan), staged=self._staged_path(scene)
         )
 
-    async def _scene(self, task: Task, plan: CsiPlan) -> _Scene:
+    async def _scene(self, task: StorageTask, plan: CsiPlan) -> _Scene:
         async with _step(plan, "SetUp"):
             driver = self._ports.storage.csi_driver(plan.driver)
             csi_inputs.check_lifecycle(plan, driver)
@@ -164,7 +164,7 @@ class CsiStorage:
             can = await node.capabilities()
         return _Scene(task=task, plan=plan, driver=driver, node=node, can=can, context=context)
 
-    async def _attached(self, task: Task, plan: CsiPlan) -> Mapping[str, str]:
+    async def _attached(self, task: StorageTask, plan: CsiPlan) -> Mapping[str, str]:
         """Wait until the node has it. What the attachment says to the driver."""
         if not task.is_mounted:
             task.waiting(True)
@@ -179,7 +179,7 @@ class CsiStorage:
 
     async def _stage(self, scene: _Scene) -> None:
         plan = scene.plan
-        staged = Staged(volume=plan.stored, path=self._stage_path(plan), name=plan.name if plan.is_block else "")
+        staged = StagedVolume(volume=plan.stored, path=self._stage_path(plan), name=plan.name if plan.is_block else "")
         call = None
         if scene.stages:
             wanted = VolumeCall(
@@ -325,5 +325,5 @@ def _remove_target(target: str) -> None:
     vol_data.remove(os.path.dirname(target))
 
 
-def _on_disk(root: str) -> tuple[list[Found], list[Staged]]:
+def _on_disk(root: str) -> tuple[list[Found], list[StagedVolume]]:
     return list(vol_data.of_all_pods(root)), list(vol_data.staged(root))

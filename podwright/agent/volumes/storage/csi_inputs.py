@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from podwright.agent.csi.values import Access, Capabilities, Capability
+from podwright.agent.csi.values import Capabilities, DriverCapability, VolumeAccess
 from podwright.agent.volumes.storage.plans import CsiPlan, attachment_name
 from podwright.agent.volumes.storage.selinux_mounts import mount_option
 from podwright.agent.volumes.storage.vol_data import EPHEMERAL, LABEL, LIFECYCLE
@@ -55,20 +55,20 @@ def checked_attachment(found: VolumeAttachment, handle: str) -> Mapping[str, str
     raise FailedPrecondition(f"volume {handle} is not attached for volume attachment {found.metadata.name}")
 
 
-def access_of(plan: CsiPlan, can: Capabilities) -> Access:
+def access_of(plan: CsiPlan, can: Capabilities) -> VolumeAccess:
     """How the volume is used. A driver that can do it gives the files to the pod's group itself."""
     mode = plan.access_modes[0] if plan.access_modes else "ReadWriteOnce"
     if plan.is_block:
-        return Access(mode=mode, is_block=True)
-    is_drivers = Capability.VOLUME_MOUNT_GROUP in can and plan.group is not None
+        return VolumeAccess(mode=mode, is_block=True)
+    is_drivers = DriverCapability.VOLUME_MOUNT_GROUP in can and plan.group is not None
     group = plan.group.group if is_drivers and plan.group is not None else None
     flags = (*plan.options, mount_option(plan.label)) if plan.label else plan.options
-    return Access(mode=mode, fs_type=plan.fs_type, flags=flags, group=group)
+    return VolumeAccess(mode=mode, fs_type=plan.fs_type, flags=flags, group=group)
 
 
 def changes_group(plan: CsiPlan, driver: CSIDriver | None, can: Capabilities) -> bool:
     """Whether we give the files to the pod's group."""
-    if plan.group is None or plan.read_only or plan.is_block or Capability.VOLUME_MOUNT_GROUP in can:
+    if plan.group is None or plan.read_only or plan.is_block or DriverCapability.VOLUME_MOUNT_GROUP in can:
         return False
     policy = driver.spec.fs_group_policy or BY_FS_TYPE if driver is not None else BY_FS_TYPE
     if policy != BY_FS_TYPE:

@@ -14,14 +14,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from podwright.agent.csi.drivers import CsiDrivers
-from podwright.agent.csi.values import Capability, CsiFailed
+from podwright.agent.csi.values import CsiFailed, DriverCapability
 from podwright.agent.volumes import trees
 from podwright.agent.volumes.state import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from podwright.agent.volumes.storage import mounting, vol_data
 from podwright.agent.volumes.storage.in_use import NODE, InUse
 from podwright.agent.volumes.storage.plans import CsiPlaces
 from podwright.agent.volumes.storage.turns import Turns
-from podwright.agent.volumes.storage.vol_data import Staged
+from podwright.agent.volumes.storage.vol_data import StagedVolume
 from podwright.agent.volumes.threads import Work
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux import detached, openat2
@@ -51,7 +51,7 @@ class Stages:
 
     async def stage(
         self,
-        staged: Staged,
+        staged: StagedVolume,
         data: dict[str, str],
         call: Callable[[], Awaitable[None]] | None,
         note: Callable[[], None],
@@ -83,11 +83,11 @@ class Stages:
                 self._unstaging.add(staged.path)
                 self._tasks.start(self._unstage(staged), name=f"unstage {staged.path}")
 
-    def _is_wanted(self, staged: Staged) -> bool:
+    def _is_wanted(self, staged: StagedVolume) -> bool:
         """Whether a pod is about to use it."""
         return staged.volume is not None and self._in_use.has_pods(staged.volume)
 
-    async def _unstage(self, staged: Staged) -> None:
+    async def _unstage(self, staged: StagedVolume) -> None:
         pause_s, last = FIRST_PAUSE_S, ""
         try:
             while True:
@@ -104,17 +104,17 @@ class Stages:
         finally:
             self._unstaging.discard(staged.path)
 
-    async def _try_unstage(self, staged: Staged) -> None:
+    async def _try_unstage(self, staged: StagedVolume) -> None:
         """Return when the volume is unstaged, or a pod uses it again."""
         async with self._turns.of(staged.path):
             if self._is_wanted(staged) or await self._work.run("", partial(self._is_used, staged)):
                 return
             await self._unstage_in_turn(staged)
 
-    async def _unstage_in_turn(self, staged: Staged) -> None:
+    async def _unstage_in_turn(self, staged: StagedVolume) -> None:
         if staged.volume is not None and await self._work.run("", partial(os.path.lexists, staged.path)):
             node = self._drivers.node(staged.volume.driver)
-            if Capability.STAGE_UNSTAGE_VOLUME in await node.capabilities():
+            if DriverCapability.STAGE_UNSTAGE_VOLUME in await node.capabilities():
                 self._done.discard(staged.path)
                 await node.unstage(staged.volume.handle, staged.path)
         self._done.discard(staged.path)
@@ -123,7 +123,7 @@ class Stages:
             self._in_use.drop(staged.volume, NODE)
         log.info("a volume is unstaged: path=%s", staged.path)
 
-    async def _leave_other_label(self, staged: Staged, wanted: str) -> None:
+    async def _leave_other_label(self, staged: StagedVolume, wanted: str) -> None:
         """A mount has one SELinux label. Raises FailedPrecondition when pods have it with another one."""
         if not await self._work.run("", partial(mounting.is_mounted, staged.path)):
             return
@@ -136,22 +136,22 @@ class Stages:
 
     # -- blocking
 
-    def _is_used(self, staged: Staged) -> bool:
+    def _is_used(self, staged: StagedVolume) -> bool:
         is_there = os.path.lexists(self._data_directory(staged))
         return is_there and staged.path not in {each.path for each in _unused(self._root)}
 
-    def _data_directory(self, staged: Staged) -> str:
+    def _data_directory(self, staged: StagedVolume) -> str:
         if staged.name:
             return f"{CsiPlaces(self._root).block(staged.name)}/data"
         return os.path.dirname(staged.path)
 
-    def _remove_unused(self, staged: Staged) -> None:
+    def _remove_unused(self, staged: StagedVolume) -> None:
         """After a failure for good: an earlier attempt may have left a mount, which is then kept for the next one."""
         if staged.volume is not None and not self._is_used(staged) and not mounting.is_mounted(staged.path):
             self._remove(staged)
             self._in_use.drop(staged.volume, NODE)
 
-    def _remove(self, staged: Staged) -> None:
+    def _remove(self, staged: StagedVolume) -> None:
         """Raises FailedPrecondition when the driver has left its mount. Without a driver we unmount."""
         if staged.volume is None and mounting.is_mounted(staged.path):
             log.warning("a staged volume without a readable %s is unmounted: %s", vol_data.FILE, staged.path)
@@ -171,13 +171,13 @@ class Stages:
                 trees.delete(parent, os.path.basename(path))
 
 
-def _begin(staged: Staged, directory: str, data: dict[str, str]) -> None:
+def _begin(staged: StagedVolume, directory: str, data: dict[str, str]) -> None:
     os.makedirs(staged.path, mode=DIRECTORY_MODE, exist_ok=True)
     os.makedirs(directory, mode=DIRECTORY_MODE, exist_ok=True)
     vol_data.write(directory, data)
 
 
-def _unused(root: str) -> list[Staged]:
+def _unused(root: str) -> list[StagedVolume]:
     """What is staged and used by no pod that is on disk."""
     staged = list(vol_data.staged(root))
     if not staged:

@@ -33,7 +33,7 @@ def link_device(device: str, link: str) -> None:
 
 
 def pin_device(device: str, map_directory: str, uid: str) -> bool:
-    """Bind the device to the pod's place in the map; false when it was there already.
+    """Bind the device to the pod's place in the map. False when it was there already.
 
     Raises FailedPrecondition for what is no device, OSError.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from podwright.agent.clock import utc_now
 from podwright.agent.csi.calls import CsiNode
-from podwright.agent.csi.values import Capabilities, Capability, CsiFailed, VolumeCall
+from podwright.agent.csi.values import Capabilities, CsiFailed, DriverCapability, VolumeCall
 from podwright.agent.volumes.failures import StepFailed
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.volumes.storage.binding import STORAGE
@@ -44,7 +44,7 @@ class Reach:
 
 
 def wanted_growth(plan: CsiPlan) -> Growth | None:
-    """How the volume is to grow on this node now; None when it is not, or not yet."""
+    """How the volume is to grow on this node now. None when it is not, or not yet."""
     claim, volume = plan.claim, plan.persistent
     if claim is None or volume is None or plan.read_only:
         return None
@@ -91,7 +91,7 @@ class Expansion:
 
     async def _grow(self, pod: Pod, plan: CsiPlan, reach: Reach) -> None:
         growth, claim = wanted_growth(plan), plan.claim
-        if growth is None or claim is None or Capability.EXPAND_VOLUME not in reach.can:
+        if growth is None or claim is None or DriverCapability.EXPAND_VOLUME not in reach.can:
             return
         key = (plan.driver, plan.handle, growth.size_bytes)
         if key in self._refused:

@@ -34,7 +34,7 @@ async def format_if_empty(runner: ProcessRunner, device: str, fs_type: str, *, r
 
 
 async def _signature(runner: ProcessRunner, device: str) -> str:
-    """What is on the device; empty for nothing."""
+    """What is on the device. Empty for nothing."""
     argv = (find_executable("blkid"), "-p", "-s", "TYPE", "-s", "PTTYPE", "-o", "export", device)
     done = await runner.run(Command(argv=argv, timeout_s=TOOL_TIMEOUT_S))
     if done.returncode == NOTHING_FOUND:

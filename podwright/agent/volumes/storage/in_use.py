@@ -38,7 +38,7 @@ class InUse:
             self._changed()
 
     def drop_all(self, holder: str) -> bool:
-        """The holder uses nothing any more; false when it did not before."""
+        """The holder uses nothing any more. False when it did not before."""
         dropped = [volume for volume, holders in self._holders.items() if holder in holders]
         for volume in dropped:
             self.drop(volume, holder)

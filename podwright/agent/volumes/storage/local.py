@@ -21,7 +21,7 @@ from podwright.agent.volumes.storage.groups import give_to_group
 from podwright.agent.volumes.storage.mapped import tell_mapped
 from podwright.agent.volumes.storage.options import mount_flags
 from podwright.agent.volumes.storage.plans import LocalPlan
-from podwright.agent.volumes.storage.protocol import Task
+from podwright.agent.volumes.storage.protocol import StorageTask
 from podwright.agent.volumes.storage.turns import Turns
 from podwright.agent.volumes.threads import Work
 from podwright.errors import FailedPrecondition, PodwrightError
@@ -44,7 +44,7 @@ class LocalStorage:
         self._mounts = f"{places.plugin_directory(root, places.LOCAL)}/mounts"
         self._maps = f"{root}/{places.PLUGINS}/{PLUGIN}/{places.DEVICES}"
 
-    async def mount(self, task: Task, plan: LocalPlan) -> None:
+    async def mount(self, task: StorageTask, plan: LocalPlan) -> None:
         """See Keeps."""
         if task.is_mounted:
             return
@@ -93,7 +93,7 @@ class LocalStorage:
             await self._work.run(plan.uid, partial(_mount_device, plan, mounted))
         return mounted
 
-    async def _bind(self, task: Task, plan: LocalPlan, source: str) -> None:
+    async def _bind(self, task: StorageTask, plan: LocalPlan, source: str) -> None:
         if await self._work.run(plan.uid, partial(mounting.is_mounted, plan.target)):
             return
         others = await self._work.run(plan.uid, partial(self._targets, plan.name))

@@ -12,7 +12,7 @@ from functools import partial
 from podwright.agent.volumes.failures import StepFailed
 from podwright.agent.volumes.storage import mounting
 from podwright.agent.volumes.storage.plans import NfsPlan
-from podwright.agent.volumes.storage.protocol import Task
+from podwright.agent.volumes.storage.protocol import StorageTask
 from podwright.agent.volumes.threads import Work
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.process import Command, ProcessRunner, find_executable
@@ -28,7 +28,7 @@ class NfsStorage:
         self._work = work
         self._runner = runner
 
-    async def mount(self, task: Task, plan: NfsPlan) -> None:
+    async def mount(self, task: StorageTask, plan: NfsPlan) -> None:
         """See Keeps."""
         if task.is_mounted:
             return

@@ -8,7 +8,7 @@ from podwright.agent.volumes.groups import fs_group
 from podwright.agent.volumes.host_paths import check_plan_path
 from podwright.agent.volumes.ownership import GroupChange
 from podwright.agent.volumes.plans import HostPathPlan
-from podwright.agent.volumes.plugins.protocol import AnyPlan, Request
+from podwright.agent.volumes.plugins.protocol import AnyPlan, VolumeRequest
 from podwright.agent.volumes.storage.binding import BLOCK, gid_of, mode_of
 from podwright.agent.volumes.storage.plans import CsiPlan, LocalPlan, NfsPlan, inline_handle
 from podwright.errors import FailedPrecondition, Unimplemented
@@ -25,7 +25,7 @@ DEFAULT_FS_TYPE = "ext4"
 
 
 def plan_persistent(
-    request: Request, volume: PersistentVolume, claim: PersistentVolumeClaim, *, read_only: bool
+    request: VolumeRequest, volume: PersistentVolume, claim: PersistentVolumeClaim, *, read_only: bool
 ) -> AnyPlan:
     """The plan for what the claim is bound to. Raises Unimplemented and FailedPrecondition."""
     spec = volume.spec
@@ -49,7 +49,7 @@ def plan_persistent(
     )
 
 
-def plan_nfs(request: Request, source: NFSVolumeSource) -> NfsPlan:
+def plan_nfs(request: VolumeRequest, source: NFSVolumeSource) -> NfsPlan:
     """The plan for an NFS volume that the pod names itself."""
     return NfsPlan(
         name=request.volume.name,
@@ -61,7 +61,7 @@ def plan_nfs(request: Request, source: NFSVolumeSource) -> NfsPlan:
     )
 
 
-def plan_inline_csi(request: Request, source: CSIVolumeSource) -> CsiPlan:
+def plan_inline_csi(request: VolumeRequest, source: CSIVolumeSource) -> CsiPlan:
     """The plan for a CSI volume that the pod names itself: it lives and ends with the pod."""
     pod, secret = request.pod, source.node_publish_secret_ref
     return CsiPlan(
@@ -92,7 +92,7 @@ class _Persistent(TypedDict):
     persistent: PersistentVolume
 
 
-def _persistent(request: Request, volume: PersistentVolume, *, read_only: bool) -> _Persistent:
+def _persistent(request: VolumeRequest, volume: PersistentVolume, *, read_only: bool) -> _Persistent:
     return _Persistent(
         name=volume.metadata.name,
         directory=request.directory,
@@ -104,7 +104,9 @@ def _persistent(request: Request, volume: PersistentVolume, *, read_only: bool) 
     )
 
 
-def _csi(request: Request, volume: PersistentVolume, claim: PersistentVolumeClaim, *, read_only: bool) -> CsiPlan:
+def _csi(
+    request: VolumeRequest, volume: PersistentVolume, claim: PersistentVolumeClaim, *, read_only: bool
+) -> CsiPlan:
     source = volume.spec.csi
     assert source is not None
     return CsiPlan(
@@ -123,7 +125,7 @@ def _csi(request: Request, volume: PersistentVolume, claim: PersistentVolumeClai
     )
 
 
-def _local(request: Request, volume: PersistentVolume, *, read_only: bool) -> LocalPlan:
+def _local(request: VolumeRequest, volume: PersistentVolume, *, read_only: bool) -> LocalPlan:
     source = volume.spec.local
     assert source is not None
     if ".." in source.path.split("/"):
@@ -137,7 +139,7 @@ def _local(request: Request, volume: PersistentVolume, *, read_only: bool) -> Lo
     )
 
 
-def _nfs(request: Request, volume: PersistentVolume, source: NFSVolumeSource, *, read_only: bool) -> NfsPlan:
+def _nfs(request: VolumeRequest, volume: PersistentVolume, source: NFSVolumeSource, *, read_only: bool) -> NfsPlan:
     return NfsPlan(**_persistent(request, volume, read_only=read_only), server=source.server, path=source.path)
 
 

@@ -13,7 +13,7 @@ Plan_contra = TypeVar("Plan_contra", bound=StoredPlan, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class StorageTask:
     """One look at a volume. `is_mounted`: it is there already. `waiting` is told whether it waits to be attached."""
 
     pod: Pod
@@ -24,7 +24,7 @@ class Task:
 class Keeps(Protocol[Plan_contra]):
     """One kind of storage. All methods may be repeated, and raise PodwrightError and OSError."""
 
-    async def mount(self, task: Task, plan: Plan_contra) -> None:
+    async def mount(self, task: StorageTask, plan: Plan_contra) -> None:
         """Have the volume in the pod's directory."""
 
     async def clear(self, uid: str) -> None:

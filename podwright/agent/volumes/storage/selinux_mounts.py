@@ -23,16 +23,16 @@ ONE_POD = ("ReadWriteOncePod",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelinuxMounts:
-    """`file` is what the policy labels containers' files with; None on a host without SELinux.
+    """`file` is what the policy labels containers' files with. None on a host without SELinux.
 
-    `all_access_modes`: the gate SELinuxMount; otherwise only volumes of one pod are mounted with a label.
+    `all_access_modes`: the gate SELinuxMount. Otherwise only volumes of one pod are mounted with a label.
     """
 
     file: Label | None = None
     all_access_modes: bool = False
 
     def label(self, pod: Pod, volume: str, plan: CsiPlan, driver: CSIDriver | None) -> str:
-        """The label to mount `volume` of the pod with; empty for none. Raises FailedPrecondition for two of them."""
+        """The label to mount `volume` of the pod with. Empty for none. Raises FailedPrecondition for two of them."""
         if self.file is None or plan.is_block or not (self.all_access_modes or plan.access_modes == ONE_POD):
             return ""
         labels = sorted({self._label_of(self.file, options) for options in _options(pod, volume)})

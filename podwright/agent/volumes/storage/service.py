@@ -14,7 +14,7 @@ from podwright.agent.volumes.storage.csi import CsiStorage
 from podwright.agent.volumes.storage.local import LocalStorage
 from podwright.agent.volumes.storage.nfs import NfsStorage
 from podwright.agent.volumes.storage.plans import CsiPlan, LocalPlan, NfsPlan, StoredPlan
-from podwright.agent.volumes.storage.protocol import Task
+from podwright.agent.volumes.storage.protocol import StorageTask
 from podwright.agent.volumes.threads import Work
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import PersistentVolume, Pod
@@ -44,7 +44,7 @@ class Storage:
 
     async def mount(self, pod: Pod, plan: StoredPlan, *, is_mounted: bool, waiting: Callable[[bool], None]) -> None:
         """Have the volume in the pod's directory. Raises StepFailed, and other PodwrightErrors."""
-        task = Task(pod=pod, is_mounted=is_mounted, waiting=waiting)
+        task = StorageTask(pod=pod, is_mounted=is_mounted, waiting=waiting)
         if not is_mounted:
             self.check_node(plan.persistent, plan.name, is_block=plan.is_block)
         if isinstance(plan, CsiPlan):

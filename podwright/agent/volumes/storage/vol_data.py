@@ -42,8 +42,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
-    """A volume that is, or may be, staged. `path` is where; `name` is a block volume's PersistentVolume.
+class StagedVolume:
+    """A volume that is, or may be, staged. `path` is where. `name` is a block volume's PersistentVolume.
 
     `volume` is None when its file cannot be read: an agent was killed before it was there.
     """
@@ -60,7 +60,7 @@ def write(directory: str, data: dict[str, str]) -> None:
 
 
 def read(directory: str) -> StoredVolume | None:
-    """Whose volume it is; None when the file is missing or makes no sense. Raises OSError for what else fails."""
+    """Whose volume it is. None when the file is missing or makes no sense. Raises OSError for what else fails."""
     data = _read(directory)
     driver, handle = data.get(DRIVER), data.get(HANDLE)
     if not (isinstance(driver, str) and isinstance(handle, str) and driver and handle):
@@ -69,7 +69,7 @@ def read(directory: str) -> StoredVolume | None:
 
 
 def _read(directory: str) -> dict[str, Any]:
-    """What the file says; nothing when it is missing or makes no sense."""
+    """What the file says. Nothing when it is missing or makes no sense."""
     try:
         fd = os.open(f"{directory}/{FILE}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -84,7 +84,7 @@ def _read(directory: str) -> dict[str, Any]:
 
 
 def label(directory: str) -> str:
-    """The SELinux label that the volume is mounted with; empty for none. Raises OSError."""
+    """The SELinux label that the volume is mounted with. Empty for none. Raises OSError."""
     found = _read(directory).get(LABEL)
     return found if isinstance(found, str) else ""
 
@@ -125,7 +125,7 @@ def of_all_pods(root: str) -> Iterator[Found]:
         yield from of_pod(root, uid)
 
 
-def staged(root: str) -> Iterator[Staged]:
+def staged(root: str) -> Iterator[StagedVolume]:
     """The volumes that are, or may be, staged on this node."""
     own = CsiPlaces(root)
     for driver in _names(own.top):
@@ -133,10 +133,10 @@ def staged(root: str) -> Iterator[Staged]:
             continue
         for digest in _names(f"{own.top}/{driver}"):
             directory = f"{own.top}/{driver}/{digest}"
-            yield Staged(volume=read(directory), path=f"{directory}/globalmount")
+            yield StagedVolume(volume=read(directory), path=f"{directory}/globalmount")
     for name in _names(f"{own.top}/{places.DEVICES}"):
         if name not in SHARED:
-            yield Staged(volume=read(f"{own.block(name)}/data"), path=own.block_staged(name), name=name)
+            yield StagedVolume(volume=read(f"{own.block(name)}/data"), path=own.block_staged(name), name=name)
 
 
 def _names(directory: str) -> list[str]:

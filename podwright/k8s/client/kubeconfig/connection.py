@@ -12,7 +12,13 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.k8s.client.endpoint import Credentials, Endpoint
 from podwright.k8s.client.kubeconfig.exec_plugin import ExecCredentials
 from podwright.k8s.client.kubeconfig.files import Merged, paths_of, read_all
-from podwright.k8s.client.kubeconfig.model import API_VERSIONS, Cluster, ExecClusterInfo, ExecConfig, KubeUser
+from podwright.k8s.client.kubeconfig.model import (
+    API_VERSIONS,
+    ExecClusterInfo,
+    ExecConfig,
+    KubeconfigCluster,
+    KubeUser,
+)
 from podwright.k8s.client.kubeconfig.user import UserCredentials
 from podwright.process import ProcessRunner
 
@@ -88,7 +94,7 @@ def _named(merged: Merged, known: Mapping[str, tuple[str, T]], name: str, where:
     return known[name]
 
 
-def _endpoint(cluster: Cluster, where: str) -> Endpoint:
+def _endpoint(cluster: KubeconfigCluster, where: str) -> Endpoint:
     if urlsplit(cluster.server).scheme not in ("http", "https") or not urlsplit(cluster.server).hostname:
         raise InvalidArgument(
             f"{where}: server: {cluster.server!r} is not a URL", hint="such as https://10.0.0.1:6443"
@@ -110,7 +116,7 @@ def _endpoint(cluster: Cluster, where: str) -> Endpoint:
 
 
 def _credentials(
-    user: KubeUser, where: str, cluster: Cluster, endpoint: Endpoint, runner: ProcessRunner
+    user: KubeUser, where: str, cluster: KubeconfigCluster, endpoint: Endpoint, runner: ProcessRunner
 ) -> Credentials:
     given = {
         "auth-provider": user.auth_provider is not None,
@@ -140,7 +146,7 @@ def _check_exec(program: ExecConfig, where: str) -> None:
         raise InvalidArgument(f"{where}: interactiveMode: there is no {program.interactive_mode!r}", hint=hint)
 
 
-def _cluster_info(cluster: Cluster, endpoint: Endpoint) -> ExecClusterInfo:
+def _cluster_info(cluster: KubeconfigCluster, endpoint: Endpoint) -> ExecClusterInfo:
     config = next((item.extension for item in cluster.extensions if item.name == EXEC_EXTENSION), None)
     return ExecClusterInfo(
         server=cluster.server,

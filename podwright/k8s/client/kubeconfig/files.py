@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.k8s.client.kubeconfig.model import Cluster, Context, KubeConfig, KubeUser
+from podwright.k8s.client.kubeconfig.model import Context, KubeConfig, KubeconfigCluster, KubeUser
 from podwright.k8s.problems import ManifestError
 from podwright.k8s.reading.documents import read_documents
 from podwright.k8s.reading.strict import read_object
@@ -28,7 +28,7 @@ class Merged:
 
     files: tuple[str, ...]
     current_context: str
-    clusters: Mapping[str, tuple[str, Cluster]]
+    clusters: Mapping[str, tuple[str, KubeconfigCluster]]
     users: Mapping[str, tuple[str, KubeUser]]
     contexts: Mapping[str, tuple[str, Context]]
 
@@ -81,7 +81,7 @@ def _first(items: Iterable[tuple[str, str, V]]) -> dict[str, tuple[str, V]]:
     return found
 
 
-def _rooted_cluster(cluster: Cluster, folder: str) -> Cluster:
+def _rooted_cluster(cluster: KubeconfigCluster, folder: str) -> KubeconfigCluster:
     return replace(cluster, certificate_authority=_rooted(cluster.certificate_authority, folder))
 
 

@@ -18,7 +18,7 @@ class NamedExtension(ApiObject, frozen=True, kw_only=True):
     extension: Any = None
 
 
-class Cluster(ApiObject, frozen=True, kw_only=True, rename="kebab"):
+class KubeconfigCluster(ApiObject, frozen=True, kw_only=True, rename="kebab"):
     """How to reach a server, and how to know it."""
 
     server: str = ""
@@ -83,7 +83,7 @@ class NamedCluster(ApiObject, frozen=True, kw_only=True):
     """A cluster with its name in the file."""
 
     name: str
-    cluster: Cluster = Cluster()
+    cluster: KubeconfigCluster = KubeconfigCluster()
 
 
 class NamedUser(ApiObject, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.resources.claims import slices
 from podwright.agent.resources.claims.checkpoint import FILE_NAME
 from podwright.agent.resources.claims.drivers import V1BETA1
+from podwright.agent.resources.claims.health_file import FILE_NAME as HEALTH_FILE
 from podwright.agent.resources.claims.manager import ClaimManager, ClaimPorts
 from podwright.agent.resources.claims.references import Claim
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError, Unavailable
@@ -311,6 +312,30 @@ async def test_the_health_of_devices_is_the_pods(node: Node, driver: ExampleDriv
     await until(lambda: len(node.changed) == 3)
     assert shown()["claim:in-one"][0] == (first, "Unknown", None)
     assert shown(pod()) == {}
+
+
+async def test_the_health_of_devices_outlives_the_agent(node: Node, driver: ExampleDriver) -> None:
+    node.api.put("one", "web")
+    web = using("web", "one")
+    await node.manager.prepare(web)
+    driver.tell("one-first", health_messages.UNHEALTHY, "it burns")
+    await until(lambda: node.changed == [{"uid-web"}])
+    [written] = json.loads((Path(node.root) / HEALTH_FILE).read_bytes())[DRIVER]["Devices"].values()
+    assert (written["DeviceName"], written["Health"], written["Message"]) == ("one-first", "Unhealthy", "it burns")
+    await node.manager.close()
+
+    def shown() -> list[tuple[str, str | None]]:
+        [status] = node.manager.health(web, web.spec.containers[0])
+        return [(each.health, each.message) for each in status.resources]
+
+    for age_s, expected in ((20, ("Unhealthy", "it burns")), (31, ("Unknown", None))):
+        node.now = 100.0 + age_s
+        node.start()
+        assert shown()[0] == expected
+        await node.manager.close()
+    (Path(node.root) / HEALTH_FILE).write_text("{")
+    node.start()  # what nobody can read harms nobody
+    assert shown()[0] == ("Unknown", None)
 
 
 async def test_another_claim_of_the_same_name(node: Node, driver: ExampleDriver) -> None:

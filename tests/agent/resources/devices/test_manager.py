@@ -15,7 +15,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from podwright.agent.configs.devices import HostDevice, HostMount
+from podwright.agent.configs.devices import AllottedDevice, HostMount
 from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.plugins.protocol import DEVICE_PLUGIN, Plugin
 from podwright.agent.resources.devices.manager import DevicePorts
@@ -229,7 +229,7 @@ async def test_a_container_gets_what_the_plugin_answers(node: Node, plugin: Exam
     found = await node.devices.manager.allotted(wanted, wanted.spec.containers[0])
     assert found.environment == {"THINGS": "a,b"}
     assert found.mounts[0] == HostMount(host_path="/tmp", container_path="/things/a", read_only=True)
-    assert found.devices[1] == HostDevice(host_path="/dev/null", container_path="/dev/b", permissions="rw")
+    assert found.devices[1] == AllottedDevice(host_path="/dev/null", container_path="/dev/b", permissions="rw")
     assert found.annotations == {"example.com/things": "a,b"}
     assert found.cdi_devices == ("example.com/thing=a", "example.com/thing=b")
     assert not plugin.asked("pre-start")

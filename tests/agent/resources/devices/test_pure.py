@@ -10,8 +10,8 @@ import pytest
 
 from podwright.agent.configs.devices import HostMount
 from podwright.agent.resources.devices.answers import allocation_of
-from podwright.agent.resources.devices.choice import Wanted, choose
-from podwright.agent.resources.devices.inventory import GONE_AFTER_S, Device, Inventory
+from podwright.agent.resources.devices.choice import WantedDevices, choose
+from podwright.agent.resources.devices.inventory import GONE_AFTER_S, Inventory, PluginDevice
 from podwright.agent.resources.devices.registration import is_device_resource_name
 from podwright.agent.resources.devices.topology import device_hints
 from podwright.agent.resources.topology.masks import mask_of, nodes_of
@@ -21,8 +21,8 @@ from podwright.kubelet_grpc import device_plugin_pb2 as messages
 THING = "example.com/thing"
 
 
-def devices(**nodes: tuple[int, ...]) -> dict[str, Device]:
-    return {name: Device(id=name, nodes=where) for name, where in nodes.items()}
+def devices(**nodes: tuple[int, ...]) -> dict[str, PluginDevice]:
+    return {name: PluginDevice(id=name, nodes=where) for name, where in nodes.items()}
 
 
 def shown(inventory: Inventory, now: float = 0.0) -> tuple[Mapping[str, int], Mapping[str, int]]:
@@ -37,7 +37,7 @@ def test_a_resource_is_shown_from_its_first_list() -> None:
     inventory = Inventory()
     inventory.connect(THING)
     assert shown(inventory) == ({}, {})
-    inventory.update(THING, [Device(id="a"), Device(id="b", is_healthy=False)])
+    inventory.update(THING, [PluginDevice(id="a"), PluginDevice(id="b", is_healthy=False)])
     assert shown(inventory) == ({THING: 2}, {THING: 1})
 
 
@@ -52,24 +52,24 @@ def test_a_plugin_that_ends_before_it_lists_has_nothing() -> None:
 def test_what_a_plugin_leaves_stays_unhealthy_for_a_while_and_then_counts_as_zero() -> None:
     inventory = Inventory()
     inventory.connect(THING)
-    inventory.update(THING, [Device(id="a")])
+    inventory.update(THING, [PluginDevice(id="a")])
     inventory.disconnect(THING, 10.0)
     assert shown(inventory, 10.0 + GONE_AFTER_S) == ({THING: 1}, {THING: 0})
     assert shown(inventory, 10.1 + GONE_AFTER_S) == ({THING: 0}, {THING: 0})
     assert not inventory.is_known(THING)
     inventory.connect(THING)
     assert shown(inventory, 400.0) == ({THING: 0}, {THING: 0})
-    inventory.update(THING, [Device(id="a")])
+    inventory.update(THING, [PluginDevice(id="a")])
     assert shown(inventory, 400.0) == ({THING: 1}, {THING: 1})
 
 
 def test_a_plugin_that_comes_back_gives_nothing_until_it_has_listed() -> None:
     inventory = Inventory()
-    inventory.update(THING, [Device(id="a")])
+    inventory.update(THING, [PluginDevice(id="a")])
     inventory.disconnect(THING, 0.0)
     inventory.connect(THING)
     assert inventory.healthy(THING) == frozenset()
-    inventory.update(THING, [Device(id="a")])
+    inventory.update(THING, [PluginDevice(id="a")])
     assert inventory.healthy(THING) == {"a"}
 
 
@@ -83,10 +83,10 @@ def test_what_an_earlier_agent_had_is_expected_and_has_no_devices() -> None:
 
 def test_changes_are_those_of_health_and_new_devices() -> None:
     inventory = Inventory()
-    assert inventory.update(THING, [Device(id="a"), Device(id="b")]) == {"a", "b"}
-    assert inventory.update(THING, [Device(id="a"), Device(id="b", nodes=(1,))]) == frozenset()
-    assert inventory.update(THING, [Device(id="a", is_healthy=False)]) == {"a"}
-    assert inventory.update(THING, [Device(id="a", is_healthy=False), Device(id="b")]) == {"b"}
+    assert inventory.update(THING, [PluginDevice(id="a"), PluginDevice(id="b")]) == {"a", "b"}
+    assert inventory.update(THING, [PluginDevice(id="a"), PluginDevice(id="b", nodes=(1,))]) == frozenset()
+    assert inventory.update(THING, [PluginDevice(id="a", is_healthy=False)]) == {"a"}
+    assert inventory.update(THING, [PluginDevice(id="a", is_healthy=False), PluginDevice(id="b")]) == {"b"}
 
 
 # -- choice
@@ -99,7 +99,7 @@ def chosen(prefers: Collection[str] = (), **wanted: Any) -> tuple[list[str], lis
         asked.append((list(free), list(taken), count))
         return prefers
 
-    found = asyncio.run(choose(Wanted(resource=THING, **wanted), prefer))
+    found = asyncio.run(choose(WantedDevices(resource=THING, **wanted), prefer))
     return sorted(found), asked
 
 
@@ -148,7 +148,7 @@ def test_too_few_devices() -> None:
 
 
 def hinted(
-    found: Mapping[str, Device], wanted: int, free: str = "", reusable: str = ""
+    found: Mapping[str, PluginDevice], wanted: int, free: str = "", reusable: str = ""
 ) -> list[tuple[tuple[int, ...], bool]] | None:
     hints = device_hints(found, set(free or found), set(reusable), wanted, [0, 1])
     return None if hints is None else [(nodes_of(hint.nodes or mask_of([])), hint.preferred) for hint in hints]
@@ -177,7 +177,7 @@ def hinted(
     ],
 )
 def test_hints(
-    found: dict[str, Device], given: dict[str, Any], expected: list[tuple[tuple[int, ...], bool]] | None
+    found: dict[str, PluginDevice], given: dict[str, Any], expected: list[tuple[tuple[int, ...], bool]] | None
 ) -> None:
     assert hinted(found, **given) == expected
 

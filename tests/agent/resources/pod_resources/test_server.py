@@ -14,7 +14,7 @@ from google.protobuf.json_format import MessageToDict
 
 from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.resources.devices.allotments import NO_NODE, Allotment
-from podwright.agent.resources.devices.inventory import Device
+from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.pod_resources.server import PodResourcesPorts, PodResourcesServer
 from podwright.agent.resources.pod_resources.shares import ClaimedDevice, ClaimShare, MemoryShare, Nothing, Shares
 from podwright.k8s.objects import Container, Pod
@@ -34,8 +34,8 @@ class Devices:
         found = Allotment(devices={NO_NODE: ("a",), 0: ("b",), 1: ("b",)}, answer=b"")
         return {"example.com/thing": found}
 
-    def allocatable(self) -> Mapping[str, Sequence[Device]]:
-        return {"example.com/thing": [Device(id="a"), Device(id="b", nodes=(0, 1))]}
+    def allocatable(self) -> Mapping[str, Sequence[PluginDevice]]:
+        return {"example.com/thing": [PluginDevice(id="a"), PluginDevice(id="b", nodes=(0, 1))]}
 
 
 class Cpus:

@@ -10,7 +10,7 @@ import pytest
 from podwright.agent.admission.allocation import AllocationCheck
 from podwright.agent.admission.chain import Admission, Refusal
 from podwright.agent.config.agent_config import AgentConfig
-from podwright.agent.configs.devices import Allocation, HostDevice
+from podwright.agent.configs.devices import Allocation, AllottedDevice
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.failures import NotAdmitted
 from podwright.agent.resources.topology.hints import NO_AFFINITY, Hints, TopologyHint
@@ -53,7 +53,7 @@ class Slots:
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
         node = self.taken.get((pod.metadata.uid, container.name))
         path = f"/dev/{self._resource}{node}"
-        device = HostDevice(host_path=path, container_path=path, permissions="rw")
+        device = AllottedDevice(host_path=path, container_path=path, permissions="rw")
         return Allocation() if node is None else Allocation(devices=(device,), environment={self._resource: str(node)})
 
     def holders(self) -> Collection[str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.server.api.node_logs import NodeLogPaths
-from podwright.agent.server.api.node_query import Wanted, journal_arguments, node_log_query
-from podwright.agent.server.http.messages import Request, Response
+from podwright.agent.server.api.node_query import LogQuery, journal_arguments, node_log_query
+from podwright.agent.server.http.messages import HttpRequest, HttpResponse
 from podwright.errors import InvalidArgument
 from podwright.streams import upgrade
 
@@ -34,10 +34,10 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-async def get(root: Path, path: str, **headers: str) -> tuple[Response, bytes]:
+async def get(root: Path, path: str, **headers: str) -> tuple[HttpResponse, bytes]:
     head = upgrade.UpgradeRequest(method="GET", target=f"/logs/{path}", headers=tuple(headers.items()))
-    answer = await NodeLogPaths(str(root), None).get(Request(head=head, places={"rest": path}))
-    assert isinstance(answer, Response)
+    answer = await NodeLogPaths(str(root), None).get(HttpRequest(head=head, places={"rest": path}))
+    assert isinstance(answer, HttpResponse)
     return answer, await whole(answer.body)
 
 
@@ -104,14 +104,17 @@ async def test_ranges(root: Path, header: str, status: int, body: bytes, shown: 
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ({}, Wanted()),
-        ({"query": ["kubelet"]}, Wanted(services=("kubelet",))),
-        ({"query": ["/pods/a.log"]}, Wanted(file="/pods/a.log")),
-        ({"query": ["kubelet", "crio"], "boot": ["-1"]}, Wanted(services=("kubelet", "crio"), boot=-1)),
-        ({"query": ["a"], "tailLines": ["3"], "pattern": ["x+"]}, Wanted(services=("a",), tail_lines=3, pattern="x+")),
+        ({}, LogQuery()),
+        ({"query": ["kubelet"]}, LogQuery(services=("kubelet",))),
+        ({"query": ["/pods/a.log"]}, LogQuery(file="/pods/a.log")),
+        ({"query": ["kubelet", "crio"], "boot": ["-1"]}, LogQuery(services=("kubelet", "crio"), boot=-1)),
+        (
+            {"query": ["a"], "tailLines": ["3"], "pattern": ["x+"]},
+            LogQuery(services=("a",), tail_lines=3, pattern="x+"),
+        ),
     ],
 )
-def test_queries(query: dict[str, list[str]], wanted: Wanted) -> None:
+def test_queries(query: dict[str, list[str]], wanted: LogQuery) -> None:
     assert node_log_query(query) == wanted
 
 
@@ -137,7 +140,7 @@ def test_queries_that_are_refused(query: dict[str, list[str]]) -> None:
 
 
 def test_the_journal_s_command_line() -> None:
-    wanted = Wanted(services=("kubelet",), since="2026-01-02T03:04:05Z", tail_lines=5, boot=0, pattern="a b")
+    wanted = LogQuery(services=("kubelet",), since="2026-01-02T03:04:05Z", tail_lines=5, boot=0, pattern="a b")
     assert journal_arguments(wanted) == (
         *("journalctl", "--utc", "--no-pager", "--output=short-precise", "--since=@1767323045.000000"),
         *("--pager-end", "--lines=5", "--unit=kubelet", "--grep=a b", "--case-sensitive=false", "--boot", "0"),

@@ -8,8 +8,8 @@ import pytest
 
 from podwright.agent.server.api import metrics
 from podwright.agent.server.api.request_counts import bucket_of
-from podwright.agent.server.http.messages import Request, Response
-from podwright.agent.server.streaming.options import Options, forwarded_ports, stream_options
+from podwright.agent.server.http.messages import HttpRequest, HttpResponse
+from podwright.agent.server.streaming.options import StreamOptions, forwarded_ports, stream_options
 from podwright.errors import InvalidArgument
 from podwright.streams import upgrade
 from podwright.streams.remote_command.protocol import StreamType
@@ -23,13 +23,16 @@ SPDY = upgrade.UpgradeRequest(method="POST", target="/", headers=(("connection",
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ({"output": ["1"]}, Options(stdin=False, stdout=True, stderr=False, tty=False)),
-        ({"input": ["1"], "error": ["1"]}, Options(stdin=True, stdout=False, stderr=True, tty=False)),
-        ({"output": ["1"], "error": ["1"], "tty": ["1"]}, Options(stdin=False, stdout=True, stderr=False, tty=True)),
-        ({"output": ["1"], "input": ["true"]}, Options(stdin=False, stdout=True, stderr=False, tty=False)),
+        ({"output": ["1"]}, StreamOptions(stdin=False, stdout=True, stderr=False, tty=False)),
+        ({"input": ["1"], "error": ["1"]}, StreamOptions(stdin=True, stdout=False, stderr=True, tty=False)),
+        (
+            {"output": ["1"], "error": ["1"], "tty": ["1"]},
+            StreamOptions(stdin=False, stdout=True, stderr=False, tty=True),
+        ),
+        ({"output": ["1"], "input": ["true"]}, StreamOptions(stdin=False, stdout=True, stderr=False, tty=False)),
     ],
 )
-def test_streams(query: dict[str, list[str]], wanted: Options) -> None:
+def test_streams(query: dict[str, list[str]], wanted: StreamOptions) -> None:
     assert stream_options(query) == wanted
 
 
@@ -40,7 +43,7 @@ def test_no_stream_at_all() -> None:
 
 
 def test_streams_in_the_order_of_clients() -> None:
-    options = Options(stdin=True, stdout=True, stderr=False, tty=True)
+    options = StreamOptions(stdin=True, stdout=True, stderr=False, tty=True)
     assert options.types() == [StreamType.ERROR, StreamType.STDIN, StreamType.STDOUT, StreamType.RESIZE]
 
 
@@ -78,10 +81,10 @@ async def test_metrics_are_compressed_for_those_who_ask() -> None:
     async def make() -> bytes:
         return body
 
-    async def ask(encoding: str) -> Response:
+    async def ask(encoding: str) -> HttpResponse:
         head = upgrade.UpgradeRequest(method="GET", target="/metrics", headers=(("accept-encoding", encoding),))
-        answer = await metrics.of(make)(Request(head=head))
-        assert isinstance(answer, Response)
+        answer = await metrics.of(make)(HttpRequest(head=head))
+        assert isinstance(answer, HttpResponse)
         return answer
 
     plain = await ask("identity")

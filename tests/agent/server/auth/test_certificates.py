@@ -16,17 +16,17 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from podwright.agent.config.node_sections import Security
+from podwright.agent.config.node_sections import SecuritySection
 from podwright.agent.server.auth import ciphers, self_signed
 from podwright.agent.server.auth.certificates import ServerContexts, TlsFiles
-from podwright.agent.server.http.listener import Limits, Listener, listen_tcp
-from podwright.agent.server.http.messages import Answer, Request, text
+from podwright.agent.server.http.listener import HttpListener, Limits, listen_tcp
+from podwright.agent.server.http.messages import Answer, HttpRequest, text
 from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition, InvalidArgument
 from tests.harness.authority import Authority
 
 
-async def who(request: Request) -> Answer:
+async def who(request: HttpRequest) -> Answer:
     subject: Any = (request.certificate or {}).get("subject", ())
     return text(" ".join(value for part in subject for _, value in part))
 
@@ -34,7 +34,7 @@ async def who(request: Request) -> Answer:
 class Scene:
     """A TLS server whose files can be changed."""
 
-    def __init__(self, directory: Path, security: Security) -> None:
+    def __init__(self, directory: Path, security: SecuritySection) -> None:
         self.directory = directory
         self.authority = Authority(directory)
         self.files = TlsFiles(
@@ -45,7 +45,7 @@ class Scene:
         self.serve(self.authority)
         self.trust(self.authority)
         self.contexts = ServerContexts(self.files, security)
-        self.listener = Listener(listen_tcp("127.0.0.1", 0), who, limits=Limits(), tls=self.contexts)
+        self.listener = HttpListener(listen_tcp("127.0.0.1", 0), who, limits=Limits(), tls=self.contexts)
         self.listener.start()
 
     def serve(self, authority: Authority) -> None:
@@ -69,7 +69,7 @@ class Scene:
 
 @pytest_asyncio.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    made = Scene(tmp_path, Security())
+    made = Scene(tmp_path, SecuritySection())
     yield made
     await made.listener.close()
 
@@ -117,7 +117,7 @@ async def test_a_changed_authority_ends_what_the_old_one_vouched_for(scene: Scen
 
 
 async def test_the_oldest_version_that_is_spoken(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, dataclasses.replace(Security(), tls_min_version="VersionTLS13"))
+    scene = Scene(tmp_path, dataclasses.replace(SecuritySection(), tls_min_version="VersionTLS13"))
     try:
         old = scene.authority.client()
         old.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -130,7 +130,7 @@ async def test_the_oldest_version_that_is_spoken(tmp_path: Path) -> None:
 
 async def test_the_suites_that_are_spoken(tmp_path: Path) -> None:
     suites = ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256")
-    scene = Scene(tmp_path, dataclasses.replace(Security(), tls_cipher_suites=suites))
+    scene = Scene(tmp_path, dataclasses.replace(SecuritySection(), tls_cipher_suites=suites))
     try:
         client = scene.authority.client()
         client.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -176,12 +176,14 @@ def test_a_certificate_of_the_node_s_own(tmp_path: Path) -> None:
     Path(key).write_text("lost")
     self_signed.ensure(directory, "node1", ["127.0.0.1"])
     assert Path(certificate).read_bytes() != first
-    ServerContexts(TlsFiles(certificate=certificate, key=key), Security())
+    ServerContexts(TlsFiles(certificate=certificate, key=key), SecuritySection())
 
 
 def test_files_that_are_missing_are_named(tmp_path: Path) -> None:
     with pytest.raises(FailedPrecondition, match=r"none\.crt"):
-        ServerContexts(TlsFiles(certificate=str(tmp_path / "none.crt"), key=str(tmp_path / "none.key")), Security())
+        ServerContexts(
+            TlsFiles(certificate=str(tmp_path / "none.crt"), key=str(tmp_path / "none.key")), SecuritySection()
+        )
     (tmp_path / "file").write_text("")
     with pytest.raises(FailedPrecondition, match="--cert-dir"):
         self_signed.ensure(str(tmp_path / "file" / "pki"), "node1", [])

@@ -15,10 +15,10 @@ from podwright.agent.server.auth.authentication import (
     subprotocol_token,
     user_of_certificate,
 )
-from podwright.agent.server.auth.authorization import Authorizer
+from podwright.agent.server.auth.authorization import RequestAuthorizer
 from podwright.agent.server.auth.guard import Guard
-from podwright.agent.server.auth.reviews import Access, Decision, NoApiServer, Reviews, User
-from podwright.agent.server.http.messages import Answer, Request, Response, text
+from podwright.agent.server.auth.reviews import Decision, NodeAccess, NoReviews, RequestUser, Reviews
+from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, text
 from podwright.errors import Unavailable
 from podwright.streams import upgrade
 from tests.agent.fakes.time import VirtualClock, run_virtual
@@ -39,13 +39,13 @@ class Answers:
         self.asked: list[tuple[str, str]] = []
         self.down = False
 
-    async def review_token(self, token: str, audiences: Sequence[str]) -> User | None:
+    async def review_token(self, token: str, audiences: Sequence[str]) -> RequestUser | None:
         self.tokens.append(token)
         if self.down:
             raise Unavailable("the API server is away")
-        return User(name="robot", uid="7", groups=("robots",)) if token == "good" else None
+        return RequestUser(name="robot", uid="7", groups=("robots",)) if token == "good" else None
 
-    async def review_access(self, user: User, access: Access) -> Decision:
+    async def review_access(self, user: RequestUser, access: NodeAccess) -> Decision:
         self.asked.append((user.name, access.subresource))
         if self.down:
             raise Unavailable("the API server is away")
@@ -54,22 +54,22 @@ class Answers:
 
 def guard(reviews: Reviews, clock: VirtualClock, *, anonymous: bool = False) -> Guard:
     authenticator = Authenticator(reviews, clock, anonymous=anonymous, token_ttl_s=TOKEN_TTL_S)
-    authorizer = Authorizer(reviews, clock, allowed_ttl_s=ALLOWED_TTL_S, denied_ttl_s=DENIED_TTL_S)
+    authorizer = RequestAuthorizer(reviews, clock, allowed_ttl_s=ALLOWED_TTL_S, denied_ttl_s=DENIED_TTL_S)
     return Guard(authenticator, authorizer, "node1")
 
 
-def request(path: str = "/pods", *, certificate: Any = None, **headers: str) -> Request:
+def request(path: str = "/pods", *, certificate: Any = None, **headers: str) -> HttpRequest:
     lines = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Request(head=upgrade.UpgradeRequest(method="GET", target=path, headers=lines), certificate=certificate)
+    return HttpRequest(head=upgrade.UpgradeRequest(method="GET", target=path, headers=lines), certificate=certificate)
 
 
-async def let_through(_: Request) -> Answer:
+async def let_through(_: HttpRequest) -> Answer:
     return text("through")
 
 
-async def ask(of: Guard, asked: Request) -> tuple[int, str]:
+async def ask(of: Guard, asked: HttpRequest) -> tuple[int, str]:
     answer = await of(asked, let_through)
-    assert isinstance(answer, Response)
+    assert isinstance(answer, HttpResponse)
     assert isinstance(answer.body, bytes)
     return answer.status, answer.body.decode()
 
@@ -102,7 +102,7 @@ def test_wrong_credentials_are_refused_even_where_none_would_do() -> None:
 
 def test_a_certificate_is_a_user_with_groups() -> None:
     user = user_of_certificate(CERTIFICATE, 0)
-    assert user == User(name="alice", groups=("system:masters", "ops"))
+    assert user == RequestUser(name="alice", groups=("system:masters", "ops"))
     assert user_of_certificate(CERTIFICATE, 2**33) is None  # it has expired while the connection lived
 
 
@@ -173,7 +173,7 @@ def test_an_api_server_that_is_away_allows_nothing_and_is_asked_again() -> None:
 
 def test_a_node_without_an_api_server_says_why(caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
-        of = guard(NoApiServer(), VirtualClock())
+        of = guard(NoReviews(), VirtualClock())
         assert (await ask(of, request(authorization="Bearer good")))[0] == 401
         assert (await ask(of, request(certificate=CERTIFICATE)))[0] == 403
 

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from podwright.agent.server.http import exchange
-from podwright.agent.server.http.listener import Limits, Listener, listen_tcp
-from podwright.agent.server.http.messages import Answer, Request, Response, Takeover, text
+from podwright.agent.server.http.listener import HttpListener, Limits, listen_tcp
+from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, Takeover, text
 from podwright.conformance.patience import patient
 from podwright.streams.wire import Wire
 
@@ -25,16 +25,16 @@ class Scene:
     def __init__(self) -> None:
         self.ended: list[str] = []
         self.slow_began = asyncio.Event()
-        self.listener: Listener | None = None
+        self.listener: HttpListener | None = None
 
-    async def serve(self, request: Request) -> Answer:
+    async def serve(self, request: HttpRequest) -> Answer:
         match request.path:
             case "/echo":
                 return text(f"{request.method} {request.parameter('q')} {request.body.decode()}")
             case "/parts":
-                return Response(body=self._parts(3))
+                return HttpResponse(body=self._parts(3))
             case "/endless":
-                return Response(body=self._parts(None))
+                return HttpResponse(body=self._parts(None))
             case "/slow":
                 return await self._slow()
             case "/upgrade":
@@ -85,7 +85,7 @@ async def start() -> AsyncIterator[Start]:
 
     def make(limits: Limits) -> Scene:
         scene = Scene()
-        scene.listener = Listener(listen_tcp("127.0.0.1", 0), scene.serve, limits=limits)
+        scene.listener = HttpListener(listen_tcp("127.0.0.1", 0), scene.serve, limits=limits)
         scene.listener.start()
         scenes.append(scene)
         return scene

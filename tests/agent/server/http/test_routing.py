@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.agent.server.http.messages import Answer, Request, Response, text
-from podwright.agent.server.http.routing import ANY, Match, Route, Router
+from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, text
+from podwright.agent.server.http.routing import ANY, HttpRoute, Match, Router
 
 
-async def handler(request: Request) -> Answer:
+async def handler(request: HttpRequest) -> Answer:
     return text(request.path)
 
 
 ROUTER = Router(
     [
-        Route(pattern="/pods", handler=handler),
-        Route(pattern="/run/{namespace}/{pod}/{container}", handler=handler, methods=frozenset({"POST"})),
-        Route(pattern="/run/{namespace}/{pod}/{uid}/{container}", handler=handler, methods=frozenset({"POST"})),
-        Route(pattern="/logs/*", handler=handler),
-        Route(pattern="/configz", handler=handler, methods=ANY),
+        HttpRoute(pattern="/pods", handler=handler),
+        HttpRoute(pattern="/run/{namespace}/{pod}/{container}", handler=handler, methods=frozenset({"POST"})),
+        HttpRoute(pattern="/run/{namespace}/{pod}/{uid}/{container}", handler=handler, methods=frozenset({"POST"})),
+        HttpRoute(pattern="/logs/*", handler=handler),
+        HttpRoute(pattern="/configz", handler=handler, methods=ANY),
     ]
 )
 
@@ -58,5 +58,5 @@ def test_what_is_found(method: str, path: str, places: dict[str, str]) -> None:
 )
 def test_what_is_refused(method: str, path: str, status: int, headers: tuple[tuple[str, str], ...]) -> None:
     found = ROUTER.find(method, path)
-    assert isinstance(found, Response)
+    assert isinstance(found, HttpResponse)
     assert (found.status, found.headers) == (status, headers)

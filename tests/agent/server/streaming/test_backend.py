@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from podwright.agent.server.http.messages import Response, Takeover
+from podwright.agent.server.http.messages import HttpResponse, Takeover
 from podwright.agent.server.streaming import backend
 from podwright.agent.server.streaming.translation import is_translated
 from podwright.conformance.patience import patient
@@ -90,7 +90,7 @@ async def test_a_token_among_websocket_protocols_stays_here(runtime: Runtime) ->
         method="GET",
     )
     answer = await backend.forward(runtime.url, asked, idle_timeout_s=10)
-    assert isinstance(answer, Response)
+    assert isinstance(answer, HttpResponse)
     assert (answer.status, answer.body) == (403, b"no")
     assert b"sec-websocket-protocol: v4.channel.k8s.io\r\n" in runtime.heads[0].lower()
     assert b"bearer" not in runtime.heads[0]
@@ -99,7 +99,7 @@ async def test_a_token_among_websocket_protocols_stays_here(runtime: Runtime) ->
 async def test_refusals_of_the_runtime_are_the_client_s(runtime: Runtime) -> None:
     runtime.answer = b"HTTP/1.1 429 Too Many\r\nRetry-After: 60\r\nContent-Length: 5\r\n\r\nlater"
     answer = await backend.forward(runtime.url, head(*SPDY_HEADERS), idle_timeout_s=10)
-    assert isinstance(answer, Response)
+    assert isinstance(answer, HttpResponse)
     assert (answer.status, answer.body, answer.headers) == (429, b"later", (("retry-after", "60"),))
     tunnel = head(
         ("connection", "Upgrade"),
@@ -110,7 +110,7 @@ async def test_refusals_of_the_runtime_are_the_client_s(runtime: Runtime) -> Non
         method="GET",
     )
     refused = await backend.forward_tunnel(runtime.url, tunnel, idle_timeout_s=10)
-    assert isinstance(refused, Response)
+    assert isinstance(refused, HttpResponse)
     assert refused.status == 429
     assert b"X-Stream-Protocol-Version: portforward.k8s.io".lower() in runtime.heads[1].lower()
 

@@ -7,8 +7,8 @@ import asyncio
 import msgspec
 import pytest
 
-from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, ImagePlan, Memory
-from podwright.agent.volumes.plugins.protocol import AnyPlan, Request
+from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, ImagePlan, MemoryFilesystem
+from podwright.agent.volumes.plugins.protocol import AnyPlan, VolumeRequest
 from podwright.agent.volumes.plugins.registry import KINDS, Plugins, kind_of
 from podwright.errors import PodwrightError, Unimplemented
 from podwright.k8s.objects import (
@@ -47,7 +47,7 @@ def planned(volume: Volume, *objects: object, pod: Pod | None = None) -> AnyPlan
     subject = pod or pod_with(volume)
     getter = MemoryObjects(*(objects or OBJECTS))  # type: ignore[arg-type] # ConfigMaps and Secrets
     plugin = Plugins(ports(getter)).of(volume)
-    return asyncio.run(plugin.plan(Request(pod=subject, volume=volume, directory=DIRECTORY)))
+    return asyncio.run(plugin.plan(VolumeRequest(pod=subject, volume=volume, directory=DIRECTORY)))
 
 
 def files_of(volume: Volume, *objects: object, pod: Pod | None = None) -> dict[str, tuple[bytes, int]]:
@@ -176,7 +176,7 @@ def test_string_data_of_a_files_secret_wins() -> None:
 def test_what_is_private_is_kept_in_memory(volume: Volume, plugin: str) -> None:
     plan = planned(volume)
     assert isinstance(plan, FilesPlan)
-    assert plan.directory.medium == Memory(size_bytes=ALLOCATABLE_BYTES)
+    assert plan.directory.medium == MemoryFilesystem(size_bytes=ALLOCATABLE_BYTES)
     assert plan.directory.path == f"{DIRECTORY}/volumes/kubernetes.io~{plugin}/v"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from podwright.agent.csi.values import Capability
+from podwright.agent.csi.values import DriverCapability
 from podwright.agent.volumes.ownership import GroupChange
 from podwright.agent.volumes.storage import csi_inputs
 from podwright.agent.volumes.storage.expansion import Growth, wanted_growth
@@ -20,8 +20,8 @@ from podwright.k8s.objects import VolumeError
 from podwright.linux.mount import MS_NODEV, MS_RDONLY
 from tests.agent.volumes.storage.build import MemoryStorage, attachment, csi_driver, csi_volume
 
-NOTHING: frozenset[Capability] = frozenset()
-GROUP = frozenset({Capability.VOLUME_MOUNT_GROUP})
+NOTHING: frozenset[DriverCapability] = frozenset()
+GROUP = frozenset({DriverCapability.VOLUME_MOUNT_GROUP})
 
 
 def plan(**fields: Any) -> CsiPlan:
@@ -56,7 +56,7 @@ def plan(**fields: Any) -> CsiPlan:
     ],
 )
 def test_who_changes_the_group(
-    policy: str, fields: dict[str, Any], can: frozenset[Capability], *, changes: bool
+    policy: str, fields: dict[str, Any], can: frozenset[DriverCapability], *, changes: bool
 ) -> None:
     driver = csi_driver(fs_group_policy=policy) if policy else None
     assert csi_inputs.changes_group(plan(**fields), driver, can) is changes

@@ -1,4 +1,4 @@
-"""The agent as the engine of a run: see `session.Engine`."""
+"""The agent as the engine of a run: see `session.RunEngine`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEFT_S = 0.1  # between looks at what is left on disk
 BUSY_S = 0.1  # a pass that ends sooner is waited for
 
 
-class AgentEngine:
+class RunAgent:
     """Belongs to the event loop's thread."""
 
     def __init__(self, agent: Agent, reporter: Reporter) -> None:

@@ -1,0 +1,41 @@
+"""Service accounts, for credential providers that work with a pod's identity (KEP-4412)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.errors import Unavailable
+from podwright.k8s.objects import Pod, ServiceAccount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSource:
+    """The service account whose token was exchanged for credentials."""
+
+    uid: str
+    namespace: str
+    name: str
+
+
+class ServiceAccounts(Protocol):
+    """The API's service accounts. Both calls raise PodwrightError."""
+
+    async def account(self, namespace: str, name: str) -> ServiceAccount:
+        """The account as it is now."""
+
+    async def account_token(self, pod: Pod, audience: str) -> str:
+        """A token of the pod's account, bound to the pod, that an audience takes."""
+
+
+class NoAccounts:
+    """`ServiceAccounts` of an agent without an API server."""
+
+    async def account(self, namespace: str, name: str) -> ServiceAccount:
+        """See ServiceAccounts."""
+        raise Unavailable(f"service account {namespace}/{name} needs an API server", hint="give --kubeconfig")
+
+    async def account_token(self, pod: Pod, audience: str) -> str:  # noqa: ARG002 # the protocol's
+        """See ServiceAccounts."""
+        name = f"{pod.metadata.namespace}/{pod.spec.service_account_name}"
+        raise Unavailable(f"a token of service account {name} needs an API server", hint="give --kubeconfig")
