@@ -34,8 +34,8 @@ CHANNEL_OPTIONS = [
     # Otherwise a new client shares the connection of older ones, and their pause before the next try after a restart.
     ("grpc.use_local_subchannel_pool", 1),
     # A server that was away for long is found again at once: gRPC's pauses grow to two minutes, the kubelet's to 3 s.
+    # min_reconnect_backoff_ms stays at gRPC's 20 s: it is no pause, but the time that an attempt to connect may take.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 

@@ -40,7 +40,8 @@ WEB = """
     resources: {{limits: {{memory: 64Mi}}}}
   - name: server
     image: {image}
-    command: [sh, -c, 'trap exit TERM; while true; do nc -l -p 7 -e cat & wait; done']
+    command: [sh, -c, 'trap exit TERM; nc -ll -p 7 -e cat & wait']
+    readinessProbe: {{tcpSocket: {{port: 7}}, periodSeconds: 1}}
   - {{name: typist, image: {image}, stdin: true, tty: true, command: [sh]}}
   volumes:
   - {{name: data, emptyDir: {{}}}}
@@ -328,8 +329,7 @@ def samples(exposition: str) -> dict[str, float]:
         assert key not in found, key
         found[key] = float(rest.split()[0])
         name = key.partition("{")[0]
-        bare = name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
-        assert described[-1] in (name, bare)
+        assert described[-1] in {name, *map(name.removesuffix, ("_bucket", "_sum", "_count"))}
     assert len(described) == len(set(described))
     return found
 
