@@ -16,7 +16,7 @@ from podwright.linux import proc
 from podwright.process import Command, OutputPipe, Process, ProcessRunner, read_line, search_path
 from podwright.runtime.handlers.oci import conmon
 from podwright.runtime.handlers.oci.conmon import Monitored
-from podwright.runtime.handlers.oci.runtime import REPLY_LIMIT_BYTES, OciRuntime, plain
+from podwright.runtime.handlers.oci.runtime import REPLY_LIMIT_BYTES, OciRuntime, last_record, plain
 
 CONMON_END_S = 2.0  # from its answer to its end, when it could not create
 
@@ -62,7 +62,8 @@ async def _reply(runtime: OciRuntime, container: Monitored, reader: int, errors:
     if reply.pid > 0:
         return reply
     await errors.ended(CONMON_END_S)
-    reason = plain(reply.message) if reply.message else "conmon gave no reason"
+    message = reply.message or last_record(container.directory)
+    reason = plain(message) if message else "conmon gave no reason"
     raise RuntimeFailed(
         f"{runtime.name} cannot create container {container.id[:12]}: {reason}{conmon.complaint(errors.data)}"
     )
@@ -73,7 +74,7 @@ def _spawn(runtime: OciRuntime, container: Monitored, runner: ProcessRunner) -> 
     programs = runtime.programs
     argv = conmon.command_line(
         programs.conmon,
-        (*programs.launcher, *runtime.argv),
+        (*programs.launcher, *runtime.argv_with_log(container.directory)),
         container,
         options=programs.conmon_options,
     )

@@ -126,6 +126,15 @@ class OciRuntime:
         sealed = self.programs.sealed
         return (sealed.path() if sealed is not None else self.programs.runtime, *self._options)
 
+    def argv_with_log(self, bundle: str) -> tuple[str, ...]:
+        """The runtime with its global arguments, for a call that gives its own stderr to a container.
+
+        A runtime without a log file writes warnings to its stderr, where they become the container's output. Errors
+        go to the log and to stderr. crun takes what is before a colon for the kind of log.
+        """
+        prefix = "file:" if self.is_crun else ""
+        return (*self.argv, f"--log={prefix}{log_file(bundle)}")
+
     def prepare(self, spec: dict[str, Any]) -> None:
         """Add to a spec the results of what the runtime has worked out before."""
         if self.is_crun:
@@ -141,12 +150,12 @@ class OciRuntime:
 
         `options` are further global ones. After the runtime's end, no process holds the other ends of its stdio.
         """
-        pid_file, log_file = f"{bundle}/pidfile", f"{bundle}/log"
-        argv = (*self.argv, *options, f"--log={log_file}", "run", "--detach", f"--pid-file={pid_file}")
+        pid_file = f"{bundle}/pidfile"
+        argv = (*self.argv_with_log(bundle), *options, "run", "--detach", f"--pid-file={pid_file}")
         argv = (*argv, f"--bundle={bundle}", container_id)
         completed = await self._runner.run(Command(argv=argv, timeout_s=self.timeout_s, drain_s=0.0))
         if completed.returncode != 0:
-            message = read_text(log_file, REPLY_LIMIT_BYTES) or completed.error_text()
+            message = last_record(bundle) or completed.error_text()
             raise RuntimeFailed(f"{self.name} cannot run {container_id[:12]}: {plain(message)}")
         try:
             return int(read_text(pid_file, REPLY_LIMIT_BYTES))
@@ -310,6 +319,17 @@ def may_have(bundle: str, *parts: str) -> bool:
     except OSError:
         return True
     return any(f'"{part}"'.encode() in spec for part in parts)
+
+
+def log_file(bundle: str) -> str:
+    """Where a runtime writes its log while it makes the container of this bundle."""
+    return f"{bundle}/runtime.log"
+
+
+def last_record(bundle: str) -> str:
+    """The last line of that log, or "". A runtime that fails says why in it, after its warnings."""
+    lines = read_text(log_file(bundle), REPLY_LIMIT_BYTES).splitlines()
+    return next((line for line in reversed(lines) if line.strip()), "")
 
 
 def read_text(path: str, limit_bytes: int) -> str:
