@@ -58,6 +58,7 @@ def test_a_node_joins_and_reports(agent: AgentProcess, api: ApiServerThread) -> 
     assert node.status.node_info is not None
     assert node.status.capacity["pods"] == "110"
     agent.until(lambda: "NodeReady" in events(api, NODE), "the event is written")
+    agent.until(lambda: "NodeAllocatableEnforced" in events(api, NODE), "one from before it joined is written too")
 
 
 def test_a_pod_of_the_api_lives_and_ends(agent: AgentProcess, api: ApiServerThread, image: str) -> None:

@@ -62,7 +62,7 @@ class Agent:
         self.dependencies = dependencies
         self._context = context = make_context(config, dependencies)
         self.node, self.events, self.shared = context.node, context.events, context.shared
-        self._cluster = make_cluster(dependencies, context.node.current)
+        self._cluster = make_cluster(dependencies, context.node.current, context.events)
         self._handlers = RuntimeHandlers(dependencies.watch, self._cluster.classes)
         self._users = UserNamespaceAllocator(f"{context.root}/pods", ids, config.pods.max_pods)
         self._csi_drivers = CsiDrivers(self._cluster.csi_node)

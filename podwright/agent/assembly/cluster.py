@@ -6,12 +6,13 @@ from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.cluster.api_cluster import ApiCluster
 from podwright.agent.cluster.protocol import Cluster
 from podwright.agent.cluster.standalone import Standalone
+from podwright.agent.events.log import EventLog
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.runtime.handlers import HandlerNames
 
 
-def make_cluster(dependencies: Dependencies, node: CurrentNode) -> Cluster:
+def make_cluster(dependencies: Dependencies, node: CurrentNode, events: EventLog) -> Cluster:
     """The one place that asks whether there is an API server. Nothing is sent yet."""
     if dependencies.servers is None:
         return Standalone(dependencies.objects, dependencies.services, HandlerNames(dependencies.watch))
-    return ApiCluster(dependencies.servers, node, dependencies.clock)
+    return ApiCluster(dependencies.servers, node, dependencies.clock, events)

@@ -15,6 +15,7 @@ from podwright.agent.csi.drivers import ClusterInfo
 from podwright.agent.csi.node_info import CsiNodeInfo
 from podwright.agent.csi.refreshing import Refresher
 from podwright.agent.engine.ports import EngineMirrors, PodSource
+from podwright.agent.events.log import EventLog
 from podwright.agent.events.writer import EventWriter
 from podwright.agent.housekeeping import PerPod
 from podwright.agent.images.accounts import ServiceAccounts
@@ -62,13 +63,16 @@ class ApiServers:
 class ApiCluster:
     """See `protocol.Cluster`. Objects can be read from the start. `join` adds what is written back."""
 
-    def __init__(self, servers: ApiServers, node: CurrentNode, clock: Clock) -> None:
+    def __init__(self, servers: ApiServers, node: CurrentNode, clock: Clock, events: EventLog) -> None:
+        """Those `events` too are written that are recorded before the node joins: the writer's queue keeps them."""
         self._servers = servers
         self._node = node
         self._clock = clock
         self._tasks = Tasks()
         name = node.node.metadata.name
         server = servers.pods
+        self._event_writer = EventWriter(servers.events, name)
+        events.listen(self._event_writer.take)
         self._own_node = Followed(server, Node, Selection(fields=f"metadata.name={name}"))
         self._pods = Followed(server, Pod, Selection(fields=f"spec.nodeName={name}"))
         self._services = Followed(server, Service, Selection())
@@ -107,8 +111,6 @@ class ApiCluster:
         """See Cluster."""
         servers, config, tasks = self._servers, ports.config, self._tasks
         self._keeper = NodeKeeper(self._keeper_ports(ports), _keeper_settings(config))
-        events = EventWriter(servers.events, self._node.node.metadata.name)
-        ports.events.listen(events.take)
         writer = StatusWriter(
             WriterPorts(
                 server=servers.pods,
@@ -121,7 +123,7 @@ class ApiCluster:
         lease = NodeLease(servers.heartbeats, self._node, self._clock, config.node.lease_duration_s)
         tasks.start(self._keeper.run(), name="node status")
         tasks.start(lease.run(), name="node lease")
-        tasks.start(events.run(), name="events to the API server")
+        tasks.start(self._event_writer.run(), name="events to the API server")
         tasks.start(writer.run(), name="statuses to the API server")
         tasks.start(self._follow_node(), name="own node")
         if config.feature_gates[POD_CERTIFICATES]:

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from podwright.agent.events.log import EventLog
-from podwright.agent.events.writer import EventWriter
+from podwright.agent.events.writer import QUEUE_LIMIT, EventWriter
 from podwright.k8s.codec import from_document
 from podwright.k8s.objects import Event
 from tests.agent.fakes.direct import DirectApi, settle
@@ -52,6 +52,21 @@ def test_pods_and_nodes() -> None:
         assert (of_pod.involved_object.uid, of_pod.metadata.namespace) == ("uid-web", "default")
         assert (of_pod.source.component, of_pod.source.host, of_pod.type) == ("kubelet", "node-a", "Warning")
         assert (of_node.involved_object.kind, of_node.involved_object.uid) == ("Node", "node-a")
+
+    run_virtual(scenario())
+
+
+def test_what_happened_before_it_runs_is_kept() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.log.node("Normal", "Starting", "")
+        for number in range(QUEUE_LIMIT):
+            world.log.node("Normal", f"Reason{number}", "text")
+        async with world.writing():
+            await settle()
+        reasons = {event.reason for event in world.shown()}
+        assert {"Starting", "Reason0"} <= reasons
+        assert f"Reason{QUEUE_LIMIT - 1}" not in reasons
 
     run_virtual(scenario())
 
