@@ -16,7 +16,7 @@ from podwright.agent.resources.limits import CgroupLimits
 from podwright.agent.resources.slices import slice_of
 from podwright.conformance.patience import patient
 from podwright.linux import cgroup
-from podwright.runtime.handlers.processes.limits import INNER
+from podwright.runtime.handlers.processes.cgroups import limited
 from tests.agent.api_pods import FOREVER, NODE, bind, delete_all, is_ready, pod
 from tests.harness.agent import AgentProcess
 from tests.harness.apiserver.thread import ApiServerThread
@@ -89,9 +89,7 @@ def container_of(agent: AgentProcess, api: ApiServerThread, parent: str, name: s
     assert found is not None
     scheme, _, container_id = found.status.container_statuses[0].container_id.partition("://")
     assert scheme == "podwright"
-    path = container_cgroup(agent.part, parent, container_id)
-    inner = f"{path}/{INNER}"
-    return inner if Path(f"{HOST.unified}{inner}").exists() else path
+    return limited(HOST, container_cgroup(agent.part, parent, container_id))
 
 
 def test_what_pods_get(agent: AgentProcess, api: ApiServerThread, image: str) -> None:

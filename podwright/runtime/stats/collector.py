@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from podwright.linux.cgroup import CgroupHost
 from podwright.linux.kept_files import KeptFiles
+from podwright.runtime.handlers.processes.cgroups import limited
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.model.sandbox import Sandbox
@@ -47,12 +48,18 @@ class Collector:
     """Keeps files open and recent samples, both for recently requested cgroups."""
 
     def __init__(self, host: CgroupHost, cgroup_of: Callable[[Container], str | None], *, systemd: bool) -> None:
-        """`cgroup_of` returns the cgroup with a container's usage, or None if its handler measures it."""
+        """`cgroup_of` returns a container's cgroup, or None if its handler measures the usage."""
         self._files = KeptFiles()
         self._reader = CgroupReader(host, self._files.read)
         self._rates = Rates()
-        self._cgroup_of = cgroup_of
+        self._host = host
+        self._container_cgroup = cgroup_of
         self._systemd = systemd
+
+    def _cgroup_of(self, container: Container) -> str | None:
+        """Where the container's usage is counted and limited."""
+        path = self._container_cgroup(container)
+        return None if path is None else limited(self._host, path)
 
     def containers(self, wanted: Iterable[Container]) -> dict[ContainerId, Usage]:
         """The usage of each container that has a cgroup."""

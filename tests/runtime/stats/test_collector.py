@@ -1,11 +1,13 @@
-"""Sums of containers, for pods whose parent cgroup is not their own."""
+"""Containers whose limits are below their scope, and sums of containers for pods without a cgroup of their own."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from podwright.runtime.model.usage import UINT64_MAX, MemoryUsage, PsiStats, Usage
-from podwright.runtime.stats.collector import block_device_name, filesystem_of, total
+from podwright.linux.cgroup import CgroupHost
+from podwright.runtime.model.usage import UINT64_MAX, ContainerStats, MemoryUsage, PsiStats, Usage
+from podwright.runtime.stats.collector import Collector, block_device_name, filesystem_of, total
+from tests.runtime.stats.records import CONTAINER, container
 
 
 def _usage(timestamp: int, cpu_ns: int | None, nano_cores: int | None, limit_bytes: int | None) -> Usage:
@@ -73,3 +75,27 @@ def test_a_filesystem(tmp_path: Path) -> None:
 
 def test_a_device_without_a_name() -> None:
     assert block_device_name(4000, 1) == "4000:1"
+
+
+def test_limits_and_waits_are_those_of_the_cgroup_below_a_scope(tmp_path: Path) -> None:
+    scope = tmp_path / "a.slice/podwright-c.scope"
+    (scope / "container").mkdir(parents=True)
+    for folder, limit, throttled in ((scope, "max", 0), (scope / "container", "4096", 3)):
+        (folder / "memory.current").write_text("1024\n")
+        (folder / "memory.max").write_text(f"{limit}\n")
+        (folder / "pids.current").write_text("2\n")
+        (folder / "pids.max").write_text(f"{limit}\n")
+        (folder / "cpu.stat").write_text(f"usage_usec 5\nnr_throttled {throttled}\n")
+    host = CgroupHost(layout="v2", unified=str(tmp_path), unified_controllers=frozenset({"memory", "pids", "cpu"}))
+    collector = Collector(host, lambda _: "/a.slice/podwright-c.scope", systemd=True)
+    try:
+        usage = collector.containers([container()])[CONTAINER]
+        details = collector.details(ContainerStats(container=container(), usage=usage))
+    finally:
+        collector.sweep(idle_s=-1.0)
+    assert usage.memory
+    assert usage.memory.available_bytes == 4096 - 1024
+    assert details.pids
+    assert details.pids.limit == 4096
+    assert details.cpu
+    assert details.cpu.throttled_periods == 3

@@ -1,14 +1,29 @@
-"""Removing the cgroup of a container, whatever its runtime has left there."""
+"""The cgroup of a container: which one has its limits, and removing it, whatever its runtime has left there."""
 
 from __future__ import annotations
 
 import errno
+import os
 import time
 
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 
 BUSY_TIMEOUT_S, BUSY_POLL_S = 2.0, 0.002
+INNER = "container"  # crun's cgroup for the processes of a systemd scope on cgroup v2
+SCOPE = ".scope"
+
+
+def limited(cgroups: CgroupHost, path: str) -> str:
+    """The cgroup in which the container's processes are, with its limits.
+
+    It is `path`, or crun's below a systemd scope (crun(1), run.oci.systemd.subgroup). crun 1.8 limits only that one:
+    the scope's `memory.max` is "max". Times without CPU are counted only where the quota is.
+    """
+    if cgroups.layout != "v2" or not path.endswith(SCOPE):
+        return path
+    inner = f"{path}/{INNER}"
+    return inner if os.path.isdir(f"{cgroups.unified}/{inner.strip('/')}") else path
 
 
 def remove(cgroups: CgroupHost, path: str) -> None:

@@ -14,12 +14,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from podwright.linux import cgroup, cgroup_limits
 from podwright.linux.cgroup import CgroupHost
+from podwright.runtime.handlers.processes.cgroups import limited
 from podwright.runtime.handlers.protocol import Bundle
 from podwright.runtime.model.base import Resources
 
 log = logging.getLogger(__name__)
-
-INNER = "container"  # crun's cgroup for the processes of a systemd scope, which it limits like the scope
 
 
 @contextlib.asynccontextmanager
@@ -46,7 +45,7 @@ async def updated(
 
 def _limits_of(cgroups: CgroupHost, bundle: Bundle, now: Resources) -> dict[str, str]:
     """The texts of the files that a runtime may write."""
-    paths = (bundle.cgroup, f"{bundle.cgroup}/{INNER}")
+    paths = dict.fromkeys((bundle.cgroup, limited(cgroups, bundle.cgroup)))
     return {k: v for path in paths for k, v in cgroup_limits.read_limits(cgroups, path, now.unified).items()}
 
 
