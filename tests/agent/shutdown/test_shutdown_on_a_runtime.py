@@ -18,7 +18,7 @@ from tests.harness.scratch import Scratch
 
 pytestmark = [pytest.mark.root]
 
-ENDS_LATE = 'trap "sleep 1; exit 0" TERM; sleep 1000 & wait'
+ENDS_LATE = 'trap "sleep 1; exit 3" TERM; sleep 1000 & wait'  # 0 would be success
 
 
 @pytest.fixture
