@@ -114,7 +114,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
         keep_serving_certificate(config, servers.heartbeats, agent.node.current, runner, tasks)
     _log_start(agent, endpoint, machine)
     if servers is None and not sources:
-        log.warning("no source of pods is configured: set staticPodPath or staticPodURL, or give a --kubeconfig")
+        log.warning("no source of pods is configured, so set staticPodPath or staticPodURL, or give a --kubeconfig")
     return agent
 
 

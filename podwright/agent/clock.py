@@ -22,11 +22,9 @@ class SystemClock:
     """The machine's clocks."""
 
     def now_ns(self) -> int:
-        """See Clock."""
         return time.time_ns()
 
     def monotonic(self) -> float:
-        """See Clock."""
         return asyncio.get_running_loop().time()
 
 

@@ -78,7 +78,7 @@ class EmbeddedRuntime:
         while self._process is not None:
             began = asyncio.get_running_loop().time()
             code = await self._process.wait()
-            log.error("the embedded runtime ended with %d, it is started again", code)
+            log.error("the embedded runtime has ended and is started again: code=%d", code)
             lasted_s = asyncio.get_running_loop().time() - began
             pause_s = PAUSE_S if lasted_s > LONGEST_PAUSE_S else min(2 * pause_s, LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s)

@@ -178,7 +178,7 @@ class Housekeeping:
         try:
             await clean()
         except (PodwrightError, OSError) as failure:
-            log.warning("housekeeping: %s: %s", name, failure)
+            log.warning("a step of housekeeping failed: step=%s error=%s", name, failure)
             self._ports.again()
         finally:
             self._under_way.discard(name)

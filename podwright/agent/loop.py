@@ -172,7 +172,7 @@ class SyncLoop:
         pause_s, last = FIRST_PAUSE_S, ""
         while problem := self._ports.problem():
             if problem != last:
-                log.warning("pods are not synced: %s", problem)
+                log.warning("pods are not synced: reason=%s", problem)
             last = problem
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

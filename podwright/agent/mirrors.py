@@ -25,10 +25,10 @@ class NoMirrors:
     """For an agent without an API server."""
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
-        """See `workers.ports.PodMirrors`."""
+        pass
 
     async def remove(self, mirrors: Iterable[Pod]) -> None:
-        """See `housekeeping.OrphanMirrors`."""
+        pass
 
 
 class ApiMirrors:

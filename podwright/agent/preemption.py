@@ -51,7 +51,6 @@ class Preemptor:
         return uid not in self._waiting
 
     def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:
-        """See Preemption."""
         try:
             chosen = victims(pod, others, needs_of(short))
         except ResourceExhausted as failure:

@@ -65,9 +65,9 @@ def test_a_runtime_that_hangs_is_named_in_the_log(caplog: pytest.LogCaptureFixtu
         watch.start()
         runtime.hangs.add("state")
         await asyncio.sleep(29)
-        assert "has not answered" not in caplog.text
+        assert "does not answer" not in caplog.text
         await asyncio.sleep(100)
-        assert caplog.text.count("the runtime has not answered for 30 s") == 1
+        assert caplog.text.count("the runtime does not answer, it hangs or the machine does") == 1
 
     watched(check)
 

@@ -24,7 +24,6 @@ class DeclaredFeatures:
         self._declared = frozenset(declared)
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:  # noqa: ARG002 # the protocol's
-        """See `chain.Check`."""
         missing = sorted(set(needed(pod)) - self._declared)
         if not missing:
             return None

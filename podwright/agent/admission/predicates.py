@@ -47,7 +47,6 @@ class Predicates:
         self._taken_devices = taken_devices
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
-        """See `chain.Check`."""
         node = self._node()
         if (refusal := _unsupported(pod, node)) is not None:
             return refusal

@@ -53,7 +53,6 @@ class Sysctls:
             (self._prefixes if star else self._names)[name] = namespace
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:  # noqa: ARG002 # the protocol's
-        """See `chain.Check`."""
         context = pod.spec.security_context
         for sysctl in context.sysctls if context is not None else ():
             if fault := self._fault(dotted(sysctl.name), pod):

@@ -48,17 +48,13 @@ class LateEngine:
         return self._engine.workers.should_be_finished(uid)
 
     def should_content_be_removed(self, uid: str) -> bool:
-        """See PodStates."""
         return self._engine.workers.should_content_be_removed(uid)
 
     def should_runtime_be_removed(self, uid: str) -> bool:
-        """See PodStates."""
         return self._engine.workers.should_runtime_be_removed(uid)
 
     def is_termination_requested(self, uid: str) -> bool:
-        """See PodStates."""
         return self._engine.workers.is_termination_requested(uid)
 
     async def kill(self, update: PodUpdate, timeout_s: float) -> bool:
-        """See PodKiller."""
         return await self._engine.workers.kill(update, timeout_s)

@@ -104,11 +104,9 @@ class ApiCluster:
         return self._csi_node.problem
 
     def metric_families(self) -> Iterator[Family]:
-        """See Cluster."""
         return self._certificates.families()
 
     def join(self, ports: ClusterPorts) -> None:
-        """See Cluster."""
         servers, config, tasks = self._servers, ports.config, self._tasks
         self._keeper = NodeKeeper(self._keeper_ports(ports), _keeper_settings(config))
         writer = StatusWriter(
@@ -141,7 +139,6 @@ class ApiCluster:
             followed.start()
 
     async def close(self) -> None:
-        """See Cluster."""
         await self._tasks.close()
         for followed in self._all_followed():
             await followed.close()
@@ -153,7 +150,6 @@ class ApiCluster:
         return (self._own_node, self._pods, self._services, self._classes, self._csi_drivers)
 
     def node_changed(self) -> None:
-        """See Cluster."""
         if self._keeper is not None:
             self._keeper.look_again()
 

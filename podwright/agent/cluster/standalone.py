@@ -26,7 +26,7 @@ from podwright.agent.volumes.ports import (
 
 
 class Standalone:
-    """See `protocol.Cluster`."""
+    """A cluster that has nothing, see `protocol.Cluster`."""
 
     problem = ""
 

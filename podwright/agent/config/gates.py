@@ -87,7 +87,7 @@ def problems(chosen: Mapping[str, bool]) -> list[str]:
 
 
 def remarks(chosen: Mapping[str, bool]) -> list[str]:
-    """What a user should hear of the choice: gates that go away, and gates that change nothing here."""
+    """Remarks for the user: which chosen gates go away, and which change nothing here."""
     leaving = [f"{name} ({GATES[name].stage})" for name in chosen if GATES[name].stage in {"GA", "Deprecated"}]
     idle = [name for name in chosen if name not in HONOURED]
     found = [f"feature gates that a later release drops: {', '.join(leaving)}"] if leaving else []

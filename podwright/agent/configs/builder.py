@@ -64,7 +64,7 @@ class BuilderPorts:
 
 
 class ConfigBuilder:
-    """See `workers.ports.Configs`."""
+    """Builds the messages of one pod at a time, see `workers.ports.Configs`."""
 
     def __init__(self, ports: BuilderPorts, facts: NodeFacts, settings: NodeSettings) -> None:
         self._ports = ports

@@ -72,7 +72,6 @@ class AllAllocations:
         self._parts = parts
 
     async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
-        """See Allocations."""
         return combined([await part.of(pod, container) for part in self._parts])
 
 
@@ -92,7 +91,6 @@ class NoServices:
     """Without an API server there are none."""
 
     def listed(self) -> tuple[Service, ...]:
-        """See Services."""
         return ()
 
 
@@ -100,5 +98,4 @@ class NoAllocations:
     """Without managers nothing is allotted."""
 
     async def of(self, pod: Pod, container: AnyContainer) -> Allocation:  # noqa: ARG002 # the protocol's
-        """See Allocations."""
         return NOTHING

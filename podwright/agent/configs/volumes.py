@@ -1,4 +1,4 @@
-"""What the messages need to know of a pod's mounted volumes."""
+"""The mounted volumes of a pod, as far as CRI's messages show them."""
 
 from __future__ import annotations
 

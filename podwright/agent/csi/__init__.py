@@ -1,1 +1,1 @@
-"""CSI drivers on this node: which have registered, what is asked of them, what the cluster is told of them."""
+"""CSI drivers on this node: which have registered, calls to them, and the CSINode that shows them to the cluster."""

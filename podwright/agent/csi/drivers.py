@@ -36,10 +36,10 @@ class NoCluster:
     """A `ClusterInfo` without an API server."""
 
     async def install(self, driver: str, info: NodeInfo) -> None:
-        """See ClusterInfo."""
+        pass
 
     async def uninstall(self, driver: str) -> None:
-        """See ClusterInfo."""
+        pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +80,10 @@ class CsiDrivers:
         self._listeners.append(listener)
 
     def validate(self, plugin: Plugin) -> None:
-        """See PluginHandler."""
         self._checked(plugin)
 
     async def register(self, plugin: Plugin) -> None:
-        """See PluginHandler. The driver is used once the cluster knows of it."""
+        """The driver is used once the cluster's CSINode shows it."""
         driver = self._checked(plugin)
         self._drivers[plugin.name] = driver
         try:

@@ -39,7 +39,7 @@ class CsiNodeInfo:
                 await self._insist(self._initialize)
             except PodwrightError as failure:
                 self.problem = f"failed to initialize CSINode: {failure}"
-                log.warning("the CSINode is not there yet: %s", failure)
+                log.warning("the CSINode is not there yet: error=%s", failure)
             else:
                 self.problem = ""
                 return

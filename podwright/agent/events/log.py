@@ -71,7 +71,6 @@ class EventLog:
         container: str = "",
         annotations: Mapping[str, str] | None = None,
     ) -> None:
-        """See EventRecorder."""
         metadata = pod.metadata
         path = field_path(pod, container) if container else ""
         level = logging.WARNING if type == "Warning" else logging.INFO
@@ -80,7 +79,6 @@ class EventLog:
         self._record(subject, type, reason, message, annotations or {})
 
     def node(self, type: EventType, reason: str, message: str) -> None:  # noqa: A002 # the API's word
-        """See EventRecorder."""
         log.log(logging.WARNING if type == "Warning" else logging.INFO, "%s: %s", reason, message)
         self._record(EventSubject("", "", self._node_name, ""), type, reason, message, {})
 

@@ -63,11 +63,11 @@ class EventWriter:
             try:
                 await self._write(entry)
             except Unavailable as failure:
-                log.info("an event is not written, and will be tried again: %s", failure)
+                log.info("an event is not written, and will be tried again: error=%s", failure)
                 await asyncio.sleep(PAUSE_S)
             except PermissionDenied as failure:
                 # A namespace that is being deleted takes no new objects.
-                log.info("the server refuses an event: %s", failure)
+                log.info("the server refuses an event: error=%s", failure)
                 return
             except PodwrightError as failure:
                 log.warning("an event is lost: reason=%s error=%s", entry.occurrence.reason, failure)

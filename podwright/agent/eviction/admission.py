@@ -22,7 +22,6 @@ class UnderPressure:
         self._pressures = pressures
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:  # noqa: ARG002 # the protocol's
-        """See `chain.Check`."""
         pressures = self._pressures()
         if not pressures or is_critical(pod):
             return None

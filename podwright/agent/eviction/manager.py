@@ -122,7 +122,7 @@ class EvictionManager:
             evicted = await self.round()
         except (PodwrightError, OSError) as failure:
             if str(failure) != self._problem:
-                log.warning("eviction: the node cannot be measured: %s", failure)
+                log.warning("the node cannot be measured for eviction: error=%s", failure)
             self._problem = str(failure)
             return []
         self._problem = ""
@@ -135,7 +135,7 @@ class EvictionManager:
             await asyncio.sleep(GONE_POLL_S)
             if all(ports.is_finished(pod.metadata.uid) for pod in pods):
                 return
-        log.info("eviction: pods that had to go are still being removed: pods=%s", _full_names(pods))
+        log.info("evicted pods are still being removed: pods=%s", _full_names(pods))
 
     async def round(self) -> list[Pod]:
         """Measure and act. The pods that had to go. Raises PodwrightError and OSError when measuring fails."""
@@ -189,14 +189,14 @@ class EvictionManager:
         """Remove garbage, or else end one pod."""
         first = urgent[0]
         resource = RESOURCES[first.signal]
-        log.info("eviction: thresholds are met: signals=%s", names(each.signal for each in urgent))
+        log.info("eviction thresholds are met: signals=%s", names(each.signal for each in urgent))
         self._ports.events.node("Warning", "EvictionThresholdMet", f"Attempting to reclaim {resource}")
         if await self._clear(scene.layout.garbage(first.signal), thresholds):
-            log.info("eviction: removing garbage was enough: resource=%s", resource)
+            log.info("no pod is evicted, removing garbage was enough: resource=%s", resource)
             return []
         active = self._ports.active()
         if not active:
-            log.warning("eviction: no pod is there to end: resource=%s", resource)
+            log.warning("there is no pod to evict: resource=%s", resource)
             return []
         stats = await self._stats_for(resource)
         self._note_age(urgent, scene.readings)
@@ -205,7 +205,7 @@ class EvictionManager:
             if await self._evict(pod, notice, self._grace_s(pod, first), is_pods_fault=False):
                 self._ports.metrics.evictions.add(first.signal.value)
                 return [pod]
-        log.warning("eviction: no pod may be ended: resource=%s", resource)
+        log.warning("no pod may be evicted: resource=%s", resource)
         return []
 
     async def _clear(self, garbage: Sequence[Garbage], thresholds: Sequence[Threshold]) -> bool:
@@ -214,7 +214,7 @@ class EvictionManager:
             try:
                 await self._ports.clear(kind)
             except (PodwrightError, OSError) as failure:
-                log.warning("eviction: garbage cannot be removed: kind=%s error=%s", kind.value, failure)
+                log.warning("garbage cannot be removed before an eviction: kind=%s error=%s", kind.value, failure)
         if not garbage:
             return False
         return not met(thresholds, (await self._look()).readings, with_reclaim=True)
@@ -241,7 +241,7 @@ class EvictionManager:
     async def _evict(self, pod: Pod, notice: Notice, grace_s: int, *, is_pods_fault: bool = True) -> bool:
         """End a pod. False for one that the node needs."""
         if is_critical(pod):
-            log.warning("eviction: a critical pod is spared: pod=%s/%s", pod.metadata.namespace, pod.metadata.name)
+            log.warning("a critical pod is not evicted: pod=%s/%s", pod.metadata.namespace, pod.metadata.name)
             return False
         self._ports.events.pod(pod, "Warning", EVICTED, notice.message, annotations=notice.annotations)
         cause = Cause(

@@ -1,4 +1,4 @@
-"""What people and programs are told of an eviction. Pure. The words are the kubelet's, up to the space at the end.
+"""Messages and annotations about an eviction. Pure. The texts are the kubelet's, up to the space at the end.
 
 Programs look for the annotations (pkg/kubelet/eviction/helpers.go of Kubernetes 1.36).
 """

@@ -62,7 +62,7 @@ class CgroupAlarm:
                 self._watch(point, rang)
             except OSError as failure:
                 if str(failure) != self._problem:
-                    log.warning("eviction: the kernel sets no alarm for memory: %s", failure)
+                    log.warning("the kernel sets no alarm for memory: error=%s", failure)
                 self._problem = str(failure)
 
     def close(self) -> None:

@@ -79,12 +79,10 @@ class ContainerGc:
         self._failure = ""
 
     def pod_changed(self, uid: str) -> None:
-        """See DeadContainers."""
         self._changed.add(uid)
         self._arm(PERIOD_S)
 
     def pod_gone(self, uid: str) -> None:
-        """See DeadContainers."""
         self._gone.add(uid)
         self._arm(PERIOD_S)
 
@@ -135,7 +133,7 @@ class ContainerGc:
             async with self._turn:
                 removed = await asyncio.gather(*(remove(uid) for uid in uids))
         except (PodwrightError, OSError) as failure:
-            log.warning("what is left of pods cannot be removed: %s", failure)
+            log.warning("what is left of pods cannot be removed: error=%s", failure)
             removed = [False]
         if not all(removed):
             self._arm(RETRY_S)
@@ -174,7 +172,7 @@ class ContainerGc:
         except (PodwrightError, OSError) as failure:
             is_more_to_come = True
             if str(failure) != self._failure:
-                log.warning("dead containers cannot be removed: %s", failure)
+                log.warning("dead containers cannot be removed: error=%s", failure)
                 self._ports.events.node("Warning", "ContainerGCFailed", str(failure))
             self._failure = str(failure)
         if is_more_to_come:

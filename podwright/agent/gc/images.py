@@ -68,7 +68,7 @@ class ImageGc:
                 await self.collect()
                 self._has_failed = False
             except (PodwrightError, OSError) as failure:
-                log.warning("images cannot be collected: %s", failure)
+                log.warning("images cannot be collected: error=%s", failure)
                 if self._has_failed:  # once may happen while the runtime starts
                     self._ports.events.node("Warning", "ImageGCFailed", str(failure))
                 self._has_failed = True

@@ -32,10 +32,8 @@ class NoAccounts:
     """`ServiceAccounts` of an agent without an API server."""
 
     async def account(self, namespace: str, name: str) -> ServiceAccount:
-        """See ServiceAccounts."""
         raise Unavailable(f"service account {namespace}/{name} needs an API server", hint="give --kubeconfig")
 
     async def account_token(self, pod: Pod, audience: str) -> str:  # noqa: ARG002 # the protocol's
-        """See ServiceAccounts."""
         name = f"{pod.metadata.namespace}/{pod.spec.service_account_name}"
         raise Unavailable(f"a token of service account {name} needs an API server", hint="give --kubeconfig")

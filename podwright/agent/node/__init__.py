@@ -1,1 +1,1 @@
-"""The node: what this machine is and has, and what the API is told of it."""
+"""The node: what this machine is and has, and the Node object that shows it to the API."""

@@ -114,7 +114,7 @@ class NodeKeeper:
                 node = await self._create() if self._settings.registers else await self._get()
             except PodwrightError as failure:
                 if str(failure) != problem:
-                    log.warning("the node is not registered, and will be tried again: %s", failure)
+                    log.warning("the node is not registered, and will be tried again: error=%s", failure)
                 problem = str(failure)
             else:
                 self._ports.node.take(node)
@@ -159,7 +159,7 @@ class NodeKeeper:
             await self._write_status()
         except PodwrightError as failure:
             if str(failure) != self._problem:
-                log.warning("the node's status is not written: %s", failure)
+                log.warning("the node's status is not written: error=%s", failure)
             self._problem = str(failure)
         else:
             self._problem = ""
@@ -192,5 +192,5 @@ class NodeKeeper:
         cidr = ",".join(node.spec.pod_cidrs or (node.spec.pod_cidr,) if node.spec.pod_cidr else ())
         if cidr and cidr != self._pod_cidr:
             await self._ports.set_pod_cidr(cidr)
-            log.info("the node's range of pod addresses: %s", cidr)
+            log.info("the node has a range of pod addresses: cidr=%s", cidr)
             self._pod_cidr = cidr

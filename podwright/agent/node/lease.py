@@ -59,7 +59,7 @@ class NodeLease:
                 break
             else:
                 return True
-        log.warning("the node's lease is not renewed, and will be tried again: %s", failure)
+        log.warning("the node's lease is not renewed, and will be tried again: error=%s", failure)
         return False
 
     async def _write(self, timeout_s: float) -> Lease:

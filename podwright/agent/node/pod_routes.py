@@ -86,14 +86,14 @@ class PodRoutes:
             for arguments in changes(wanted_routes(self._nodes.listed() or (), self._own_name), await self._present()):
                 try:
                     await self._ip("-4", "route", *arguments)
-                    log.info("a route to another node's pods: %s", " ".join(arguments))
+                    log.info("a route to another node's pods is set: route=%s", " ".join(arguments))
                 except PodwrightError as failure:
                     failures.append(str(failure))
         except PodwrightError as failure:
             failures.append(str(failure))
         text = "; ".join(failures)
         if text and text != self._failure:
-            log.warning("routes to the pods of other nodes are missing: %s", text)
+            log.warning("routes to the pods of other nodes are missing: error=%s", text)
         self._failure = text
 
     async def _present(self) -> dict[str, str]:

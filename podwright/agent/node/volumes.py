@@ -1,4 +1,4 @@
-"""What the cluster knows of this node that volumes depend on. Fulfils `volumes.ports.NodeVolumes`."""
+"""What the Node object says about attached volumes. Fulfils `volumes.ports.NodeVolumes`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,13 @@ class ClusterNodeVolumes:
 
     @property
     def name(self) -> str:
-        """See NodeVolumes."""
         return self._node.node.metadata.name
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """See NodeVolumes."""
         return self._node.node.metadata.labels
 
     def use_changed(self) -> None:
-        """See NodeVolumes."""
         self._look_again()
 
     async def until_attached(self, volume: str) -> None:

@@ -15,10 +15,8 @@ class ApiAccounts:
         self._tokens = tokens
 
     async def account(self, namespace: str, name: str) -> ServiceAccount:
-        """See ServiceAccounts."""
         return await self._server.get(ServiceAccount, name, namespace=namespace)
 
     async def account_token(self, pod: Pod, audience: str) -> str:
-        """See ServiceAccounts."""
         projection = ServiceAccountTokenProjection(audience=audience, path="")
         return (await self._tokens.current(pod, projection)).text

@@ -23,18 +23,16 @@ class DocumentObjects:
         self._secrets = _by_name(secrets)
 
     async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
-        """See ObjectGetter."""
         return self._config_maps.get((namespace, name))
 
     async def secret(self, namespace: str, name: str) -> Secret | None:
-        """See ObjectGetter."""
         return self._secrets.get((namespace, name))
 
     def register(self, pod: Pod) -> None:
-        """See ObjectGetter."""
+        pass
 
     def unregister(self, pod: Pod) -> None:
-        """See ObjectGetter."""
+        pass
 
 
 def _by_name(objects: Iterable[T]) -> dict[tuple[str, str], T]:

@@ -41,7 +41,6 @@ class ApiProjections:
         self._certificates = certificates
 
     async def token(self, pod: Pod, projection: ServiceAccountTokenProjection) -> bytes:
-        """See ClusterSources."""
         return await self._tokens.token(pod, projection)
 
     async def trust_bundle(self, projection: ClusterTrustBundleProjection) -> bytes:
@@ -55,7 +54,6 @@ class ApiProjections:
     async def certificate(
         self, pod: Pod, volume: str, index: int, projection: PodCertificateProjection
     ) -> tuple[bytes, bytes]:
-        """See ClusterSources."""
         return self._certificates.certificate(pod, volume, index, projection)
 
     def retain(self, uids: Collection[str]) -> None:
@@ -64,7 +62,6 @@ class ApiProjections:
         self._certificates.retain(uids)
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """See ClusterSources."""
         self._certificates.listen(listener)
 
 

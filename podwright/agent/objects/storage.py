@@ -56,34 +56,28 @@ class ApiStorage:
         self._tokens = tokens
 
     async def claim(self, namespace: str, name: str) -> PersistentVolumeClaim:
-        """See ClusterStorage."""
         with _in_its_words():
             return await self._server.get(PersistentVolumeClaim, name, namespace=namespace)
 
     async def volume(self, name: str) -> PersistentVolume:
-        """See ClusterStorage."""
         with _in_its_words():
             return await self._server.get(PersistentVolume, name)
 
     async def attachment(self, name: str) -> VolumeAttachment:
-        """See ClusterStorage."""
         with _in_its_words():
             return await self._server.get(VolumeAttachment, name)
 
     async def secret(self, namespace: str, name: str) -> dict[str, str]:
-        """See ClusterStorage."""
         found = await self._server.get(Secret, name, namespace=namespace)
         return {key: value.decode(errors="surrogateescape") for key, value in found.data.items()}
 
     def csi_driver(self, name: str) -> CSIDriver | None:
-        """See ClusterStorage."""
         drivers = self._drivers.listed()
         if drivers is None:
             raise Unavailable("CSIDrivers are not known yet", hint="the API server has not answered")
         return next((each for each in drivers if each.metadata.name == name), None)
 
     async def tokens(self, pod: Pod, requests: Sequence[StorageTokenRequest]) -> dict[str, dict[str, str]]:
-        """See ClusterStorage."""
         found = {}
         for request in requests:
             wanted = ServiceAccountTokenProjection(
@@ -97,7 +91,6 @@ class ApiStorage:
         return found
 
     async def change_claim_status(self, claim: PersistentVolumeClaim, status: dict[str, Any]) -> PersistentVolumeClaim:
-        """See ClusterStorage."""
         metadata = claim.metadata
         body = {"metadata": {"uid": metadata.uid}, "status": status}
         return await self._server.patch(

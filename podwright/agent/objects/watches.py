@@ -65,7 +65,6 @@ class ApiObjects:
             self._count(before, -1)
 
     def unregister(self, pod: Pod) -> None:
-        """See ObjectGetter."""
         before = self._pods.pop(pod.metadata.uid, None)
         if before is not None:
             self._count(before, -1)

@@ -114,7 +114,7 @@ class Generator:
                 self._note_relist(began)
             except PodwrightError as failure:
                 if str(failure) != self._failure:
-                    log.warning("cannot list the runtime's pods: %s", failure)
+                    log.warning("cannot list the runtime's pods: error=%s", failure)
                 self._failure = str(failure)
             await self._pause()
 
@@ -143,7 +143,7 @@ class Generator:
                 reason = "the runtime ended it"
             except Unimplemented:
                 self._stream_ended("there are none")
-                log.info("the runtime streams no events: its pods are listed each second")
+                log.info("the runtime streams no events, so its pods are listed each second")
                 return
             except PodwrightError as failure:
                 reason = str(failure)
@@ -156,7 +156,7 @@ class Generator:
 
     def _stream_ended(self, reason: str) -> None:
         if self._streaming:
-            log.info("no more events from the runtime: %s", reason)
+            log.info("the runtime sends no more events: reason=%s", reason)
         self._streaming = self._cache.events_show_pods = False
         self._relist_now.set()
 

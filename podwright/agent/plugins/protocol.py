@@ -1,4 +1,4 @@
-"""What the watcher of plug-ins knows of those who use plug-ins."""
+"""The interface between the watcher of plug-ins and those that use plug-ins."""
 
 from __future__ import annotations
 

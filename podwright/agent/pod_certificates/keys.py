@@ -41,7 +41,6 @@ class ChildKeyMaker:
     runner: ProcessRunner = field(repr=False)
 
     async def make(self, key_type: str) -> KeyAndProof:
-        """See PodKeyMaker."""
         asked = msgspec.json.encode({"type": key_type})
         command = Command(argv=(sys.executable, "-I", PROGRAM), timeout_s=TIMEOUT_S, stdin=asked)
         done = await self.runner.run(command)

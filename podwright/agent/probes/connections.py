@@ -36,15 +36,12 @@ class PlainConnection:
         self._socket = connected
 
     async def send(self, data: bytes) -> None:
-        """See ProbeConnection."""
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def receive(self) -> bytes:
-        """See ProbeConnection."""
         return await asyncio.get_running_loop().sock_recv(self._socket, CHUNK_BYTES)
 
     def close(self) -> None:
-        """See ProbeConnection."""
         self._socket.close()
 
 
@@ -56,16 +53,13 @@ class TlsConnection:
         self._writer = writer
 
     async def send(self, data: bytes) -> None:
-        """See ProbeConnection."""
         self._writer.write(data)
         await self._writer.drain()
 
     async def receive(self) -> bytes:
-        """See ProbeConnection."""
         return await self._reader.read(CHUNK_BYTES)
 
     def close(self) -> None:
-        """See ProbeConnection."""
         self._writer.transport.abort()
 
 

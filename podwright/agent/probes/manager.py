@@ -1,6 +1,6 @@
 """The probes of all pods: a worker for each probe of each container that runs as long as its pod does.
 
-Pod workers add a pod in every pass, which is also when probes get to know of new instances.
+Pod workers add a pod in every pass, which also shows new instances to the probes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Probed:
 
 
 class ProbeManager:
-    """See `workers.ports.Probes`."""
+    """Keeps a worker for each probe, see `workers.ports.Probes`."""
 
     def __init__(
         self,

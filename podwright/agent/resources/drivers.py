@@ -33,26 +33,23 @@ class CgroupDriver(Protocol):
 
 
 class CgroupfsDriver:
-    """See CgroupDriver."""
+    """Makes cgroups as directories."""
 
     def __init__(self, host: CgroupHost) -> None:
         self._host = host
 
     async def make(self, path: str, limits: CgroupLimits) -> None:
-        """See CgroupDriver."""
         await _to_the_end(cgroupfs.make, self._host, path, limits)
 
     async def limit(self, path: str, limits: CgroupLimits) -> None:
-        """See CgroupDriver."""
         await _to_the_end(cgroupfs.set_limits, self._host, path, limits)
 
     async def remove(self, path: str) -> None:
-        """See CgroupDriver."""
         await _to_the_end(cgroupfs.remove, self._host, path)
 
 
 class SystemdDriver:
-    """See CgroupDriver. systemd would take back directories that it does not know of."""
+    """Makes cgroups as slices by systemd, which would remove directories that it has not made."""
 
     def __init__(self, host: CgroupHost, runner: ProcessRunner) -> None:
         self._host = host
@@ -61,12 +58,10 @@ class SystemdDriver:
         self._files = CgroupfsDriver(host)
 
     async def make(self, path: str, limits: CgroupLimits) -> None:
-        """See CgroupDriver."""
         await self._run(slices.make_commands(path, limits, is_v2=self._is_v2))
         await self._files.make(path, _as_set(limits))
 
     async def limit(self, path: str, limits: CgroupLimits) -> None:
-        """See CgroupDriver."""
         await self._run(slices.update_commands(path, limits, is_v2=self._is_v2))
         await self._files.limit(path, _as_set(limits))
 

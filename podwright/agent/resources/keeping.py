@@ -77,33 +77,26 @@ class KeptCgroups:
         await self._tasks.close()
 
     def parent_of(self, pod: Pod) -> str:
-        """See Tree."""
         return self._tree.parent_of(pod)
 
     def exists(self, pod: Pod) -> bool:
-        """See Tree."""
         return self._tree.exists(pod)
 
     async def ensure(self, pod: Pod) -> None:
-        """See Tree."""
         await self._tree.ensure(pod)
         self._changed.set()
 
     def wanted(self, pod: Pod) -> CgroupLimits:
-        """See Tree."""
         return self._tree.wanted(pod)
 
     def current(self, pod: Pod) -> CgroupLimits | None:
-        """See Tree."""
         return self._tree.current(pod)
 
     async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
-        """See Tree."""
         await self._tree.limit(pod, limits)
         self._changed.set()
 
     async def remove(self, uid: str) -> None:
-        """See Tree."""
         await self._tree.remove(uid)
         self._changed.set()
 
@@ -131,5 +124,5 @@ class KeptCgroups:
                 failure = ""
             except (PodwrightError, OSError) as problem:
                 if str(problem) != failure:
-                    log.warning("the cgroups of QoS classes cannot be updated: %s", problem)
+                    log.warning("the cgroups of QoS classes cannot be updated: error=%s", problem)
                 failure = str(problem)

@@ -12,7 +12,7 @@ from podwright.agent.resources.limits import CgroupLimits
 
 
 class MeasuredDriver:
-    """See CgroupDriver."""
+    """Times the calls to another driver."""
 
     def __init__(self, driver: CgroupDriver, durations: Histogram, clock: Clock) -> None:
         self._driver = driver
@@ -20,17 +20,14 @@ class MeasuredDriver:
         self._clock = clock
 
     async def make(self, path: str, limits: CgroupLimits) -> None:
-        """See CgroupDriver."""
         with self._timed("create"):
             await self._driver.make(path, limits)
 
     async def limit(self, path: str, limits: CgroupLimits) -> None:
-        """See CgroupDriver."""
         with self._timed("update"):
             await self._driver.limit(path, limits)
 
     async def remove(self, path: str) -> None:
-        """See CgroupDriver."""
         with self._timed("destroy"):
             await self._driver.remove(path)
 

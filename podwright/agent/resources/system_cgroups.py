@@ -82,7 +82,7 @@ def set_oom_score_adj(score: int) -> None:
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write(str(score))
     except OSError as failure:
-        log.warning("oomScoreAdj %d cannot be set: %s", score, failure.strerror)
+        log.warning("the oomScoreAdj cannot be set: score=%d error=%s", score, failure.strerror)
 
 
 def _move(pids: list[int], directory: str) -> bool:

@@ -40,7 +40,7 @@ CGROUP_DRIVER = "cgroupfs"  # the agent of a run makes no cgroups
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAssembly:
-    """See `run.Assembly`."""
+    """Makes the agent for a run, see `run.Assembly`."""
 
     options: RunOptions
     reporter: Reporter
@@ -82,7 +82,6 @@ class AgentAssembly:
             raise FailedPrecondition(f"the agent cannot work in {root}: {failure}", hint="run as root") from failure
 
     async def release(self, doomed: Doomed) -> None:
-        """See Assembly."""
         await release(self.options.root, doomed)
 
 

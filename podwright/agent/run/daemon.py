@@ -227,7 +227,7 @@ async def _end(process: Process) -> None:
         try:
             await asyncio.wait_for(process.wait(), timeout_s)
         except TimeoutError:
-            log.warning("embedded daemon did not end pid=%d signal=%d", process.pid, number)
+            log.warning("the embedded daemon did not end: pid=%d signal=%d", process.pid, number)
         else:
             return
 

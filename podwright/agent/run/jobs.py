@@ -64,7 +64,7 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRun:
-    """See `Workload`."""
+    """One Job and its pods, see `Workload`."""
 
     owner: str
     name: Owner
@@ -84,11 +84,9 @@ class JobRun:
         return tuple(wanted)
 
     def is_complete(self, statuses: Statuses) -> bool:
-        """See Workload."""
         return not any(True for _ in self._new(statuses, self._made(statuses)))
 
     def verdict(self, statuses: Statuses, now: datetime) -> JobVerdict:
-        """See Workload."""
         if self.spec.suspend:
             return JobVerdict(state=State.SUCCEEDED)
         made = self._made(statuses)
@@ -97,7 +95,6 @@ class JobRun:
         return JobVerdict(state=State.SUCCEEDED if self._is_done(made) else State.RUNNING)
 
     def due(self, statuses: Statuses, now: datetime) -> datetime | None:
-        """See Workload."""
         made = self._made(statuses)
         times = [time for time in (self._retry_at(made), self._deadline(made)) if time is not None and time > now]
         return min(times, default=None)

@@ -29,17 +29,14 @@ class ReportedImages:
         self._running: dict[str, int] = {}
 
     async def images(self) -> list[ImageStatus]:
-        """See CriImages."""
         return await self._images.images()
 
     async def image(self, reference: str, *, annotations: dict[str, str] | None = None) -> ImageStatus | None:
-        """See CriImages."""
         return await self._images.image(reference, annotations=annotations)
 
     async def pull(
         self, reference: str, credentials: RegistryCredentials | None, sandbox_config: api.PodSandboxConfig | None
     ) -> str:
-        """See CriImages."""
         if self._running.get(reference):
             self._running[reference] += 1
             try:
@@ -83,9 +80,7 @@ class ReportedImages:
         return found.size_bytes if found is not None else 0
 
     async def remove_image(self, reference: str) -> None:
-        """See CriImages."""
         await self._images.remove_image(reference)
 
     async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
-        """See CriImages."""
         return await self._images.filesystems()

@@ -108,43 +108,34 @@ class PlainReporter:
         self.err.flush()
 
     def info(self, message: str) -> None:
-        """See Reporter."""
         self._note(message)
 
     def warning(self, message: str) -> None:
-        """See Reporter."""
         self._note(f"warning: {message}")
 
     def error(self, message: str) -> None:
-        """See Reporter."""
         self._note(f"error: {message}")
 
     def pull_started(self, image: str) -> None:
-        """See Reporter."""
         self._note(f"pulling {image}")
 
     def pull_progress(self, image: str, state: PullState) -> None:
-        """See Reporter."""
         if self._lately.is_due(image):
             self._note(f"pulling {image}: {describe_pull(state)}")
 
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
-        """See Reporter."""
         self._lately.forget(image)
         if not error:
             size = f", {size_bytes / 1e6:.1f} MB" if size_bytes else ""
             self._note(f"pulled {image} in {elapsed_s:.1f} s{size}")
 
     def pod(self, name: str, phase: PodPhase, message: str = "") -> None:
-        """See Reporter."""
         self._note(f"pod {name}: {phase}" + (f" ({message})" if message else ""))
 
     def container(self, change: ContainerChange) -> None:
-        """See Reporter."""
         self._note(describe(change))
 
     def log(self, line: LogLine) -> None:
-        """See Reporter."""
         self.out.write(f"[{line.label}] {line.text}\n")
         self.out.flush()
 

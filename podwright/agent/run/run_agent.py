@@ -102,15 +102,12 @@ class RunAgent:
         self._agent.statuses.on_change(lambda entry: watcher(entry.uid, entry.shown))
 
     def on_event(self, listener: Callable[[RecordedEvent], None]) -> None:
-        """See Engine."""
         self._agent.events.listen(listener)
 
     def log_path(self, pod: Pod, container: str, attempt: int) -> str:
-        """See Engine."""
         return f"{logs.pod_log_directory(self._log_root, pod)}/{logs.log_path(container, attempt)}"
 
     async def gone(self, uids: Iterable[str]) -> None:
-        """See Engine."""
         wanted = tuple(uids)
         while True:
             await self._agent.engine.gone(wanted)

@@ -70,7 +70,7 @@ async def _settle(task: asyncio.Task[None]) -> None:
     task.cancel()
     (result,) = await asyncio.gather(task, return_exceptions=True)
     if isinstance(result, OSError):
-        log.warning("log cannot be followed task=%s error=%s", task.get_name(), result)
+        log.warning("a log cannot be followed: task=%s error=%s", task.get_name(), result)
     elif isinstance(result, Exception):
         raise result
 

@@ -68,19 +68,15 @@ class Together:
     members: tuple[Pod, ...]
 
     def pods(self, statuses: Statuses, now: datetime) -> tuple[Pod, ...]:  # noqa: ARG002 # the protocol's
-        """See Workload."""
         return self.members
 
     def is_complete(self, statuses: Statuses) -> bool:  # noqa: ARG002 # the protocol's
-        """See Workload."""
         return True
 
     def verdict(self, statuses: Statuses, now: datetime) -> JobVerdict:  # noqa: ARG002 # the protocol's
-        """See Workload."""
         return together(statuses, self.members)
 
     def due(self, statuses: Statuses, now: datetime) -> datetime | None:  # noqa: ARG002 # the protocol's
-        """See Workload."""
         return None
 
 
@@ -95,7 +91,6 @@ class InOrder:
     members: tuple[Pod, ...]
 
     def pods(self, statuses: Statuses, now: datetime) -> tuple[Pod, ...]:  # noqa: ARG002 # the protocol's
-        """See Workload."""
         wanted: list[Pod] = []
         may_start = True
         for pod in self.members:
@@ -107,13 +102,10 @@ class InOrder:
         return tuple(wanted)
 
     def is_complete(self, statuses: Statuses) -> bool:
-        """See Workload."""
         return all(pod.metadata.uid in statuses for pod in self.members)
 
     def verdict(self, statuses: Statuses, now: datetime) -> JobVerdict:  # noqa: ARG002 # the protocol's
-        """See Workload."""
         return together(statuses, self.members)
 
     def due(self, statuses: Statuses, now: datetime) -> datetime | None:  # noqa: ARG002 # the protocol's
-        """See Workload."""
         return None

@@ -24,7 +24,6 @@ class HandlerNames:
         self._watch = watch
 
     def handler_of(self, name: str) -> str:
-        """See Classes."""
         known = [handler.name for handler in self._watch.state.handlers if handler.name]
         if known and name not in known:
             raise FailedPrecondition(

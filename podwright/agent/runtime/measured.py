@@ -35,7 +35,6 @@ class MeasuredCriClient(CriClient):
         request: Request,
         timeout_s: float | None = DEFAULT_TIMEOUT_S,
     ) -> Response:
-        """See CriClient."""
         name, began = self._name(type(request)), self._clock.monotonic()
         self._metrics.operations.add(name)
         handler = request.runtime_handler if isinstance(request, api.RunPodSandboxRequest) else None

@@ -25,15 +25,12 @@ class OwnRuntime(RuntimeClient):
         self._is_own = is_own
 
     async def sandboxes(self) -> list[SandboxSummary]:
-        """See CriRuntime."""
         return [each for each in await super().sandboxes() if self._is_own(each.pod_uid)]
 
     async def containers(self) -> list[ContainerSummary]:
-        """See CriRuntime."""
         return [each for each in await super().containers() if self._is_own(each.pod_uid)]
 
     async def events(self, begun: asyncio.Event) -> AsyncIterator[RuntimeEvent]:
-        """See CriRuntime."""
         async for event in super().events(begun):
             if not event.pod_uid or self._is_own(event.pod_uid):  # without a UID: what was removed is not named
                 yield event

@@ -21,7 +21,7 @@ NOT_ASKED = CriCondition(status=False, reason="NotAsked", message="the runtime w
 
 def _say_silent() -> None:
     """A call that hangs fails after minutes, and nobody may want anything of the sync loop until then."""
-    log.warning("the runtime has not answered for %g s: it hangs, or the machine does", SILENT_S)
+    log.warning("the runtime does not answer, it hangs or the machine does: silent=%gs", SILENT_S)
 
 
 class RuntimeWatch:
@@ -78,7 +78,7 @@ class RuntimeWatch:
                 await self.ask()
             except PodwrightError as failure:
                 if str(failure) != self._failure:
-                    log.warning("the runtime does not tell its status: %s", failure)
+                    log.warning("the runtime does not report its status: error=%s", failure)
                 self._failure = str(failure)
             finally:
                 silent.cancel()
@@ -94,9 +94,9 @@ class RuntimeWatch:
             ("network", before.network, self._state.network),
         ):
             if old.status and not new.status:
-                log.warning("the %s is not ready: %s %s", name, new.reason, new.message)
+                log.warning("the node is not ready: part=%s reason=%s message=%s", name, new.reason, new.message)
             elif new.status and not old.status and old is not NOT_ASKED:
-                log.info("the %s is ready", name)
+                log.info("the node is ready again: part=%s", name)
 
     def problem(self) -> str:
         """Why no pod can be synced. Empty when pods can."""

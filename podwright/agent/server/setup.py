@@ -151,7 +151,7 @@ class _Parts:
         try:
             return await self._agent.stats.pods()
         except (PodwrightError, OSError) as failure:
-            log.warning("the figures of claims cannot be had: %s", failure)
+            log.warning("the figures of claims cannot be had: error=%s", failure)
             return ()
 
     def _node_view(self) -> metrics.NodeView:

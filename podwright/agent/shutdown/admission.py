@@ -15,7 +15,6 @@ class WhileShuttingDown:
         self._is_shutting_down = is_shutting_down
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:  # noqa: ARG002 # the protocol's
-        """See `chain.Check`."""
         if not self._is_shutting_down():
             return None
         return Refusal(reason="NodeShutdown", message="Pod was rejected as the node is shutting down.")

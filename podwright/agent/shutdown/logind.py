@@ -34,7 +34,7 @@ SIGNALS_LIMIT = 16
 
 
 class Logind:
-    """See LoginManager."""
+    """Takes locks of logind and follows its signals."""
 
     def __init__(self, bus: MessageBus, drop_ins: str) -> None:
         self._bus = bus
@@ -49,7 +49,6 @@ class Logind:
         await self._call(BUS, BUS_PATH, BUS, "AddMatch", "s", [MATCH])
 
     async def longest_delay_s(self) -> float:
-        """See LoginManager."""
         asked = [MANAGER, "InhibitDelayMaxUSec"]
         reply = await self._call(SERVICE, PATH, f"{BUS}.Properties", "Get", "ss", asked)
         value = getattr(reply.body[0], "value", None) if reply.body else None
@@ -58,7 +57,6 @@ class Logind:
         return value / 1e6
 
     async def delay_shutdown(self) -> int:
-        """See LoginManager."""
         why = ["shutdown", "kubelet", "Kubelet needs time to handle node shutdown", "delay"]
         reply = await self._call(SERVICE, PATH, MANAGER, "Inhibit", "ssss", why)
         if not reply.unix_fds:
@@ -77,7 +75,6 @@ class Logind:
         replace_file(f"{self._drop_ins}/{DROP_IN}", text.encode(), mode=0o644)
 
     async def next_shutdown(self) -> bool:
-        """See LoginManager."""
         is_down = await self._news.get()
         if is_down is None:
             raise Unavailable("the connection to D-Bus is lost")
@@ -88,11 +85,10 @@ class Logind:
         try:
             await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call] # the library's has no annotations
         except (OSError, EOFError) as failure:
-            log.info("the connection to D-Bus is lost: %s", failure)
+            log.info("the connection to D-Bus is lost: error=%s", failure)
         self._tell(None)
 
     async def close(self) -> None:
-        """See LoginManager."""
         self._bus.disconnect()
         await self._tasks.close()
 

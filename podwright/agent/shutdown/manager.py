@@ -91,7 +91,7 @@ class ShutdownManager:
                     await logind.close()
             except (PodwrightError, OSError) as failure:
                 if str(failure) != self._problem:
-                    log.warning("pods will be cut off when the machine shuts down: %s", failure)
+                    log.warning("pods will be cut off when the machine shuts down: error=%s", failure)
                 self._problem = str(failure)
             await asyncio.sleep(pause_s)
 

@@ -20,7 +20,7 @@ class PodStore(Protocol):
 
 
 class ApiSource:
-    """See `engine.Source`."""
+    """Follows the pods of this node, see `engine.Source`."""
 
     def __init__(self, store: PodStore, node: CurrentNode) -> None:
         self._store = store

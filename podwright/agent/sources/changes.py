@@ -1,4 +1,4 @@
-"""What the sync loop hears of its sources."""
+"""The messages from sources to the sync loop."""
 
 from __future__ import annotations
 

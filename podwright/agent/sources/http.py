@@ -48,7 +48,7 @@ class HttpSource:
                     yield pods
             except PodwrightError as failure:
                 if str(failure) != self._problem:
-                    log.error("cannot read pods: %s", failure)  # noqa: TRY400 # one line says it
+                    log.error("cannot read pods: error=%s", failure)  # noqa: TRY400 # one line says it
                 self._problem = str(failure)
             except Exception:  # a fault of the reader's must not end the source
                 log.exception("an answer cannot be taken apart: url=%s", self._url)

@@ -1,11 +1,13 @@
 """`/metrics/cadvisor`: metrics of containers under cAdvisor's names, which dashboards know. Pure.
 
-A runtime that has metrics of its own (ListPodSandboxMetrics) gives them. Of others, the summary has the most used.
+A runtime that has metrics of its own (ListPodSandboxMetrics) gives them. Of others, the summary has the most used. The
+machine's own rows are in `machine_rows`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 
 from podwright.agent.metrics.prometheus import Family, Sample, gauge
@@ -17,7 +19,10 @@ NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 Named = tuple[str, Sample]
 
-_FROM_SUMMARY = {
+# Inodes belong to a filesystem and not to a container: the machine's rows have them, as in a kubelet on containerd.
+OF_FILESYSTEMS = frozenset({"container_fs_inodes_free", "container_fs_inodes_total"})
+
+HELPS = {
     "container_cpu_usage_seconds_total": "Cumulative cpu time consumed in seconds.",
     "container_memory_usage_bytes": "Current memory usage in bytes, including all memory regardless of when it was "
     "accessed",
@@ -26,8 +31,6 @@ _FROM_SUMMARY = {
     "container_memory_swap": "Container swap usage in bytes.",
     "container_fs_usage_bytes": "Number of bytes that are consumed by the container on this filesystem.",
     "container_fs_limit_bytes": "Number of bytes that can be consumed by the container on this filesystem.",
-    "container_fs_inodes_free": "Number of available Inodes",
-    "container_fs_inodes_total": "Number of Inodes",
     "container_start_time_seconds": "Start time of the container since unix epoch in seconds.",
     "container_last_seen": "Last time a container was seen by the exporter",
     "container_processes": "Number of processes running inside the container.",
@@ -69,8 +72,8 @@ def machine_families(machine: Machine, version: str) -> list[Family]:
 
 
 def of_runtime(descriptors: Iterable[api.MetricDescriptor], pods: Iterable[api.PodSandboxMetrics]) -> list[Family]:
-    """What the runtime gives. Metrics without a descriptor are left out."""
-    known = {each.name: each for each in descriptors}
+    """What the runtime gives. Metrics without a descriptor are left out, and OF_FILESYSTEMS."""
+    known = {each.name: each for each in descriptors if each.name not in OF_FILESYSTEMS}
     samples: dict[str, list[Sample]] = {name: [] for name in known}
     kinds: dict[str, str] = {}
     for pod in pods:
@@ -93,16 +96,31 @@ def of_summary(
     pods: Iterable[PodStats], now: Moment, identify: Mapping[tuple[str, str], Mapping[str, str]]
 ) -> list[Family]:
     """`identify` has `id`, `name` and `image` of a container by the pod's UID and its name (empty: of the pod)."""
-    samples: dict[str, list[Sample]] = {name: [] for name in _FROM_SUMMARY}
-    for pod in pods:
-        for name, sample in _of_pod(pod, now, identify):
-            samples[name].append(sample)
+    return families_of(chain.from_iterable(_of_pod(pod, now, identify) for pod in pods), HELPS)
+
+
+def families_of(named: Iterable[Named], helps: Mapping[str, str]) -> list[Family]:
+    """Families of the names in `helps`."""
+    samples: dict[str, list[Sample]] = {name: [] for name in helps}
+    for name, sample in named:
+        samples[name].append(sample)
     return [
-        Family(
-            name=name, kind="counter" if name.endswith("_total") else "gauge", help=text, samples=tuple(samples[name])
-        )
-        for name, text in _FROM_SUMMARY.items()
+        Family(name=name, kind=_kind(name), help=text, samples=tuple(samples[name])) for name, text in helps.items()
     ]
+
+
+def merged(families: Iterable[Family]) -> list[Family]:
+    """One family of each name, because the format allows no second. The first gives the type and the help."""
+    found: dict[str, Family] = {}
+    for family in families:
+        known = found.get(family.name)
+        found[family.name] = family if known is None else replace(known, samples=known.samples + family.samples)
+    return list(found.values())
+
+
+def _kind(name: str) -> str:
+    """cAdvisor's type: `container_fs_inodes_total` is what there is and does not count up."""
+    return "counter" if name.endswith("_total") and name != "container_fs_inodes_total" else "gauge"
 
 
 def _of_pod(pod: PodStats, now: Moment, identify: Mapping[tuple[str, str], Mapping[str, str]]) -> Iterator[Named]:
@@ -110,18 +128,19 @@ def _of_pod(pod: PodStats, now: Moment, identify: Mapping[tuple[str, str], Mappi
     nothing = {"id": "", "image": "", "name": ""}
     for container in pod.containers:
         who = identify.get((pod.pod_ref.uid, container.name), nothing)
-        yield from _of_container(container, now, {"container": container.name, **who, **where})
+        yield from of_container(container, now, {"container": container.name, **who, **where})
     who = {"container": "", **identify.get((pod.pod_ref.uid, ""), nothing), **where}
     if pod.process_stats is not None and pod.process_stats.process_count is not None:
         yield "container_processes", Sample(value=pod.process_stats.process_count, labels=who)
     if pod.network is not None:
-        yield from _of_interface(pod.network, who)
+        yield from of_interface(pod.network, who)
         for interface in pod.network.interfaces:
             if interface.name != pod.network.name:
-                yield from _of_interface(interface, who)
+                yield from of_interface(interface, who)
 
 
-def _of_interface(interface: Interface | SummaryNetwork, who: dict[str, str]) -> Iterator[Named]:
+def of_interface(interface: Interface | SummaryNetwork, who: Mapping[str, str]) -> Iterator[Named]:
+    """An interface's counters."""
     labels = {**who, "interface": interface.name}
     counters = {
         "receive_bytes": interface.rx_bytes,
@@ -134,13 +153,15 @@ def _of_interface(interface: Interface | SummaryNetwork, who: dict[str, str]) ->
             yield f"container_network_{name}_total", Sample(value=value, labels=labels)
 
 
-def _of_container(container: SummaryContainer, now: Moment, labels: dict[str, str]) -> Iterator[Named]:
+def of_container(container: SummaryContainer, now: Moment, labels: Mapping[str, str]) -> Iterator[Named]:
+    """A container's rows. `labels` are all but those of one name alone."""
     values: dict[str, float | None] = {
         "start_time_seconds": round(container.start_time.timestamp()),
         "last_seen": round(now.timestamp()),
     }
     if container.cpu is not None and container.cpu.usage_core_nano_seconds is not None:
-        values["cpu_usage_seconds_total"] = container.cpu.usage_core_nano_seconds / NS_PER_S
+        seconds = container.cpu.usage_core_nano_seconds / NS_PER_S
+        yield "container_cpu_usage_seconds_total", Sample(value=seconds, labels={**labels, "cpu": "total"})
     if container.memory is not None:
         values["memory_usage_bytes"] = container.memory.usage_bytes
         values["memory_working_set_bytes"] = container.memory.working_set_bytes
@@ -150,8 +171,6 @@ def _of_container(container: SummaryContainer, now: Moment, labels: dict[str, st
     if container.rootfs is not None:
         values["fs_usage_bytes"] = container.rootfs.used_bytes
         values["fs_limit_bytes"] = container.rootfs.capacity_bytes
-        values["fs_inodes_free"] = container.rootfs.inodes_free
-        values["fs_inodes_total"] = container.rootfs.inodes
     pressures = {"cpu": container.cpu, "memory": container.memory, "io": container.io}
     for name, each in pressures.items():
         values |= _pressure(name, each.psi if each is not None else None)

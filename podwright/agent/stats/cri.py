@@ -155,7 +155,6 @@ def summed_cpu(containers: Iterable[SummaryContainer]) -> SummaryCpu | None:
 
 
 def summed_memory(containers: Iterable[SummaryContainer]) -> SummaryMemory | None:
-    """See `summed_cpu`."""
     found = [each.memory for each in containers if each.memory is not None]
     if not found:
         return None

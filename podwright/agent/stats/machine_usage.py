@@ -5,8 +5,10 @@ cgroup v2's root has no memory files, and v1's leaves the kernel's memory out: /
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from podwright.agent.stats.records import Interface, Moment, Rlimit, SummaryMemory, SummaryNetwork, Swap
 
@@ -15,6 +17,21 @@ Read = Callable[[str], str]
 DEFAULT_INTERFACE = "eth0"  # what the kubelet takes for the node's
 # Ends of pods' links and bridges of runtimes: as cAdvisor, which leaves them out.
 IGNORED = ("lo", "veth", "docker", "nerdctl", "cni", "pw")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")  # of /proc/stat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineDetails:
+    """What the summary does not have. `memory_bytes` and `swap_bytes` are all that there is."""
+
+    user_s: float
+    system_s: float
+    memory_bytes: int
+    swap_bytes: int
+    cache_bytes: int
+    mapped_file_bytes: int
+    active_file_bytes: int
+    inactive_file_bytes: int
 
 
 def memory(read: Read, time: Moment) -> SummaryMemory | None:
@@ -43,6 +60,23 @@ def swap(read: Read, time: Moment) -> Swap | None:
         return None
     free = table.get("SwapFree", 0)
     return Swap(time=time, swap_available_bytes=free, swap_usage_bytes=max(0, table["SwapTotal"] - free))
+
+
+def details(read: Read) -> MachineDetails:
+    """CPU time by mode (as cgroup v2's root counts it) and parts of the memory. What is not there is 0."""
+    match = re.search(r"^cpu +(\d+) (\d+) (\d+) \d+ \d+ (\d+) (\d+)", read("/proc/stat"), re.MULTILINE)
+    user, nice, system, irq, softirq = map(int, match.groups()) if match else (0,) * 5
+    table = meminfo(read("/proc/meminfo"))
+    return MachineDetails(
+        user_s=(user + nice) / TICKS_PER_S,
+        system_s=(system + irq + softirq) / TICKS_PER_S,
+        memory_bytes=table.get("MemTotal", 0),
+        swap_bytes=table.get("SwapTotal", 0),
+        cache_bytes=table.get("Cached", 0),
+        mapped_file_bytes=table.get("Mapped", 0),
+        active_file_bytes=table.get("Active(file)", 0),
+        inactive_file_bytes=table.get("Inactive(file)", 0),
+    )
 
 
 def network(read: Read, time: Moment) -> SummaryNetwork | None:

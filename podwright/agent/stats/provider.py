@@ -67,7 +67,7 @@ class StatsSettings:
 
 
 class HostStats:
-    """See StatsProvider."""
+    """Measures the host, and asks the runtime for its pods."""
 
     def __init__(self, ports: StatsPorts, settings: StatsSettings) -> None:
         self._ports = ports
@@ -96,28 +96,22 @@ class HostStats:
         await self._ports.volumes.close()
 
     async def node(self, *, fresh: bool = False) -> NodeStats:
-        """See StatsProvider."""
         return await self._node.get(fresh=fresh)
 
     async def node_cpu_and_memory(self) -> NodeStats:
-        """See StatsProvider."""
         node = await self._node.get()
         return replace(node, fs=None, network=None, runtime=None, rlimit=None, io=None)
 
     async def pods(self, *, fresh: bool = False) -> tuple[PodStats, ...]:
-        """See StatsProvider."""
         return await self._pods.get(fresh=fresh)
 
     async def pods_cpu_and_memory(self) -> tuple[PodStats, ...]:
-        """See StatsProvider."""
         return await self._light_pods.get()
 
     async def filesystems(self, *, fresh: bool = False) -> Filesystems:
-        """See StatsProvider."""
         return await self._filesystems.get(fresh=fresh)
 
     def pids(self) -> Rlimit:
-        """See StatsProvider."""
         return machine_usage.pids(read_text, self._now())
 
     # -- pods

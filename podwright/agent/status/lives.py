@@ -51,7 +51,6 @@ class PodLives:
             life.pulled_s += seconds
 
     def changed(self, entry: VersionedStatus) -> None:
-        """See status.manager.Watcher."""
         pod = self._pod_of(entry.uid)
         if pod is None:
             return

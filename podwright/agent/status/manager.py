@@ -1,7 +1,7 @@
 """The status of every pod: the agent's own view of it, and what others are shown.
 
-Workers build and set statuses, the loop brings what probes find, admission refuses pods. Whoever wants to know of
-changes (the API writer, people who watch) asks for them by `on_change`. No API is called here.
+Workers build and set statuses, the loop brings what probes find, admission refuses pods. Whoever follows
+changes (the API writer, people who watch) subscribes by `on_change`. No API is called here.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class StatusWriter:
                 await self._write(uid)
         except PodwrightError as failure:
             if not self._failed:
-                log.warning("the status of pods is not written, and will be tried again: %s", failure)
+                log.warning("the status of pods is not written, and will be tried again: error=%s", failure)
             self._failed.add(uid)
 
     async def _write(self, uid: str) -> None:

@@ -51,7 +51,7 @@ ROOT_MODE = 0o750
 
 
 class VolumeManager:
-    """See `workers.ports.Volumes`."""
+    """Keeps the volumes of all pods, see `workers.ports.Volumes`."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work | None = None) -> None:
         """`root` is the agent's root directory. `work` runs what blocks. By default threads do."""

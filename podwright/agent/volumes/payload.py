@@ -74,7 +74,7 @@ def _holds(root: int, generation: str, payload: Mapping[str, PayloadFile]) -> bo
 
 
 def _files_below(top: int) -> Iterator[str]:
-    """The paths of what is no directory. Generations are the agent's own, hence not deep."""
+    """The paths of all but directories. Generations are the agent's own, so they are not deep."""
     folders = [""]
     while folders:
         folder = folders.pop()

@@ -61,7 +61,6 @@ class NoClusterSources:
     """A `ClusterSources` for an agent without an API server: each source says that it needs one."""
 
     async def token(self, pod: Pod, projection: ServiceAccountTokenProjection) -> bytes:  # noqa: ARG002 # the port's
-        """See ClusterSources."""
         raise _needs_api_server(f"the token of service account {pod.spec.service_account_name or 'default'}")
 
     async def trust_bundle(self, projection: ClusterTrustBundleProjection) -> bytes:
@@ -77,7 +76,6 @@ class NoClusterSources:
         index: int,  # noqa: ARG002 # the port's
         projection: PodCertificateProjection,
     ) -> tuple[bytes, bytes]:
-        """See ClusterSources."""
         raise _needs_api_server(f"a certificate of signer {projection.signer_name}")
 
     def listen(self, listener: Callable[[str], None]) -> None:
@@ -113,36 +111,29 @@ class NoClusterStorage:
     """A `ClusterStorage` for an agent without an API server."""
 
     async def claim(self, namespace: str, name: str) -> PersistentVolumeClaim:
-        """See ClusterStorage."""
         raise _needs_api_server(f"the claim {namespace}/{name}")
 
     async def volume(self, name: str) -> PersistentVolume:
-        """See ClusterStorage."""
         raise _needs_api_server(f"the PersistentVolume {name}")
 
     async def attachment(self, name: str) -> VolumeAttachment:
-        """See ClusterStorage."""
         raise _needs_api_server(f"the VolumeAttachment {name}")
 
     async def secret(self, namespace: str, name: str) -> dict[str, str]:
-        """See ClusterStorage."""
         raise _needs_api_server(f"the secret {namespace}/{name}")
 
     def csi_driver(self, name: str) -> CSIDriver | None:
-        """See ClusterStorage."""
         raise _needs_api_server(f"a volume of the CSI driver {name}")
 
     async def tokens(self, pod: Pod, requests: Sequence[StorageTokenRequest]) -> dict[str, dict[str, str]]:  # noqa: ARG002 # the port's
-        """See ClusterStorage."""
         raise _needs_api_server(f"the token of service account {pod.spec.service_account_name or 'default'}")
 
     async def change_claim_status(self, claim: PersistentVolumeClaim, status: dict[str, Any]) -> PersistentVolumeClaim:  # noqa: ARG002 # the port's
-        """See ClusterStorage."""
         raise _needs_api_server(f"the claim {claim.metadata.namespace}/{claim.metadata.name}")
 
 
 class NodeVolumes(Protocol):
-    """What the cluster knows of this node, as far as volumes need it: `node.volumes`."""
+    """What the Node object says about attached volumes: `node.volumes`."""
 
     @property
     def name(self) -> str:
@@ -166,10 +157,10 @@ class LoneNode:
     labels: Mapping[str, str] = {}  # never changed
 
     def use_changed(self) -> None:
-        """See NodeVolumes."""
+        pass
 
     async def until_attached(self, volume: str) -> None:
-        """See NodeVolumes."""
+        pass
 
 
 def _needs_api_server(what: str) -> Unavailable:

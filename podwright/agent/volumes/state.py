@@ -1,4 +1,4 @@
-"""What the volume manager knows of the volumes of one pod: what is wanted, what is there, what failed last."""
+"""The volumes of one pod in the volume manager: wanted, mounted, and their last failures."""
 
 from __future__ import annotations
 

@@ -41,7 +41,6 @@ class Threads:
         self._waiting: dict[str, asyncio.Event] = {}
 
     async def run(self, key: str, function: Callable[[], Result]) -> Result:
-        """See Work."""
         await self._free.acquire()
         self._running[key] += 1
         future = asyncio.get_running_loop().run_in_executor(self._executor, function)
@@ -49,7 +48,6 @@ class Threads:
         return await asyncio.shield(future)
 
     async def settled(self, key: str) -> None:
-        """See Work."""
         while self._running[key]:
             await self._waiting.setdefault(key, asyncio.Event()).wait()
         del self._running[key]
@@ -77,7 +75,6 @@ class _DaemonThreads(Executor):
         self._idle = threading.Semaphore(0)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """See Executor."""
         future: Future[Any] = Future()
 
         def call() -> None:

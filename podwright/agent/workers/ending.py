@@ -61,7 +61,6 @@ class PodEnder:
         self._events = events
 
     async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
-        """See Ender."""
         kill = KillOptions(grace_s=grace_s, evict=cause.evicts, set_status=lambda status: ended(status, pod, cause))
         own_s = grace_s if grace_s is not None else pod.spec.termination_grace_period_seconds
         timeout_s = max((own_s or 0) * WAIT_PER_GRACE, SHORTEST_WAIT_S)

@@ -138,7 +138,7 @@ class Killer:
         try:
             await self._hooks.run(handler, pod, container, status.id, observed)
         except PodwrightError as failure:
-            log.warning("a preStop hook failed: pod=%s container=%s: %s", pod.metadata.name, status.name, failure)
+            log.warning("a preStop hook failed: pod=%s container=%s error=%s", pod.metadata.name, status.name, failure)
             # As a kubelet's event: others may read it, and what the hook wrote may be secret.
             self._events.pod(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", container=status.name)
 

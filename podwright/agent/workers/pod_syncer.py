@@ -84,7 +84,6 @@ class PodSyncer:
         self._restarts = restarts
 
     async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:
-        """See `workers.syncer`."""
         ports = self._ports
         ports.resizer.note_progress(pod, observed)
         status = ports.statuses.set(pod, await ports.statuses.build(pod, observed))
@@ -307,7 +306,6 @@ class PodSyncer:
         _check_ended(await ports.look(observed.uid))
 
     async def sync_terminated_pod(self, pod: Pod, observed: ObservedPod) -> None:
-        """See `workers.syncer`."""
         ports = self._ports
         ports.statuses.set(pod, await ports.statuses.build(pod, observed, is_terminal=True))
         await ports.volumes.release(pod)

@@ -161,10 +161,10 @@ class NoPodClaims:
     """Without an API server there are none: fulfils Claims."""
 
     async def prepare(self, pod: Pod) -> None:
-        """See PodClaims."""
+        pass
 
     async def unprepare(self, pod: Pod) -> None:
-        """See PodClaims."""
+        pass
 
 
 class PodMirrors(Protocol):

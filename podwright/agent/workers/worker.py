@@ -106,10 +106,10 @@ class PodWorker:
             except asyncio.CancelledError:
                 if record.sync is None or not record.sync.cancelled():
                     raise  # the worker itself is cancelled
-                log.info("the pass for pod %s was interrupted: the pod must end", record.full_name)
+                log.info("a pass is interrupted since the pod must end: pod=%s", record.full_name)
             except Exception as raised:  # noqa: BLE001 # whatever a pass raises is a reason to try again, not to leave the pod alone
                 failure = raised
-                log.warning("pod %s: %s: %s", record.full_name, state.value, raised)
+                log.warning("a pass failed: pod=%s state=%s error=%s", record.full_name, state.value, raised)
             finally:
                 record.sync = record.step = None
             record.failure = str(failure) if failure is not None else ""

@@ -136,6 +136,7 @@ async def test_a_failed_create_leaves_its_name_free(pod: CasePod) -> None:
     assert await pod.output("echo", "fine", name="main") == "fine\n"
 
 
+@pytest.mark.deviates("containerd", "one of several stops at once may not find the interface any more")
 async def test_stops_and_removals_at_once(run_pod: RunPod) -> None:
     async with run_pod() as pod:
         container_id = await pod.run()

@@ -24,8 +24,10 @@ class MetricDescriptor:
 
     @property
     def is_counter(self) -> bool:
-        """Whether it is a counter."""
-        return self.name.endswith("_total")
+        """Whether cAdvisor has it as a counter. The name says so, with two exceptions."""
+        if self.name == "container_fs_inodes_total":
+            return False
+        return self.name.endswith("_total") or self.name == "container_memory_failcnt"
 
     @property
     def label_keys(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ never have the same name and labels, because a kubelet would then reject the who
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from mmap import PAGESIZE
 from typing import NamedTuple
 
 from podwright.runtime.model.base import Resources
@@ -156,11 +157,17 @@ def _processes(details: ContainerDetails) -> Iterator[MetricSample]:
 
 
 def _spec(resources: Resources) -> Iterator[MetricSample]:
-    reserved = resources.unified.get("memory.min") or resources.unified.get("memory.low") or ""
+    text = resources.unified.get("memory.min") or resources.unified.get("memory.low") or ""
+    reserved_bytes = parse.number(text.encode()) or 0
     yield MetricSample("container_spec_cpu_period", resources.cpu_period or DEFAULT_CPU_PERIOD_US)
     if resources.cpu_quota > 0:
         yield MetricSample("container_spec_cpu_quota", resources.cpu_quota)
     yield MetricSample("container_spec_cpu_shares", resources.cpu_shares or DEFAULT_CPU_SHARES)
-    yield MetricSample("container_spec_memory_limit_bytes", max(0, resources.memory_limit_bytes))
-    yield MetricSample("container_spec_memory_reservation_limit_bytes", parse.number(reserved.encode()) or 0)
-    yield MetricSample("container_spec_memory_swap_limit_bytes", max(0, resources.memory_swap_limit_bytes))
+    yield MetricSample("container_spec_memory_limit_bytes", _whole_pages(resources.memory_limit_bytes))
+    yield MetricSample("container_spec_memory_reservation_limit_bytes", _whole_pages(reserved_bytes))
+    yield MetricSample("container_spec_memory_swap_limit_bytes", _whole_pages(resources.memory_swap_limit_bytes))
+
+
+def _whole_pages(limit_bytes: int) -> int:
+    """What the kernel makes of a limit: whole pages, rounded down. 0 without a limit."""
+    return max(0, limit_bytes) // PAGESIZE * PAGESIZE

@@ -354,6 +354,7 @@ async def test_metrics(node: ApiNode, web: str) -> None:
     cadvisor = (await node.ask("/metrics/cadvisor")).text
     lines = [line for line in cadvisor.splitlines() if line.startswith("container_cpu_usage_seconds_total{")]
     assert any(f'pod="{web}"' in line and 'container="main"' in line for line in lines)
+    assert any('cpu="total"' in line and 'id="/"' in line for line in lines)
     assert "machine_cpu_cores{" in cadvisor
     probes = (await node.ask("/metrics/probes")).text
     assert 'prober_probe_total{container="main",namespace="default"' in probes

@@ -10,7 +10,8 @@ from podwright.agent.stats.records import Interface, Rlimit, SummaryMemory, Swap
 
 AT = moment(1_700_000_000 * 10**9)
 FILES = {
-    "/proc/meminfo": "MemTotal: 1000 kB\nMemFree: 300 kB\nInactive(file): 100 kB\nAnonPages: 200 kB\n"
+    "/proc/meminfo": "MemTotal: 1000 kB\nMemFree: 300 kB\nCached: 180 kB\nActive(file): 70 kB\n"
+    "Inactive(file): 100 kB\nAnonPages: 200 kB\nMapped: 30 kB\n"
     "SwapTotal: 50 kB\nSwapFree: 20 kB\n",
     "/proc/vmstat": "pgfault 12\npgmajfault 3\n",
     "/proc/net/dev": "Inter-| Receive\n face |bytes\n"
@@ -22,7 +23,7 @@ FILES = {
     "/proc/sys/kernel/pid_max": "4194304\n",
     "/proc/sys/kernel/threads-max": "100\n",
     "/proc/loadavg": "1.36 3.49 4.53 2/3518 3715089\n",
-    "/proc/stat": "cpu 1 2 3\nbtime 1699999999\n",
+    "/proc/stat": "cpu  100 20 30 900 40 5 6 0 0 0\ncpu0 1 2 3 4 5 6 7 0 0 0\nbtime 1699999999\n",
 }
 
 
@@ -46,6 +47,16 @@ def test_memory() -> None:
         major_page_faults=3,
     )
     assert machine_usage.swap(read, AT) == Swap(time=AT, swap_available_bytes=20 * kib, swap_usage_bytes=30 * kib)
+
+
+def test_details() -> None:
+    found = machine_usage.details(read)
+    ticks = machine_usage.TICKS_PER_S
+    assert (found.user_s * ticks, found.system_s * ticks) == pytest.approx((120, 41))
+    sizes = (found.memory_bytes, found.swap_bytes, found.cache_bytes, found.mapped_file_bytes)
+    assert sizes == (1000 * 1024, 50 * 1024, 180 * 1024, 30 * 1024)
+    assert (found.active_file_bytes, found.inactive_file_bytes) == (70 * 1024, 100 * 1024)
+    assert machine_usage.details(nothing).user_s == 0
 
 
 def test_network_without_pods_links() -> None:

@@ -250,6 +250,13 @@ def test_metrics_of_the_runtime() -> None:
     )
 
 
+def test_inodes_of_a_filesystem_are_no_container_s() -> None:
+    """A kubelet on containerd has none, and the node suite takes them for the container's own."""
+    descriptor = api.MetricDescriptor(name="container_fs_inodes_total", help="x", label_keys=["container"])
+    metric = api.Metric(name=descriptor.name, label_values=["main"], value=api.UInt64Value(value=10**6))
+    assert cadvisor_metrics.of_runtime([descriptor], [api.PodSandboxMetrics(metrics=[metric])]) == []
+
+
 def test_metrics_of_the_summary() -> None:
     main = SummaryContainer(name="main", start_time=AT, memory=SummaryMemory(time=AT, working_set_bytes=5))
     pod = PodStats(

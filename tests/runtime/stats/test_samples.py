@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mmap import PAGESIZE
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,9 +46,9 @@ SPEC = Resources(
     cpu_period=100000,
     cpu_quota=20000,
     cpu_shares=1024,
-    memory_limit_bytes=64,
-    memory_swap_limit_bytes=96,
-    unified={"memory.min": "32"},
+    memory_limit_bytes=64 * PAGESIZE + 1,
+    memory_swap_limit_bytes=97 * PAGESIZE - 1,
+    unified={"memory.min": str(32 * PAGESIZE)},
 )
 
 
@@ -134,12 +136,26 @@ def test_values() -> None:
         ("container_last_seen", ()): 99,
         ("container_start_time_seconds", ()): 5,
         ("container_spec_cpu_quota", ()): 20000,
-        ("container_spec_memory_reservation_limit_bytes", ()): 32,
-        ("container_spec_memory_swap_limit_bytes", ()): 96,
+        ("container_spec_memory_limit_bytes", ()): 64 * PAGESIZE,
+        ("container_spec_memory_reservation_limit_bytes", ()): 32 * PAGESIZE,
+        ("container_spec_memory_swap_limit_bytes", ()): 96 * PAGESIZE,
         ("container_pressure_cpu_stalled_seconds_total", ()): 3,
         ("container_pressure_io_waiting_seconds_total", ()): 8,
     }
     assert {key: values[key] for key in expected} == expected
+
+
+def test_a_limit_is_what_the_kernel_makes_of_it() -> None:
+    """Bounds of the node suite's case ContainerMetrics, for pages of 4 to 64 KiB."""
+    values = _values(_details(Resources(memory_limit_bytes=80_000_000)))
+    assert 79_953_920 <= values["container_spec_memory_limit_bytes", ()] <= 79_998_976
+
+
+def test_types_are_cadvisor_s() -> None:
+    counters = {name for name, descriptor in DESCRIPTORS.items() if descriptor.is_counter}
+    totals = {name for name in DESCRIPTORS if name.endswith("_total")}
+    assert counters - totals == {"container_memory_failcnt"}
+    assert totals - counters == {"container_fs_inodes_total"}
 
 
 def test_only_what_was_measured_before_has_a_timestamp() -> None:

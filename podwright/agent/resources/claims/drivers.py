@@ -39,7 +39,7 @@ SERVICES = {name: f"/k8s.io.kubelet.pkg.apis.dra.{name}" for name in (V1, V1BETA
 
 
 class DriverListener(Protocol):
-    """Who is told of drivers: `manager`."""
+    """Is called when drivers come and go: `manager`."""
 
     def driver_changed(self, name: str) -> None:
         """The driver has become usable, or is no more."""
@@ -162,11 +162,9 @@ class DraDrivers:
         return any(each.is_connected for each in self._drivers.get(name, ()))
 
     def validate(self, plugin: Plugin) -> None:
-        """See PluginHandler."""
         _service(plugin)
 
     async def register(self, plugin: Plugin) -> None:
-        """See PluginHandler."""
         found = self._drivers.setdefault(plugin.name, [])
         if any(each.path == plugin.endpoint for each in found):
             raise AlreadyExists(f"endpoint {plugin.endpoint} already registered for DRA driver plugin {plugin.name}")
@@ -178,7 +176,6 @@ class DraDrivers:
         self._ports.told.driver_changed(plugin.name)
 
     async def deregister(self, plugin: Plugin) -> None:
-        """See PluginHandler."""
         found = self._drivers.get(plugin.name, [])
         gone = next((each for each in found if each.path == plugin.endpoint), None)
         if gone is None:

@@ -60,20 +60,17 @@ class KeptHealths:
             content = read_state(self._path)
             known = decode(content, utc_now(self._clock)) if content is not None else {}
         except FailedPrecondition as failure:
-            log.warning("the health of claimed devices is unknown until their drivers tell it: %s", failure)
+            log.warning("the health of claimed devices is unknown until their drivers report it: error=%s", failure)
             return
         self._healths.restore(known, self._clock.monotonic())
 
     def update(self, driver: str, reports: Iterable[HealthReport]) -> frozenset[Place]:
-        """See DeviceHealths."""
         return self._kept(self._healths.update(driver, reports, self._clock.monotonic()))
 
     def lose(self, driver: str) -> frozenset[Place]:
-        """See DeviceHealths."""
         return self._kept(self._healths.lose(driver))
 
     def status(self, entry: str, request: str, record: ClaimRecord) -> ResourceStatus:
-        """See `health.claim_status`."""
         return claim_status(entry, request, record, self._healths, self._clock.monotonic())
 
     def _kept(self, changed: frozenset[Place]) -> frozenset[Place]:
@@ -82,7 +79,7 @@ class KeptHealths:
             try:
                 write_state(self._path, content)
             except OSError as failure:
-                log.warning("the health of claimed devices is not written down: %s", failure)
+                log.warning("the health of claimed devices is not saved: error=%s", failure)
         return changed
 
 

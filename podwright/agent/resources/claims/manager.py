@@ -133,7 +133,6 @@ class ClaimManager:
         return Allocation(cdi_devices=tuple(names)) if names else NOTHING
 
     def claimed(self, pod: Pod, container: Container) -> Sequence[ClaimShare]:
-        """See ClaimShares."""
         try:
             names = dict.fromkeys(name for name, _ in requests_of(pod, container))
         except PodwrightError:
@@ -239,11 +238,9 @@ class ClaimManager:
     # -- what drivers say: `drivers.DriverListener`
 
     def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
-        """See `drivers.DriverListener`."""
         self._tell(name, self._healths.update(name, reports))
 
     def health_lost(self, name: str) -> None:
-        """See `drivers.DriverListener`."""
         self._tell(name, self._healths.lose(name))
 
     def _tell(self, driver: str, changed: Collection[Place]) -> None:
@@ -257,7 +254,6 @@ class ClaimManager:
             self._ports.pods_changed(uids)
 
     def driver_changed(self, name: str) -> None:
-        """See `drivers.DriverListener`."""
         if self.drivers.is_usable(name):
             self._slices.usable(name)
         else:

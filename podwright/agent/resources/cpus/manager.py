@@ -57,21 +57,18 @@ class CpuManager:
         self._set(recover_state(self._path, decode, CpuAssignments(), self._policy, "CPU"))
 
     def hints(self, pod: Pod, container: Container) -> Hints:
-        """See HintProvider."""
         if self._policy is None:
             return {}
         hints = self._policy.hints(self._assignments, pod, container)
         return {} if hints is None else {"cpu": hints}
 
     def pod_hints(self, pod: Pod) -> Hints:
-        """See HintProvider."""
         if self._policy is None:
             return {}
         hints = self._policy.pod_hints(self._assignments, pod)
         return {} if hints is None else {"cpu": hints}
 
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
-        """See HintProvider."""
         if self._policy is None or not wanted_cpus(pod, container):
             return
         self._metrics.cpu_requests.add()
@@ -96,7 +93,6 @@ class CpuManager:
             self._metrics.aligned.add(CONTAINER_SCOPE, SHARED_CACHE)
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
-        """See HintProvider."""
         if self._policy is None:
             return NOTHING
         cpus = self.cpus_of(pod.metadata.uid, container.name)
@@ -105,7 +101,6 @@ class CpuManager:
         return Allocation(cpus=spelt(cpus), has_own_cpus=self._lifts_quota and bool(own))
 
     def holders(self) -> Collection[str]:
-        """See HintProvider."""
         return frozenset(self._assignments.own)
 
     def release(self, uid: str) -> None:

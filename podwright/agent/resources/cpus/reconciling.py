@@ -70,7 +70,7 @@ class CpuReconciler:
         try:
             ports.retain(uids)
         except PodwrightError as failure:
-            log.warning("what pods had that are gone cannot be taken back: %s", failure)
+            log.warning("resources of pods that are gone cannot be taken back: error=%s", failure)
         ports.manager.forget_others(uids)
         running = [(uid, status) for uid in uids if (seen := ports.look(uid)) for status in seen.running()]
         ids = {status.id for _, status in running}
@@ -91,7 +91,7 @@ class CpuReconciler:
         except PodwrightError as failure:
             if self._failures.get(status.id) != str(failure):
                 log.warning(
-                    "a container cannot be moved to its CPUs: id=%s cpus=%s %s", status.id, spelt(cpus), failure
+                    "a container cannot be moved to its CPUs: id=%s cpus=%s error=%s", status.id, spelt(cpus), failure
                 )
             self._failures[status.id] = str(failure)
             return

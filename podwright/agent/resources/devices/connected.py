@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class PluginListener(Protocol):
-    """Who is told of plug-ins and their devices: `manager`."""
+    """Is called when plug-ins and their devices come and go: `manager`."""
 
     def connected(self, resource: str) -> None:
         """A plug-in has come, perhaps in the place of another."""

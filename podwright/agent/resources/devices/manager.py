@@ -80,18 +80,15 @@ class DeviceManager:
     # -- what plug-ins say: `connected.PluginListener`
 
     def connected(self, resource: str) -> None:
-        """See `connected.PluginListener`."""
         self._inventory.connect(resource)
 
     def listed(self, resource: str, devices: Iterable[PluginDevice]) -> None:
-        """See `connected.PluginListener`."""
         changed = self._inventory.update(resource, devices)
         self._save()
         if uids := self._allotments.pods_with(resource, changed):
             self._ports.pods_changed(uids)
 
     def disconnected(self, resource: str) -> None:
-        """See `connected.PluginListener`."""
         self._inventory.disconnect(resource, self._ports.clock.monotonic())
 
     # -- what others ask
@@ -134,7 +131,6 @@ class DeviceManager:
     # -- HintProvider
 
     def hints(self, pod: Pod, container: Container) -> Hints:
-        """See HintProvider."""
         uid = pod.metadata.uid
         held = {resource: each.ids for resource, each in self._allotments.of(uid, container.name).items()}
         requests = self._of_container(pod, container)
@@ -144,7 +140,6 @@ class DeviceManager:
         }
 
     def pod_hints(self, pod: Pod) -> Hints:
-        """See HintProvider."""
         limits = {name: str(amount) for name, amount in pod_limits(pod.spec, overhead=False).items()}
         held: dict[str, frozenset[str]] = {}
         for container in (*pod.spec.init_containers, *pod.spec.containers):
@@ -156,7 +151,6 @@ class DeviceManager:
         }
 
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
-        """See HintProvider."""
         async with self._turn:
             for resource, count in self._of_container(pod, container).items():
                 if await self._needs_devices(pod, container, resource, count):
@@ -177,11 +171,9 @@ class DeviceManager:
         return allocation_of(each.answer for _, each in sorted(self._allotments.of(uid, container.name).items()))
 
     def holders(self) -> Collection[str]:
-        """See HintProvider."""
         return self._allotments.holders()
 
     def release(self, uid: str) -> None:
-        """See HintProvider."""
         if self._allotments.release(uid):
             self._save()
 

@@ -76,17 +76,14 @@ class DeviceRegistration(stubs.RegistrationServicer):
     # -- by the watcher
 
     def validate(self, plugin: Plugin) -> None:
-        """See PluginHandler."""
         _check_versions(plugin.versions)
         _check_name(plugin.name)
 
     async def register(self, plugin: Plugin) -> None:
-        """See PluginHandler."""
         self._metrics.registrations.add(plugin.name)
         await self._plugins.connect(plugin.name, plugin.endpoint)
 
     async def deregister(self, plugin: Plugin) -> None:
-        """See PluginHandler."""
         await self._plugins.disconnect(plugin.name, plugin.endpoint)
 
 

@@ -44,15 +44,12 @@ class MemoryManager:
         self._set(recover_state(self._path, decode, MemoryState(), self._policy, "memory"))
 
     def hints(self, pod: Pod, container: Container) -> Hints:
-        """See HintProvider."""
         return self._policy.hints(self._state, pod, container) if self._policy is not None else {}
 
     def pod_hints(self, pod: Pod) -> Hints:
-        """See HintProvider."""
         return self._policy.pod_hints(self._state, pod) if self._policy is not None else {}
 
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
-        """See HintProvider."""
         if self._policy is None or not wanted_memory(pod, container):
             return
         self._metrics.memory_requests.add()
@@ -74,7 +71,6 @@ class MemoryManager:
         return Allocation(memory_nodes=spelt(nodes))
 
     def holders(self) -> Collection[str]:
-        """See HintProvider."""
         return frozenset(self._state.blocks)
 
     def release(self, uid: str) -> None:
@@ -83,14 +79,12 @@ class MemoryManager:
             self._set(self._state.released(uid, *self._state.blocks[uid]))
 
     def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:
-        """See MemoryShares."""
         return [
             MemoryShare(kind=block.kind, size_bytes=block.size_bytes, nodes=block.nodes)
             for block in self._state.of(uid, container)
         ]
 
     def allocatable_memory(self) -> Sequence[MemoryShare]:
-        """See MemoryShares."""
         return [
             MemoryShare(kind=kind, size_bytes=table.allocatable, nodes=(number,))
             for number, node in self._state.nodes.items()

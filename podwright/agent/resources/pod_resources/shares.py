@@ -1,4 +1,4 @@
-"""What the managers of resources know of containers, as the pod-resources API asks for it."""
+"""The resources that managers have allotted to containers, as the pod-resources API shows them."""
 
 from __future__ import annotations
 
@@ -81,15 +81,12 @@ class Nothing:
     """For a kind of resource that nobody manages: fulfils MemoryShares and ClaimShares."""
 
     def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:  # noqa: ARG002 # the protocol's
-        """See MemoryShares."""
         return ()
 
     def allocatable_memory(self) -> Sequence[MemoryShare]:
-        """See MemoryShares."""
         return ()
 
     def claimed(self, pod: Pod, container: Container) -> Sequence[ClaimShare]:  # noqa: ARG002 # the protocol's
-        """See ClaimShares."""
         return ()
 
 

@@ -1,4 +1,4 @@
-"""`/healthz` and its checks, in the words of Kubernetes' components."""
+"""`/healthz` and its checks, in the format of Kubernetes' components."""
 
 from __future__ import annotations
 

@@ -13,8 +13,10 @@ from podwright.agent.node.machine import Machine
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.server.http.messages import Answer, HttpRequest, json, text
-from podwright.agent.stats import cadvisor_metrics, resource_metrics
+from podwright.agent.stats import cadvisor_metrics, machine_rows, machine_usage, resource_metrics
+from podwright.agent.stats.machine_disks import machine_disks
 from podwright.agent.stats.protocol import StatsProvider
+from podwright.agent.stats.provider import read_text
 from podwright.agent.stats.records import Summary, encode, moment
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError, Unimplemented
@@ -64,14 +66,29 @@ class StatsPaths:
 
     async def cadvisor(self) -> bytes:
         """The text of /metrics/cadvisor. What fails is left out, as a kubelet does it."""
-        families = cadvisor_metrics.machine_families(self._machine, __version__)
+        machine, pods = await asyncio.gather(self._of_machine(), self._of_pods())
+        about = cadvisor_metrics.machine_families(self._machine, __version__)
+        return exposition(cadvisor_metrics.merged([*about, *machine, *pods]))
+
+    async def _of_pods(self) -> list[Family]:
         try:
-            families += await self._of_runtime()
+            return await self._of_runtime()
         except Unimplemented:
-            families += await self._of_summary()
+            return await self._of_summary()
         except PodwrightError as failure:
             log.warning("the runtime's metrics cannot be had: error=%s", failure)
-        return exposition(families)
+            return []
+
+    async def _of_machine(self) -> list[Family]:
+        now = moment(self._clock.now_ns())
+        try:
+            node = await self._stats.node()
+            details = await asyncio.to_thread(machine_usage.details, read_text)
+            disks = await asyncio.to_thread(machine_disks, read_text, now)
+        except (PodwrightError, OSError) as failure:
+            log.warning("metrics of the machine cannot be made: error=%s", failure)
+            return []
+        return machine_rows.of_machine(node, details, disks, now)
 
     async def _of_runtime(self) -> list[Family]:
         if self._descriptors is None:

@@ -16,13 +16,12 @@ from podwright.k8s.objects import (
 
 
 class ApiReviews:
-    """See Reviews."""
+    """Asks the API server by TokenReview and SubjectAccessReview."""
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
 
     async def review_token(self, token: str, audiences: Sequence[str]) -> RequestUser | None:
-        """See Reviews."""
         spec = TokenReviewSpec(token=token, audiences=tuple(audiences))
         status = (await self._server.create(TokenReview(spec=spec))).status
         if not status.authenticated:
@@ -32,7 +31,6 @@ class ApiReviews:
         )
 
     async def review_access(self, user: RequestUser, access: NodeAccess) -> Decision:
-        """See Reviews."""
         attributes = ResourceAttributes(
             verb=access.verb, version="v1", resource="nodes", subresource=access.subresource, name=access.node
         )

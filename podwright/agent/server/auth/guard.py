@@ -49,5 +49,5 @@ class Guard:
             reason = decision.reason or reason
         names = " ".join(access.subresource for access in wanted)
         what = f"user={user.name}, verb={wanted[0].verb}, resource=nodes, subresource(s)=[{names}]"
-        log.info("a request is forbidden: %s reason=%s", what, reason)
+        log.info("a request is forbidden: request=%s reason=%s", what, reason)
         return text(f"Forbidden ({what})\n", 403)

@@ -48,11 +48,9 @@ class NoReviews:
     """The reviews of a node that stands alone: no token is known, nothing is allowed."""
 
     async def review_token(self, token: str, audiences: Sequence[str]) -> RequestUser | None:  # noqa: ARG002 # the protocol's
-        """See Reviews."""
         return None
 
     async def review_access(self, user: RequestUser, access: NodeAccess) -> Decision:  # noqa: ARG002 # the protocol's
-        """See Reviews."""
         return Decision(
             allowed=False,
             reason="authorization.mode is Webhook and the agent has no API server to ask (set --kubeconfig, or "

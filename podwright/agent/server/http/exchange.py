@@ -2,7 +2,7 @@
 
     head within HEAD_S (the next ones within IDLE_S) -> body within BODY_S -> handler -> answer -> the next head
 
-A request that is none, or too large, is refused and the connection closed. A client that goes ends its handler.
+An invalid request, or one too large, is refused and the connection closed. A client that goes ends its handler.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from podwright.streams.websocket import handshake
 from podwright.streams.websocket.connection import SERVER, WebSocket
 from podwright.streams.wire import TunnelWire, Wire
 
-# What the runtime has to know of the request. Credentials are for us alone.
+# The headers of the request that the runtime needs. Credentials are for us alone.
 FORWARDED = frozenset({"upgrade", VERSION_HEADER, "sec-websocket-key", "sec-websocket-version"})
 NOT_RETURNED = frozenset({"content-length", "transfer-encoding", "connection", "date", "content-type"})
 PROTOCOL_HEADER = "sec-websocket-protocol"

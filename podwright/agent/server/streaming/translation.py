@@ -39,7 +39,7 @@ def is_translated(head: upgrade.UpgradeRequest) -> bool:
 async def translate(
     url: str, head: upgrade.UpgradeRequest, streams: list[StreamType], *, idle_timeout_s: float
 ) -> Answer:
-    """Raises ProtocolError for a WebSocket handshake that is none, and what `opening.open_link` raises."""
+    """Raises ProtocolError for an invalid WebSocket handshake, and what `opening.open_link` raises."""
     chosen = handshake.choose_channels(handshake.offered_protocols(head)) or ""
     headers = tuple(handshake.answer_headers(head, chosen))
     link = await open_link(url, streams, transport=StreamTransport.SPDY, protocols=list(SPDY_PROTOCOLS))

@@ -18,7 +18,7 @@ from podwright.errors import FailedPrecondition, PodwrightError
 
 
 class ClaimVolume:
-    """See Plugin."""
+    """A volume of a claim."""
 
     follows_changes = True
 
@@ -27,7 +27,6 @@ class ClaimVolume:
         self._selinux = selinux
 
     async def plan(self, request: VolumeRequest) -> AnyPlan:
-        """See Plugin."""
         pod, volume = request.pod, request.volume
         name, namespace = binding.claim_name(pod, volume), pod.metadata.namespace
         try:

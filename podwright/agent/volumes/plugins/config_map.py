@@ -11,7 +11,7 @@ from podwright.k8s.objects import ConfigMapVolumeSource
 
 
 class ConfigMapVolume:
-    """See Plugin."""
+    """A volume of a ConfigMap."""
 
     follows_changes = True
 
@@ -19,7 +19,6 @@ class ConfigMapVolume:
         self._objects = objects
 
     async def plan(self, request: VolumeRequest) -> FilesPlan:
-        """See Plugin."""
         source = request.volume.config_map or ConfigMapVolumeSource()
         found = await self._objects.config_map(request.pod.metadata.namespace, source.name)
         files = config_map_files(source.name, found, source.items, source.default_mode, optional=bool(source.optional))

@@ -14,7 +14,7 @@ from podwright.k8s.objects import DownwardAPIVolumeSource
 
 
 class DownwardApiVolume:
-    """See Plugin."""
+    """A volume of the downward API."""
 
     follows_changes = True
 
@@ -23,7 +23,6 @@ class DownwardApiVolume:
         self._allocatable_bytes = allocatable_bytes
 
     async def plan(self, request: VolumeRequest) -> FilesPlan:
-        """See Plugin."""
         source = request.volume.downward_api or DownwardAPIVolumeSource()
         files = downward_files(request.pod, self._downward, source.items, source.default_mode)
         return files_plan(request, places.DOWNWARD_API, files, memory_of(request.pod, self._allocatable_bytes()))

@@ -16,7 +16,7 @@ from podwright.k8s.objects import EmptyDirVolumeSource
 
 
 class EmptyDir:
-    """See Plugin."""
+    """A volume of the pod's own."""
 
     follows_changes = False
 
@@ -24,7 +24,7 @@ class EmptyDir:
         self._allocatable_bytes = allocatable_bytes
 
     async def plan(self, request: VolumeRequest) -> EmptyDirPlan:
-        """See Plugin. A volume without any source is an emptyDir as well."""
+        """A volume without any source is an emptyDir as well."""
         source, name = request.volume.empty_dir or EmptyDirVolumeSource(), request.volume.name
         return EmptyDirPlan(
             path=places.volume_directory(request.directory, places.EMPTY_DIR, name),

@@ -8,12 +8,12 @@ from podwright.agent.volumes.plugins.protocol import VolumeRequest
 
 
 class HostPath:
-    """See Plugin."""
+    """A volume of the machine's."""
 
     follows_changes = False
 
     async def plan(self, request: VolumeRequest) -> HostPathPlan:
-        """See Plugin. Raises InvalidArgument for a path with '..' and for an unknown type."""
+        """Raises InvalidArgument for a path with '..' and for an unknown type."""
         source = request.volume.host_path
         path = source.path if source is not None else ""
         kind = (source.type or "") if source is not None else ""

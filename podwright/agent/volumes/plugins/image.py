@@ -12,6 +12,5 @@ class ImageVolume:
     follows_changes = False
 
     async def plan(self, request: VolumeRequest) -> ImagePlan:
-        """See Plugin."""
         source = request.volume.image
         return ImagePlan(reference=source.reference if source is not None else "")

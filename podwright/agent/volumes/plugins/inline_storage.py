@@ -9,20 +9,18 @@ from podwright.k8s.objects import CSIVolumeSource, NFSVolumeSource
 
 
 class InlineCsi:
-    """See Plugin. A driver may want to publish the volume again and again."""
+    """A CSI volume that the pod names. A driver may want to publish it again and again."""
 
     follows_changes = True
 
     async def plan(self, request: VolumeRequest) -> CsiPlan:
-        """See Plugin."""
         return plan_inline_csi(request, request.volume.csi or CSIVolumeSource(driver=""))
 
 
 class InlineNfs:
-    """See Plugin."""
+    """An NFS volume that the pod names."""
 
     follows_changes = False
 
     async def plan(self, request: VolumeRequest) -> NfsPlan:
-        """See Plugin."""
         return plan_nfs(request, request.volume.nfs or NFSVolumeSource(path="", server=""))

@@ -26,7 +26,7 @@ PRIVATE_MODE = 0o600
 
 
 class Projected:
-    """See Plugin."""
+    """A volume of several sources."""
 
     follows_changes = True
 

@@ -14,7 +14,7 @@ from podwright.k8s.objects import SecretVolumeSource
 
 
 class SecretVolume:
-    """See Plugin."""
+    """A volume of a Secret."""
 
     follows_changes = True
 
@@ -23,7 +23,6 @@ class SecretVolume:
         self._allocatable_bytes = allocatable_bytes
 
     async def plan(self, request: VolumeRequest) -> FilesPlan:
-        """See Plugin."""
         source = request.volume.secret or SecretVolumeSource()
         found = await self._objects.secret(request.pod.metadata.namespace, source.secret_name)
         files = secret_files(

@@ -274,7 +274,6 @@ class CsiStorage:
             await self._stages.collect()
 
     async def collect(self) -> None:
-        """See Keeps."""
         await self._stages.collect()
 
     async def _unpublish(self, found: Found) -> None:
@@ -286,7 +285,9 @@ class CsiStorage:
         else:
             target = f"{places.volume_directory(pod, places.CSI, found.name)}/{places.CSI_MOUNT}"
         if found.volume is None:
-            log.warning("a CSI volume without a readable %s is unmounted: %s", vol_data.FILE, target)
+            log.warning(
+                "a CSI volume without a readable record is unmounted: record=%s path=%s", vol_data.FILE, target
+            )
         else:
             node = self._ports.drivers.node(found.volume.driver)
             await node.unpublish(found.volume.handle, target)

@@ -1,4 +1,4 @@
-"""What a CSI driver is told of a volume: from its plan, the CSIDriver and the pod. Pure, but for what is passed in.
+"""The requests to a CSI driver: from a volume's plan, the CSIDriver and the pod. Pure, but for what is passed in.
 
 The rules are the kubelet's (pkg/volume/csi of Kubernetes 1.36).
 """

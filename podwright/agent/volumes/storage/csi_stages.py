@@ -154,7 +154,9 @@ class Stages:
     def _remove(self, staged: StagedVolume) -> None:
         """Raises FailedPrecondition when the driver has left its mount. Without a driver we unmount."""
         if staged.volume is None and mounting.is_mounted(staged.path):
-            log.warning("a staged volume without a readable %s is unmounted: %s", vol_data.FILE, staged.path)
+            log.warning(
+                "a staged volume without a readable record is unmounted: record=%s path=%s", vol_data.FILE, staged.path
+            )
             detached.detach(staged.path)
         if mounting.is_mounted(staged.path):
             raise FailedPrecondition(f"{staged.path} is still mounted", hint="the CSI driver has to unmount it")

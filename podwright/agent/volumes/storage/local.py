@@ -45,7 +45,6 @@ class LocalStorage:
         self._maps = f"{root}/{places.PLUGINS}/{PLUGIN}/{places.DEVICES}"
 
     async def mount(self, task: StorageTask, plan: LocalPlan) -> None:
-        """See Keeps."""
         if task.is_mounted:
             return
         async with self._turns.of(plan.name):

@@ -22,14 +22,13 @@ TIMEOUT_S = 110.0  # less than a pod waits for its volumes
 
 
 class NfsStorage:
-    """See Keeps."""
+    """Mounts NFS volumes by mount.nfs."""
 
     def __init__(self, work: Work, runner: ProcessRunner) -> None:
         self._work = work
         self._runner = runner
 
     async def mount(self, task: StorageTask, plan: NfsPlan) -> None:
-        """See Keeps."""
         if task.is_mounted:
             return
         try:

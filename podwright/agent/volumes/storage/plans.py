@@ -80,7 +80,6 @@ class LocalPlan(StoredPlan):
 
     @property
     def plugin(self) -> str:
-        """See StoredPlan."""
         return places.LOCAL
 
 
@@ -93,12 +92,10 @@ class NfsPlan(StoredPlan):
 
     @property
     def plugin(self) -> str:
-        """See StoredPlan."""
         return places.NFS
 
     @property
     def is_labelled(self) -> bool:
-        """See StoredPlan."""
         return False
 
 
@@ -123,12 +120,10 @@ class CsiPlan(StoredPlan):
 
     @property
     def plugin(self) -> str:
-        """See StoredPlan."""
         return places.CSI
 
     @property
     def target(self) -> str:
-        """See StoredPlan."""
         return f"{places.volume_directory(self.directory, self.plugin, self.name)}/{places.CSI_MOUNT}"
 
     @property
@@ -148,7 +143,6 @@ class CsiPlan(StoredPlan):
 
     @property
     def stored(self) -> StoredVolume:
-        """See StoredPlan."""
         return StoredVolume(driver=self.driver, handle=self.handle)
 
 

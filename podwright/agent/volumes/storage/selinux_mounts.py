@@ -52,7 +52,7 @@ class SelinuxMounts:
 
 
 def mount_option(label: str) -> str:
-    """The option of mount(8). A level may have a comma, hence the quotes."""
+    """The option of mount(8). The quotes are for commas in a level."""
     return f'context="{label}"'
 
 

@@ -1,0 +1,95 @@
+"""The machine's disks: what their filesystems hold, and what the kernel counts of their I/O.
+
+A disk is the device of a mounted filesystem, as cAdvisor takes it: a whole disk would count the I/O of its partitions
+again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+
+from podwright.agent.stats import disk
+from podwright.agent.stats.records import Fs, Moment
+from podwright.linux.mount import MountPoint, read_mounts
+
+SECTOR_BYTES = 512  # of /proc/diskstats, whatever the device's are
+Number = tuple[int, int]  # major and minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskCounters:
+    """The first fields of a line of /proc/diskstats after the name, in their order (admin-guide/iostats.rst).
+
+    All but `in_progress` only grow.
+    """
+
+    reads: int
+    reads_merged: int
+    sectors_read: int
+    read_ms: int
+    writes: int
+    writes_merged: int
+    sectors_written: int
+    write_ms: int
+    in_progress: int
+    io_ms: int
+    weighted_io_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineDisk:
+    """`device` is the mount's source. `io` is None for a device that the kernel does not count."""
+
+    device: str
+    space: Fs
+    io: DiskCounters | None
+
+
+COLUMNS = len(fields(DiskCounters))
+
+
+def parse_diskstats(text: str) -> dict[Number, DiskCounters]:
+    """Counters by the device's number. Lines that are too short or hold other words are skipped."""
+    found = {}
+    for line in text.splitlines():
+        words = line.split()
+        columns = words[3 : 3 + COLUMNS]
+        if len(columns) < COLUMNS or not all(word.isascii() and word.isdigit() for word in (*words[:2], *columns)):
+            continue
+        names = (field.name for field in fields(DiskCounters))
+        found[int(words[0]), int(words[1])] = DiskCounters(**dict(zip(names, map(int, columns), strict=True)))
+    return found
+
+
+def on_disks(mounts: Iterable[MountPoint]) -> dict[str, str]:
+    """The first mount of each device, by its path. FUSE is left out, because its server may never answer."""
+    found: dict[str, str] = {}
+    for mount in mounts:
+        if mount.source.startswith("/dev/") and not mount.filesystem.startswith("fuse"):
+            found.setdefault(mount.source, mount.target)
+    return found
+
+
+def machine_disks(read: Callable[[str], str], at: Moment) -> tuple[MachineDisk, ...]:
+    """All disks. One whose filesystem is just unmounted is left out. Blocking. Raises OSError without mountinfo."""
+    counters = parse_diskstats(read("/proc/diskstats"))
+    found = []
+    for device, target in on_disks(read_mounts(containing=" /dev/")).items():
+        with contextlib.suppress(OSError):
+            space = disk.filesystem(target, at)
+            found.append(MachineDisk(device=device, space=space, io=counters.get(_number(device, target))))
+    return tuple(found)
+
+
+def _number(device: str, target: str) -> Number:
+    """The device's number. Where it has no node (`/dev/root`), the one that its filesystem says. Raises OSError."""
+    with contextlib.suppress(OSError):
+        node = os.stat(device)
+        if stat.S_ISBLK(node.st_mode):
+            return os.major(node.st_rdev), os.minor(node.st_rdev)
+    number = os.stat(target).st_dev
+    return os.major(number), os.minor(number)
