@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from podwright.process import Command, OutputPipe, Process, ProcessRunner, read_
 from podwright.runtime.handlers.oci import conmon
 from podwright.runtime.handlers.oci.conmon import Monitored
 from podwright.runtime.handlers.oci.runtime import REPLY_LIMIT_BYTES, OciRuntime, last_record, plain
+
+log = logging.getLogger(__name__)
 
 CONMON_END_S = 2.0  # from its answer to its end, when it could not create
 
@@ -47,6 +50,8 @@ async def create(
     finally:
         os.close(reader)
         errors.close()  # conmon ignores SIGPIPE, and continues
+    if warning := last_record(container.directory):
+        log.debug("runtime warns while it creates: id=%s warning=%s", container.id[:12], plain(warning))
     runtime.learn(container.id, container.directory)
     return Created(pid=reply.pid, monitor=monitor)
 

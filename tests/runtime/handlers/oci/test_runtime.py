@@ -101,6 +101,13 @@ async def test_the_last_of_the_runtimes_log_is_the_reason(tmp_path: Path, reply:
         await _create(tmp_path, f"echo '{reply}' >&3", patient(60.0))
 
 
+async def test_a_warning_is_in_the_daemons_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Path(log_file(str(tmp_path))).write_text(LOGGED.splitlines()[0])
+    with caplog.at_level("DEBUG", monitor.__name__):
+        await _create(tmp_path, "echo '{\"data\": 42}' >&3", patient(60.0))
+    assert caplog.messages == ["runtime warns while it creates: id=iiiiiiiiiiii warning=config.json has both"]
+
+
 async def test_a_warning_is_no_reason_for_a_failure(tmp_path: Path) -> None:
     script = f"cat >{log_file(str(tmp_path))} <<'END'\n{LOGGED}END\nexit 1"
     program = _program(tmp_path / "runtime", script)
