@@ -18,8 +18,9 @@ from tools.bench import peers
 from tools.bench.__main__ import agent_arguments, columns, foreign_rules
 from tools.bench.configs import portable
 from tools.bench.handlers import CONTAINERD, DOCKER, ONE, SHIM, comparison
-from tools.bench.publish import BEGIN, END, TREE, handlers_part, with_handlers, with_table
+from tools.bench.publish import BEGIN, END, TREE, with_table
 from tools.bench.restarts import serve_restarts
+from tools.bench.sections import AGENTS, HANDLERS, Section
 
 
 def test_the_table_is_put_between_the_marks_each_time() -> None:
@@ -57,13 +58,14 @@ def test_what_was_not_measured_is_not_compared() -> None:
     assert "not compared with" in rows[-1]
 
 
-def test_the_section_on_handlers_outlives_the_page() -> None:
-    section = with_handlers(report_of_handlers())
-    page = f"# Page\n\n{section}\nafter\n"
-    assert handlers_part(page) == section
-    assert handlers_part((TREE / "docs/benchmarks.md").read_text())
+@pytest.mark.parametrize("section", [AGENTS, HANDLERS], ids=lambda section: section.name)
+def test_a_section_outlives_the_page(section: Section) -> None:
+    text = section.of_run(report_of_handlers())
+    page = f"# Page\n\n{text}\nafter\n"
+    assert section.of_page(page) == text
+    assert section.of_page((TREE / "docs/benchmarks.md").read_text())
     with pytest.raises(SystemExit):
-        handlers_part("# Page\n")
+        section.of_page("# Page\n")
 
 
 @pytest.mark.parametrize("text", ["nothing", BEGIN, END, f"{END}{BEGIN}"])

@@ -1,6 +1,7 @@
 """`make bench`: Podwright and its peers on private directories, measured by `podwright bench`.
 
-    python -m tools.bench [--only NAME,NAME...] [--agent COMMAND]... [--out FOLDER] [arguments of podwright bench]
+    python -m tools.bench [--only NAME,NAME...] [--out FOLDER] [arguments of podwright bench]
+    python -m tools.bench --agent COMMAND... [--publish] [arguments of podwright bench]
     python -m tools.bench --handlers [--publish] [arguments of podwright bench]
 
 Writes results.json, report.html, benchmarks.md, summary.md and overview.svg to FOLDER (build/bench). Without --suite
@@ -9,11 +10,10 @@ does not have, takes part where crio and pinns are on the PATH (crio for crun, c
 older than CRI-O's OCI specification refuses its containers). Another server that runs already takes part by a further
 `--endpoint NAME=unix:///path`.
 
-With `--agent kubelet --agent 'podwright agent' --suite agent`, each node agent is measured on each server, all in one
-report.
-
-With --handlers, each handler and engine of Podwright starts pods beside containerd and Docker (the suite `start`), to
-build/bench/handlers; --publish puts the tables into docs/benchmarks.md.
+With `--agent kubelet --agent 'podwright agent'`, each node agent is measured on each server, all in one report (the
+suite `agent`), in build/bench/agents. With --handlers, each handler and engine of Podwright starts pods beside
+containerd and Docker (the suite `start`), in build/bench/handlers. With either, --publish puts the table into
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pathlib import Path
 
 from tests.harness import crio
 from tests.harness.scratch import Scratch
-from tools.bench import publish
+from tools.bench import publish, sections
 from tools.bench.configs import portable
 from tools.bench.images import DESCRIPTION, SERIES, push_pull_images, push_series
 from tools.bench.peers import HANDLERS, NAMES, USUAL, Peer, Site, start_peers
@@ -52,17 +52,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tools.bench", allow_abbrev=False, add_help=False)
     parser.add_argument("--only", default="", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--handlers", action="store_true", help="the suite start on every handler and engine")
-    parser.add_argument("--publish", action="store_true", help="with --handlers: put the tables into the docs")
+    parser.add_argument(
+        "--publish", action="store_true", help="with --handlers or --agent: put the table into the docs"
+    )
     parser.add_argument("--agent", action="append", default=[], help="a node agent, on each of them; repeat")
     parser.add_argument("--out", type=Path)
     if {"-h", "--help"} & set(sys.argv):
         print(__doc__)
         return 0
     own, rest = parser.parse_known_args()
-    out: Path = own.out or TREE / ("build/bench/handlers" if own.handlers else "build/bench")
+    section = sections.HANDLERS if own.handlers else sections.AGENTS if own.agent else None
+    if own.publish and section is None:
+        parser.error("--publish goes with --handlers or --agent: for a whole run, use tools.bench.publish")
+    out: Path = own.out or TREE / "build/bench" / (section.name if section else "")
     names: list[str] = own.only.split(",") if own.only else list(HANDLERS if own.handlers else USUAL)
-    if own.handlers and "--suite" not in rest:
-        rest += ["--suite", "start"]
+    if section and "--suite" not in rest:
+        rest += ["--suite", section.suite]
     if os.geteuid() != 0:
         print("bench: needs root, for namespaces and cgroups", file=sys.stderr)
         return 2
@@ -92,8 +97,8 @@ def main() -> int:
             page: list[str | Path] = [PODWRIGHT, "bench", "report", results, f"--{form}", "--output", out / name]
             subprocess.run(page, check=True)
         print(f"\nreports: {out}", flush=True)
-        if own.handlers and own.publish:
-            publish.publish_handlers(out)
+        if section and own.publish:
+            publish.publish_section(section, out)
     return code
 
 

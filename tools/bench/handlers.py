@@ -1,23 +1,15 @@
-"""The section on handlers and engines of docs/benchmarks.md, from the JSON of a run with --handlers. Pure."""
+"""Docker through CRI and the shim handler beside containerd, from the JSON of a run with --handlers. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from podwright.bench.render import render
 from podwright.bench.render.tables import MIB
-from podwright.bench.render.words import head_lines, target_lines
 from podwright.bench.results import BenchReport
 
 DOCKER, CONTAINERD, SHIM = "podwright-docker", "containerd", "podwright-shim"
 ONE = {"concurrency": 1}
 Quantity = Callable[[BenchReport, str], float | None]
-
-
-def section(report: BenchReport) -> str:
-    """All of it, without its heading."""
-    lines = "\n".join(f"- {line}" for line in [*head_lines(report), *target_lines(report)])
-    return f"{lines}\n\n{render(report, 'summary')}\n{comparison(report)}"
 
 
 def comparison(report: BenchReport) -> str:

@@ -2,8 +2,8 @@
 
     python -m tools.bench.publish [FOLDER]
 
-FOLDER is where `make bench` wrote its reports (build/bench). The pages are made anew from its results.json. The
-section on handlers in docs/benchmarks.md is of another run: `python -m tools.bench --handlers --publish` makes it.
+FOLDER is where `make bench` wrote its reports (build/bench). The pages are made anew from its results.json. The page
+keeps its sections of other runs: `python -m tools.bench --publish` with --handlers or --agent makes those.
 """
 
 from __future__ import annotations
@@ -14,17 +14,10 @@ from pathlib import Path
 from podwright.bench.render import render
 from podwright.bench.render.markdown import PLOT
 from podwright.bench.results import BenchReport, from_json
-from tools.bench.handlers import section
+from tools.bench.sections import SECTIONS, Section
 
 TREE = Path(__file__).resolve().parent.parent.parent
 BEGIN, END = "<!-- benchmarks: made by tools.bench.publish -->", "<!-- /benchmarks -->"
-HANDLERS_BEGIN, HANDLERS_END = "<!-- handlers: made by tools.bench --handlers --publish -->", "<!-- /handlers -->"
-HANDLERS_HEADING = """\
-## Handlers and engines
-
-Every handler and engine of Podwright, containerd with the same shim and runc, and Docker by the calls that dockershim
-made. `podwright-docker` is Docker through CRI: the Engine counts with it.
-"""
 
 
 def main() -> None:
@@ -34,7 +27,8 @@ def main() -> None:
     docs = TREE / "docs"
     (docs / PLOT).parent.mkdir(exist_ok=True)
     page = docs / "benchmarks.md"
-    page.write_text(f"{render(report, 'markdown')}\n{handlers_part(page.read_text())}")
+    kept = [section.of_page(page.read_text()) for section in SECTIONS]
+    page.write_text("\n".join([render(report, "markdown"), *kept]))
     (docs / PLOT).write_text(render(report, "svg"))
     for file in (page, docs / PLOT):
         print(file.relative_to(TREE))
@@ -43,27 +37,13 @@ def main() -> None:
     print(readme.relative_to(TREE))
 
 
-def publish_handlers(folder: Path) -> None:
-    """Put the section on handlers into docs/benchmarks.md; says what it wrote."""
+def publish_section(section: Section, folder: Path) -> None:
+    """Put a section of docs/benchmarks.md in the place of the old one; says what it wrote."""
     page = TREE / "docs/benchmarks.md"
     text = page.read_text()
-    old = handlers_part(text)
-    page.write_text(text.replace(old, with_handlers(from_json((folder / "results.json").read_bytes()))))
+    report = from_json((folder / "results.json").read_bytes())
+    page.write_text(text.replace(section.of_page(text), section.of_run(report)))
     print(page.relative_to(TREE))
-
-
-def handlers_part(page: str) -> str:
-    """The section on handlers as the page has it, with its heading. Exits when it has none."""
-    _, heading, rest = page.partition(HANDLERS_HEADING)
-    within, end, _ = rest.partition(f"{HANDLERS_END}\n")
-    if not heading or not end:
-        sys.exit("publish: docs/benchmarks.md has no section on handlers")
-    return f"{heading}{within}{end}"
-
-
-def with_handlers(report: BenchReport) -> str:
-    """The section of a run."""
-    return f"{HANDLERS_HEADING}\n{HANDLERS_BEGIN}\n\n{section(report)}\n{HANDLERS_END}\n"
 
 
 def with_table(text: str, report: BenchReport) -> str:
