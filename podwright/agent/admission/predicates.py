@@ -6,7 +6,7 @@ e2e suites look for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from podwright.agent.admission.chain import Refusal
@@ -16,6 +16,7 @@ from podwright.agent.pods.identity import is_critical, is_static
 from podwright.k8s.objects import Node, Pod
 
 OS_LABEL, OS = "kubernetes.io/os", "linux"
+AFFINITY = "NodeAffinity"
 
 
 class Preemption(Protocol):
@@ -60,6 +61,24 @@ class Predicates:
         return mismatches[0] if mismatches else None
 
 
+class FreshNodePredicates:
+    """Fulfils `chain.Check` by Predicates, which get the API server's node when the node's labels refuse a pod.
+
+    A label may be newer than what the watch has shown (generalFilter of pkg/kubelet/lifecycle/predicate.go).
+    """
+
+    def __init__(self, predicates: Predicates, refresh_node: Callable[[], Awaitable[None]]) -> None:
+        self._predicates = predicates
+        self._refresh_node = refresh_node
+
+    async def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
+        refusal = self._predicates(pod, others)
+        if refusal is None or refusal.reason != AFFINITY:
+            return refusal
+        await self._refresh_node()
+        return self._predicates(pod, others)
+
+
 def _unsupported(pod: Pod, node: Node) -> Refusal | None:
     """What no other pod's end could change."""
     if pod.metadata.labels.get(OS_LABEL, OS) != OS:
@@ -83,7 +102,7 @@ def _unsupported(pod: Pod, node: Node) -> Refusal | None:
 def _mismatches(pod: Pod, others: Sequence[Pod], node: Node) -> list[Refusal]:
     found = []
     if not matches_affinity(pod, node):
-        found.append(_failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector"))
+        found.append(_failed(AFFINITY, "node(s) didn't match Pod's node affinity/selector"))
     if not matches_name(pod, node):
         found.append(_failed("NodeName", "node(s) didn't match the requested node name"))
     if port_conflict(pod, others):

@@ -90,7 +90,7 @@ class Agent:
             context, self.stats, ender, self._container_gc, self._image_gc, node_changed
         )
         self._shutdown = make_shutdown(context, ender, self._volumes, node_changed)
-        checks = make_checks(context, self._managers, predicates, self._eviction, self._shutdown)
+        checks = make_checks(context, self._managers, predicates, self._cluster, self._eviction, self._shutdown)
         ports = self._engine_ports(checks)
         self.engine = AgentEngine(self._settings(), context.shared, ports, {**sources, **self._cluster.sources})
         context.engine.set(self.engine)

@@ -8,10 +8,11 @@ from podwright.agent.admission.allocation import AllocationCheck
 from podwright.agent.admission.apparmor import AppArmorCheck
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.declared_features import DeclaredFeatures
-from podwright.agent.admission.predicates import Predicates
+from podwright.agent.admission.predicates import FreshNodePredicates, Predicates
 from podwright.agent.admission.sysctls import Sysctls
 from podwright.agent.assembly.cgroups import pods_cgroup
 from podwright.agent.assembly.context import AssemblyContext
+from podwright.agent.cluster.protocol import Cluster
 from podwright.agent.eviction.admission import UnderPressure
 from podwright.agent.eviction.manager import EvictionManager
 from podwright.agent.eviction.setup import EvictionInputs, make_eviction
@@ -34,6 +35,7 @@ def make_checks(
     context: AssemblyContext,
     managers: ResourceManagers,
     predicates: Predicates,
+    cluster: Cluster,
     eviction: EvictionManager,
     shutdown: ShutdownManager,
 ) -> list[Check]:
@@ -42,7 +44,7 @@ def make_checks(
         UnderPressure(lambda: eviction.pressures),
         Sysctls(context.config.pods.allowed_unsafe_sysctls),
         AllocationCheck(managers.topology, context.engine.all_sources_read),
-        predicates,
+        FreshNodePredicates(predicates, cluster.refresh_node),
         AppArmorCheck(has_apparmor=apparmor.is_enabled()),
         *_features(context),
         WhileShuttingDown(lambda: shutdown.is_shutting_down),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -43,12 +44,16 @@ from podwright.agent.sources.api import ApiSource
 from podwright.agent.sources.changes import API
 from podwright.agent.status.writer import StatusWriter, WriterPorts
 from podwright.agent.volumes.ports import ClusterSources, ClusterStorage, NodeVolumes
+from podwright.errors import PodwrightError
 from podwright.k8s.client.listwatch.progress import is_older
 from podwright.k8s.client.protocol import ApiServer, Selection
 from podwright.k8s.objects import ConfigMap, CSIDriver, Node, Pod, RuntimeClass, Secret, Service
 from podwright.tasks import Tasks
 
+log = logging.getLogger(__name__)
+
 Held = TypeVar("Held", ConfigMap, Secret)
+REFRESH_S = 5.0  # no pod is admitted meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,9 +174,23 @@ class ApiCluster:
         await self._node.registered.wait()
         while True:
             await self._own_node.changed()
-            if (node := self._own_node.value()) is not None and _is_newer(node, self._node.node):
-                self._node.take(node)
-                self.node_changed()
+            if (node := self._own_node.value()) is not None:
+                self._take_node(node)
+
+    async def refresh_node(self) -> None:
+        name = self._node.node.metadata.name
+        try:
+            node = await self._servers.heartbeats.get(Node, name, timeout_s=REFRESH_S)
+        except PodwrightError as failure:
+            log.warning("the node cannot be read: node=%s error=%s", name, failure)
+            return
+        if self._node.is_registered:
+            self._take_node(node)
+
+    def _take_node(self, node: Node) -> None:
+        if _is_newer(node, self._node.node):
+            self._node.take(node)
+            self.node_changed()
 
     def _watch(self, kind: type[Held], namespace: str, name: str) -> Followed[Held]:
         selection = Selection(namespace=namespace, fields=f"metadata.name={name}")

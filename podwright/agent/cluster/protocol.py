@@ -66,6 +66,9 @@ class Cluster(Protocol):
     def join(self, ports: ClusterPorts) -> None:
         """Register the node, follow what is bound to it, and write back."""
 
+    async def refresh_node(self) -> None:
+        """Get the newest version of the node's object. What is known stays when the API server does not answer."""
+
     def node_changed(self) -> None:
         """Have the node's status computed now."""
 

@@ -51,6 +51,9 @@ class Standalone:
     def join(self, ports: ClusterPorts) -> None:
         """There is nothing to join."""
 
+    async def refresh_node(self) -> None:
+        """The agent's own node is all there is."""
+
     def node_changed(self) -> None:
         """Nobody reads the node's status."""
 

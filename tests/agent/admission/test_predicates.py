@@ -9,7 +9,7 @@ import pytest
 
 from podwright.agent.admission.chain import Refusal
 from podwright.agent.admission.fit import Shortage
-from podwright.agent.admission.predicates import Predicates
+from podwright.agent.admission.predicates import FreshNodePredicates, Predicates
 from podwright.k8s.objects import (
     Affinity,
     ContainerPort,
@@ -115,6 +115,28 @@ class TestResources:
         critical = pod("critical", source="file", containers=asking(cpu="2").spec.containers)
         assert check(critical, [small]) is None
         assert check(asking(cpu="2"), [small]) is not None
+
+
+class TestFreshNode:
+    async def test_a_label_that_is_newer_than_what_is_known(self) -> None:
+        known = [Node(metadata=ObjectMeta(name="node-a"), status=NodeStatus(allocatable=ALLOCATABLE))]
+
+        async def refresh() -> None:
+            known.append(node())
+
+        check = FreshNodePredicates(Predicates(lambda: known[-1]), refresh)
+        assert await check(pod(node_selector={"zone": "a"}), ()) is None
+        assert len(known) == 2
+
+    async def test_other_refusals_read_nothing(self) -> None:
+        async def refresh() -> None:
+            pytest.fail("the node's labels are not the reason")
+
+        check = FreshNodePredicates(Predicates(node), refresh)
+        assert await check(pod(), ()) is None
+        refused = await check(asking(cpu="1000"), ())
+        assert refused is not None
+        assert refused.reason == "OutOfcpu"
 
 
 class TestPorts:
