@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from podwright.agent.metrics.instruments import Counter, Histogram
-from podwright.agent.metrics.prometheus import Family
+from podwright.agent.metrics.instruments import Counter, Histogram, InstrumentSet
 
 CALL_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 
-class CallMetrics:
+class CallMetrics(InstrumentSet):
     """The instruments."""
 
     def __init__(self) -> None:
@@ -30,8 +27,3 @@ class CallMetrics:
         """Count one call."""
         self.calls.add(code, method, host)
         self.durations.observe(seconds, method, host)
-
-    def families(self) -> Iterator[Family]:
-        """All of them."""
-        for each in vars(self).values():
-            yield from each.families()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
-from podwright.agent.metrics.prometheus import Family
+from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, InstrumentSet, Labels
 
 API_VERSION: Labels = ("server_api_version",)
 CLAIM_BUCKETS = tuple(0.1 * 400 ** (power / 14) for power in range(15))
@@ -13,7 +10,7 @@ ANY_DRIVER = "<any>"
 BY_VERSION = "Broken down by server api version."
 
 
-class DeviceMetrics:
+class DeviceMetrics(InstrumentSet):
     """The instruments."""
 
     def __init__(self) -> None:
@@ -73,8 +70,3 @@ class DeviceMetrics:
             ("driver_name", "method_name", "grpc_status_code"),
             buckets=CLAIM_BUCKETS,
         )
-
-    def families(self) -> Iterator[Family]:
-        """All of them."""
-        for each in vars(self).values():
-            yield from each.families()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
 
-from podwright.agent.metrics.instruments import Counter, Histogram
-from podwright.agent.metrics.prometheus import Family
+from podwright.agent.metrics.instruments import Counter, Histogram, InstrumentSet
 
 PULL_BUCKETS = (
     *(1.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 180.0, 240.0, 300.0, 360.0, 480.0, 600.0, 900.0),
@@ -20,7 +18,7 @@ _SIZE_NAMES = (
 )
 
 
-class ImageMetrics:
+class ImageMetrics(InstrumentSet):
     """The instruments."""
 
     def __init__(self) -> None:
@@ -47,8 +45,3 @@ class ImageMetrics:
         """Count a pull."""
         size = _SIZE_NAMES[bisect_left(_SIZES, size_bytes)] if size_bytes else "N/A"
         self.pulls.observe(seconds, size)
-
-    def families(self) -> Iterator[Family]:
-        """All of them."""
-        for each in vars(self).values():
-            yield from each.families()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from podwright.agent.metrics.prometheus import Family, Sample, gauge, number
 
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds: Prometheus' own
+LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)  # of what may take a minute
 Labels = tuple[str, ...]
 
 
@@ -115,6 +116,15 @@ class Histogram:
             yield Sample(value=total, labels={**labels, "le": bound}, suffix="_bucket")
         yield Sample(value=self._sums.get(values, 0.0), labels=labels, suffix="_sum")
         yield Sample(value=total, labels=labels, suffix="_count")
+
+
+class InstrumentSet:
+    """Instruments, and sets of them, as the attributes of one object."""
+
+    def families(self) -> Iterator[Family]:
+        """Those of all of them."""
+        for each in vars(self).values():
+            yield from each.families()
 
 
 def _named(labels: Labels, values: Labels) -> dict[str, str]:

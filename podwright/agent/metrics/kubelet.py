@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.metrics.images import ImageMetrics
-from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
+from podwright.agent.metrics.instruments import LATENCY_BUCKETS, Counter, Gauge, Histogram, InstrumentSet, Labels
 from podwright.agent.metrics.lives import LifeMetrics
 from podwright.agent.metrics.managers import ManagerMetrics
-from podwright.agent.metrics.prometheus import Family
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
 RESIZE_BUCKETS_MS = (
@@ -18,13 +15,12 @@ RESIZE_BUCKETS_MS = (
     *(10e3, 20e3, 30e3, 60e3, 120e3, 300e3, 600e3),
 )
 STORAGE_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 25.0, 50.0, 120.0, 300.0, 600.0)
-LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 
 
 PROBED: Labels = ("probe_type", "container", "pod", "namespace")
 
 
-class KubeletMetrics:
+class KubeletMetrics(InstrumentSet):
     """All instruments of one agent."""
 
     def __init__(self) -> None:
@@ -198,8 +194,3 @@ class KubeletMetrics:
         """The pod is probed no more. Pods come and go, and what is kept of each must not pile up."""
         self.probes.forget(lambda labels: labels["pod_uid"] == uid)
         self.probe_durations.forget(lambda labels: (labels["pod"], labels["namespace"]) == (name, namespace))
-
-    def families(self) -> Iterator[Family]:
-        """All of them."""
-        for each in vars(self).values():
-            yield from each.families()

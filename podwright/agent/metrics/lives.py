@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from podwright.agent.metrics.instruments import Counter, Gauge, Histogram
-from podwright.agent.metrics.prometheus import Family
+from podwright.agent.metrics.instruments import LATENCY_BUCKETS, Counter, Gauge, Histogram, InstrumentSet
 
 START_BUCKETS = (
     *(0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0, 30.0, 45.0, 60.0, 120.0, 180.0, 240.0, 300.0),
     *(360.0, 480.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0, 3600.0),
 )
-SYNC_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 CONTAINERS_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
-class LifeMetrics:
+class LifeMetrics(InstrumentSet):
     """The instruments."""
 
     def __init__(self) -> None:
@@ -63,7 +59,7 @@ class LifeMetrics:
         self.status_syncs = Histogram(
             "kubelet_pod_status_sync_duration_seconds",
             "Duration in seconds from a change of a pod's status to the API server having it",
-            buckets=SYNC_BUCKETS,
+            buckets=LATENCY_BUCKETS,
         )
         self.restarted_pods = Counter(
             "kubelet_restarted_pods_total",
@@ -76,8 +72,3 @@ class LifeMetrics:
         )
         for static in ("", "true"):  # they are there before anything was counted
             self.restarted_pods.add(static, by=0)
-
-    def families(self) -> Iterator[Family]:
-        """All of them."""
-        for each in vars(self).values():
-            yield from each.families()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from podwright.agent.metrics.instruments import Counter, Gauge, Histogram
-from podwright.agent.metrics.prometheus import Family
+from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, InstrumentSet
 
 CONTAINER_SCOPE, POD_SCOPE = "container", "pod"
 CORE, ONE_NODE, SHARED_CACHE = "physical_cpu", "numa_node", "uncore_cache"  # what is aligned within
 MILLISECOND_BUCKETS = tuple(0.05 * 2**power for power in range(15))
 
 
-class ManagerMetrics:
+class ManagerMetrics(InstrumentSet):
     """The instruments of the CPU, memory and topology managers."""
 
     def __init__(self) -> None:
@@ -77,8 +74,3 @@ class ManagerMetrics:
             ):
                 family.add(scope, boundary, by=0)
         self.aligned.add(CONTAINER_SCOPE, SHARED_CACHE, by=0)
-
-    def families(self) -> Iterator[Family]:
-        """All of them."""
-        for each in vars(self).values():
-            yield from each.families()
