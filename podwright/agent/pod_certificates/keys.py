@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
-from podwright.errors import FailedPrecondition
-from podwright.process import Command, ProcessRunner
+from podwright.k8s.client.certificates.keys import ask_child
+from podwright.process import ProcessRunner
 
 PROGRAM = os.path.join(os.path.dirname(__file__), "key_child.py")
-TIMEOUT_S = 60.0
 
 
 class KeyAndProof(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +39,5 @@ class ChildKeyMaker:
     runner: ProcessRunner = field(repr=False)
 
     async def make(self, key_type: str) -> KeyAndProof:
-        asked = msgspec.json.encode({"type": key_type})
-        command = Command(argv=(sys.executable, "-I", PROGRAM), timeout_s=TIMEOUT_S, stdin=asked)
-        done = await self.runner.run(command)
-        if done.returncode:
-            raise FailedPrecondition(f"cannot make a key of type {key_type}: {done.error_text()}")
-        return msgspec.json.decode(done.stdout, type=KeyAndProof)
+        answer = await ask_child(self.runner, PROGRAM, {"type": key_type}, f"a key of type {key_type}")
+        return msgspec.json.decode(answer, type=KeyAndProof)

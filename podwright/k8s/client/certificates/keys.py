@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -53,10 +55,15 @@ class KeyMaker:
             "ip_addresses": subject.ip_addresses,
             "key": key.decode(),
         }
-        command = Command(argv=(sys.executable, "-I", PROGRAM), timeout_s=TIMEOUT_S, stdin=msgspec.json.encode(asked))
-        done = await self._runner.run(command)
-        if done.returncode:
-            what = f"a certificate request for {subject.common_name}"
-            raise FailedPrecondition(f"cannot make {what}: {done.error_text()}")
-        answer = msgspec.json.decode(done.stdout)
+        what = f"a certificate request for {subject.common_name}"
+        answer = msgspec.json.decode(await ask_child(self._runner, PROGRAM, asked, what))
         return KeyAndRequest(key=answer["key"].encode(), request=answer["request"].encode())
+
+
+async def ask_child(runner: ProcessRunner, program: str, asked: Mapping[str, Any], what: str) -> bytes:
+    """What a Python program that makes `what` answers to JSON. Raises FailedPrecondition and DeadlineExceeded."""
+    command = Command(argv=(sys.executable, "-I", program), timeout_s=TIMEOUT_S, stdin=msgspec.json.encode(asked))
+    done = await runner.run(command)
+    if done.returncode:
+        raise FailedPrecondition(f"cannot make {what}: {done.error_text()}")
+    return done.stdout
