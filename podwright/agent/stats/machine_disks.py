@@ -49,7 +49,8 @@ class MachineDisk:
     io: DiskCounters | None
 
 
-COLUMNS = len(fields(DiskCounters))
+NAMES = tuple(field.name for field in fields(DiskCounters))
+COLUMNS = len(NAMES)
 
 
 def parse_diskstats(text: str) -> dict[Number, DiskCounters]:
@@ -60,8 +61,7 @@ def parse_diskstats(text: str) -> dict[Number, DiskCounters]:
         columns = words[3 : 3 + COLUMNS]
         if len(columns) < COLUMNS or not all(word.isascii() and word.isdigit() for word in (*words[:2], *columns)):
             continue
-        names = (field.name for field in fields(DiskCounters))
-        found[int(words[0]), int(words[1])] = DiskCounters(**dict(zip(names, map(int, columns), strict=True)))
+        found[int(words[0]), int(words[1])] = DiskCounters(**dict(zip(NAMES, map(int, columns), strict=True)))
     return found
 
 
