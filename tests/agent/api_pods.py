@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,9 +13,21 @@ from podwright.k8s.objects import Pod
 from tests.harness.agent import AgentProcess
 from tests.harness.apiserver.documents import read_filter
 from tests.harness.apiserver.thread import ApiServerThread
+from tests.harness.scratch import Part
 
 NODE = "node-a"
 FOREVER = "trap exit TERM; sleep 1000 & wait"
+
+
+@contextlib.contextmanager
+def joined_agent(
+    part: Part, endpoint: str, api: ApiServerThread, folder: Path, config: dict[str, Any] | None = None
+) -> Iterator[AgentProcess]:
+    """An agent that is the node. Its kubeconfig is put into `folder`, and all pods end with the block."""
+    flags = [f"--kubeconfig={api.kubeconfig(str(folder))}", f"--hostname-override={NODE}"]
+    with AgentProcess(part, endpoint, config, flags=flags) as process:
+        yield process
+        delete_all(process, api)
 
 
 def delete_all(agent: AgentProcess, api: ApiServerThread) -> None:

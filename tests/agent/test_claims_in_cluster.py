@@ -27,7 +27,7 @@ from podwright.k8s.objects import (
 )
 from podwright.linux import detached
 from podwright.linux.mount import read_mounts
-from tests.agent.api_pods import FOREVER, NODE, bind, delete, delete_all, events, is_ready, pod
+from tests.agent.api_pods import FOREVER, NODE, bind, delete, events, is_ready, joined_agent, pod
 from tests.agent.volumes.storage.build import MemoryStorage, csi_volume
 from tests.harness.agent import AgentProcess
 from tests.harness.apiserver.thread import ApiServerThread
@@ -48,10 +48,8 @@ def api() -> Iterator[ApiServerThread]:
 def agent(
     podwright_server: Podwright, scratch: Scratch, api: ApiServerThread, tmp_path: Path
 ) -> Iterator[AgentProcess]:
-    flags = [f"--kubeconfig={api.kubeconfig(str(tmp_path))}", f"--hostname-override={NODE}"]
-    with AgentProcess(scratch.part("agent"), podwright_server.endpoint, flags=flags) as process:
+    with joined_agent(scratch.part("agent"), podwright_server.endpoint, api, tmp_path) as process:
         yield process
-        delete_all(process, api)
 
 
 @pytest.fixture

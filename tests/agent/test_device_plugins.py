@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from podwright.k8s.objects import Node, Pod
-from tests.agent.api_pods import FOREVER, NODE, bind, delete_all, is_ready, pod
+from tests.agent.api_pods import FOREVER, NODE, bind, is_ready, joined_agent, pod
 from tests.agent.resources.devices.plugin import RESOURCE, ExamplePlugin, device
 from tests.harness.agent import AgentProcess
 from tests.harness.apiserver.thread import ApiServerThread
@@ -26,11 +26,9 @@ def api() -> Iterator[ApiServerThread]:
 
 @pytest.fixture
 def agent(any_server: CriServer, scratch: Scratch, api: ApiServerThread, tmp_path: Path) -> Iterator[AgentProcess]:
-    flags = [f"--kubeconfig={api.kubeconfig(str(tmp_path))}", f"--hostname-override={NODE}"]
     config = {"nodeStatusUpdateFrequency": "1s"}
-    with AgentProcess(scratch.part("agent"), any_server.endpoint, config, flags=flags) as process:
+    with joined_agent(scratch.part("agent"), any_server.endpoint, api, tmp_path, config) as process:
         yield process
-        delete_all(process, api)
 
 
 @pytest_asyncio.fixture

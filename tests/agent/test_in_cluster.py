@@ -24,7 +24,7 @@ from podwright.cri.v1 import api_pb2, api_pb2_grpc
 from podwright.k8s.client.patch import STRATEGIC
 from podwright.k8s.objects import ConfigMap, Node, NodeCondition, ObjectMeta, Pod, Secret
 from podwright.linux import cgroup
-from tests.agent.api_pods import FOREVER, NODE, bind, delete, delete_all, events, is_ready, plain, pod, reference
+from tests.agent.api_pods import FOREVER, NODE, bind, delete, events, is_ready, joined_agent, plain, pod, reference
 from tests.harness.agent import CALL_TIMEOUT_S, AgentProcess
 from tests.harness.apiserver.server import ADMIN, ApiServer
 from tests.harness.apiserver.thread import ApiServerThread
@@ -40,10 +40,8 @@ def api(tmp_path: Path) -> Iterator[ApiServerThread]:
 
 @pytest.fixture
 def agent(any_server: CriServer, scratch: Scratch, api: ApiServerThread, tmp_path: Path) -> Iterator[AgentProcess]:
-    flags = [f"--kubeconfig={api.kubeconfig(str(tmp_path))}", f"--hostname-override={NODE}"]
-    with AgentProcess(scratch.part("agent"), any_server.endpoint, flags=flags) as process:
+    with joined_agent(scratch.part("agent"), any_server.endpoint, api, tmp_path) as process:
         yield process
-        delete_all(process, api)
 
 
 def test_a_node_joins_and_reports(agent: AgentProcess, api: ApiServerThread) -> None:

@@ -17,7 +17,7 @@ from podwright.agent.resources.slices import slice_of
 from podwright.conformance.patience import patient
 from podwright.linux import cgroup
 from podwright.runtime.handlers.processes.cgroups import limited
-from tests.agent.api_pods import FOREVER, NODE, bind, delete_all, is_ready, pod
+from tests.agent.api_pods import FOREVER, bind, delete_all, is_ready, joined_agent, pod
 from tests.harness.agent import AgentProcess
 from tests.harness.apiserver.thread import ApiServerThread
 from tests.harness.cgroups import container_cgroup, driver_of, names_in
@@ -53,10 +53,8 @@ def api() -> Iterator[ApiServerThread]:
 def agent(
     podwright_server: Podwright, scratch: Scratch, api: ApiServerThread, tmp_path: Path
 ) -> Iterator[AgentProcess]:
-    flags = [f"--kubeconfig={api.kubeconfig(str(tmp_path))}", f"--hostname-override={NODE}"]
-    with AgentProcess(scratch.part("agent"), podwright_server.endpoint, SETTINGS, flags=flags) as process:
+    with joined_agent(scratch.part("agent"), podwright_server.endpoint, api, tmp_path, SETTINGS) as process:
         yield process
-        delete_all(process, api)
 
 
 def value(path: str, name: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from podwright.agent.shutdown.logind import DROP_IN, DROP_INS, MANAGER, PATH, SERVICE
 from podwright.conformance.patience import patient
-from tests.agent.api_pods import FOREVER, NODE, bind, delete_all, event_documents, is_ready, plain
+from tests.agent.api_pods import FOREVER, NODE, bind, event_documents, is_ready, joined_agent, plain
 from tests.agent.shutdown.test_shutdown_on_a_runtime import readiness, status_of
 from tests.harness.agent import AgentProcess
 from tests.harness.apiserver.thread import ApiServerThread
@@ -71,10 +71,8 @@ def agent(
     no_halt: None, podwright_server: Podwright, scratch: Scratch, api: ApiServerThread, tmp_path: Path
 ) -> Iterator[AgentProcess]:
     config = {"shutdownGracePeriod": f"{GRACE_S}s", "shutdownGracePeriodCriticalPods": f"{CRITICAL_S}s"}
-    flags = [f"--kubeconfig={api.kubeconfig(str(tmp_path))}", f"--hostname-override={NODE}"]
-    with AgentProcess(scratch.part("agent"), podwright_server.endpoint, config, flags=flags) as process:
+    with joined_agent(scratch.part("agent"), podwright_server.endpoint, api, tmp_path, config) as process:
         yield process
-        delete_all(process, api)
 
 
 def test_the_machine_waits_for_pods(agent: AgentProcess, api: ApiServerThread, image: str) -> None:

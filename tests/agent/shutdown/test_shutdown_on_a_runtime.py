@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from podwright.k8s.objects import Node, NodeCondition, PodStatus
-from tests.agent.api_pods import FOREVER, NODE, bind, delete_all, event_documents, is_ready, plain, pod
+from tests.agent.api_pods import FOREVER, NODE, bind, event_documents, is_ready, joined_agent, plain, pod
 from tests.harness.agent import AgentProcess
 from tests.harness.apiserver.thread import ApiServerThread
 from tests.harness.logind import LogindThread
@@ -46,10 +46,8 @@ def agent(
 ) -> Iterator[AgentProcess]:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", logind.address)
     config = {"shutdownGracePeriod": "40s", "shutdownGracePeriodCriticalPods": "20s"}
-    flags = [f"--kubeconfig={api.kubeconfig(str(tmp_path))}", f"--hostname-override={NODE}"]
-    with AgentProcess(scratch.part("agent"), podwright_server.endpoint, config, flags=flags) as process:
+    with joined_agent(scratch.part("agent"), podwright_server.endpoint, api, tmp_path, config) as process:
         yield process
-        delete_all(process, api)
 
 
 def readiness(api: ApiServerThread) -> NodeCondition:
