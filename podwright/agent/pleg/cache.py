@@ -27,7 +27,7 @@ Deliver = Callable[[PodEvent], None]
 
 
 class StatusCache:
-    """See the module's text. `deliver` gets every event, in order."""
+    """`deliver` gets every event, in order."""
 
     def __init__(self, runtime: CriRuntime, clock: Clock, deliver: Deliver) -> None:
         self._runtime = runtime
@@ -50,7 +50,7 @@ class StatusCache:
         return list(self._pods.values())
 
     def listed(self, began: float, unseen: Collection[str]) -> None:
-        """The whole node was listed: a pod that is not here had nothing then, but for those that could not be seen."""
+        """The whole node was listed. A pod that is not in the cache had nothing at `began`, unless it is in `unseen`."""
         self._listed_at, self._unseen = began, frozenset(unseen)
 
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
@@ -136,7 +136,7 @@ class StatusCache:
         return observed(uid, sandboxes, containers.values(), began)
 
     def put(self, pod: ObservedPod) -> None:
-        """Take a look in, unless a newer one is there, and deliver what it changes."""
+        """Keep a look, unless a newer one is there, and deliver the events that follow from it."""
         if (news := self._news.pop(pod.uid, None)) is not None:
             news.set()
         known = self._pods.get(pod.uid)

@@ -15,7 +15,7 @@ from podwright.agent.pods.containers import lasting_containers
 from podwright.agent.probes.findings import Findings
 from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.probes.schedule import probe_of
-from podwright.agent.probes.worker import Deliver, ProbeWorkerPorts, RunsProbes, Worker
+from podwright.agent.probes.worker import Deliver, ProbeRunner, ProbeWorkerPorts, Worker
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import ContainerStatus, Pod
 from podwright.tasks import Tasks
@@ -35,7 +35,7 @@ class ProbeManager:
 
     def __init__(
         self,
-        prober: RunsProbes,
+        prober: ProbeRunner,
         deliver: Deliver,
         clock: Clock,
         *,

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 Deliver = Callable[[ProbeOutcome], Awaitable[None]]
 
 
-class RunsProbes(Protocol):
+class ProbeRunner(Protocol):
     """Runs a probe once: `prober.Prober`."""
 
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
@@ -42,7 +42,7 @@ class RunsProbes(Protocol):
 class ProbeWorkerPorts:
     """What all workers share."""
 
-    prober: RunsProbes
+    prober: ProbeRunner
     findings: Findings
     deliver: Deliver
     refresh: Callable[[str], None]  # show the workers of the pod with this UID what the runtime holds now

@@ -55,7 +55,7 @@ class Tree(Protocol):
         """The UIDs of the pods that have a cgroup."""
 
 
-class KeptCgroups:
+class PodCgroups:
     """The `EngineCgroups` of the engine."""
 
     def __init__(self, tree: Tree, pods: Callable[[], list[Pod]], has_volumes: Callable[[str], bool]) -> None:

@@ -15,7 +15,7 @@ from podwright.agent.clock import Clock, SystemClock
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.run.daemon import RunServer, server_for
-from podwright.agent.run.down import Doomed
+from podwright.agent.run.down import PodToEnd
 from podwright.agent.run.options import RunOptions
 from podwright.agent.run.pulls import ReportedImages
 from podwright.agent.run.release import release
@@ -81,7 +81,7 @@ class AgentAssembly:
         except OSError as failure:
             raise FailedPrecondition(f"the agent cannot work in {root}: {failure}", hint="run as root") from failure
 
-    async def release(self, doomed: Doomed) -> None:
+    async def release(self, doomed: PodToEnd) -> None:
         await release(self.options.root, doomed)
 
 

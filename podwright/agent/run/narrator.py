@@ -64,7 +64,7 @@ class Narrator:
     def note_event(self, event: RecordedEvent) -> None:
         """Something was recorded about a pod."""
         shown = self._pods.get(event.subject.uid)
-        if shown is not None and is_told(event):
+        if shown is not None and is_reported(event):
             self._events.append((shown.pod, event))
             self._wake()
 
@@ -129,7 +129,7 @@ class Narrator:
         self._reporter.warning(f"pod {name}{where}: {event.reason}: {message}")
 
 
-def is_told(event: RecordedEvent) -> bool:
+def is_reported(event: RecordedEvent) -> bool:
     """Whether an event is worth a line: a warning that no status shows, at its first time."""
     if event.reason in TOLD:
         return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.pods.phases import FAILED
-from podwright.agent.run.control import Look
+from podwright.agent.run.control import RunSnapshot
 from podwright.agent.run.excerpt import excerpt
 from podwright.agent.run.reporter import container_label
 from podwright.agent.run.statuses import Statuses, all_statuses, sidecar_names
@@ -103,7 +103,7 @@ def unstartable(status: PodStatus, *, label: str = "") -> tuple[FailedContainer,
     )
 
 
-def failures(look: Look, statuses: Statuses) -> tuple[Failure, ...]:
+def failures(look: RunSnapshot, statuses: Statuses) -> tuple[Failure, ...]:
     """Everything that makes the run a failure now, the most exact first. Empty while nothing has failed."""
     several = len(look.pods) > 1
     found: list[Failure] = []
@@ -116,7 +116,7 @@ def failures(look: Look, statuses: Statuses) -> tuple[Failure, ...]:
     return tuple(found)
 
 
-def restarting(look: Look, statuses: Statuses) -> tuple[FailedContainer, ...]:
+def restarting(look: RunSnapshot, statuses: Statuses) -> tuple[FailedContainer, ...]:
     """The containers that failed and wait for their next start. They end no run, but one that is stopped has failed.
 
     Sidecars never count.

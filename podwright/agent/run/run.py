@@ -17,7 +17,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.run.claims import make_folders
 from podwright.agent.run.daemon import RunServer
 from podwright.agent.run.documents import load_texts
-from podwright.agent.run.down import Doomed, Takedown
+from podwright.agent.run.down import PodToEnd, Takedown
 from podwright.agent.run.expand import expand
 from podwright.agent.run.notify import notify
 from podwright.agent.run.options import RunOptions, check
@@ -43,7 +43,7 @@ class Assembly(Protocol):
     def engine(self, inputs: EngineInputs) -> RunEngine:
         """The agent of one run."""
 
-    async def release(self, doomed: Doomed) -> None:
+    async def release(self, doomed: PodToEnd) -> None:
         """Take away what this machine keeps of a pod whose run is dead: volumes, files, logs."""
 
 
@@ -170,7 +170,7 @@ class _Run:
         work = Takedown(runtime=assembly.runtime, release=assembly.release)
         for record in records:
             doomed = [pod for pod in record.pods if not record.detached or pod.uid not in there]
-            gone = await work.end([Doomed(pod=pod, record=record) for pod in doomed])
+            gone = await work.end([PodToEnd(pod=pod, record=record) for pod in doomed])
             if gone or not record.pods:
                 await asyncio.to_thread(forget, self.options.root, record, gone)
         if any(record.pods and not record.detached for record in records):

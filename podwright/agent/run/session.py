@@ -17,7 +17,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.configs.ports import Services
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.objects.documents import DocumentObjects
-from podwright.agent.run.control import Control, Look
+from podwright.agent.run.control import Control, RunSnapshot
 from podwright.agent.run.narrator import Narrator, full_name
 from podwright.agent.run.notify import READY, STOPPING
 from podwright.agent.run.outcome import Failure, failures, hopeless, restarting
@@ -103,7 +103,7 @@ class Session:
         self._inputs = inputs
         self._record = inputs.record
         self._pods: dict[str, Pod] = {}
-        self._look: Look | None = None
+        self._look: RunSnapshot | None = None
         self._hopeless: list[Failure] = []
         self._changed = asyncio.Event()
         self._is_ending = False
@@ -161,7 +161,7 @@ class Session:
     def _has_several(self) -> bool:
         return self._look is not None and len(self._look.pods) > 1
 
-    def _note_look(self, look: Look) -> None:
+    def _note_look(self, look: RunSnapshot) -> None:
         self._look = look
         new = [pod for pod in look.pods if pod.metadata.uid not in self._pods]
         for pod in new:

@@ -16,7 +16,7 @@ from podwright.agent.run.statuses import Statuses, is_ready
 from podwright.k8s.objects import Pod
 
 
-class State(enum.Enum):
+class WorkloadState(enum.Enum):
     """How far a workload is."""
 
     RUNNING = "running"
@@ -28,7 +28,7 @@ class State(enum.Enum):
 class JobVerdict:
     """`reason` says why it failed where its pods do not: `BackoffLimitExceeded` and the like."""
 
-    state: State
+    state: WorkloadState
     reason: str = ""
 
 
@@ -56,12 +56,12 @@ def together(statuses: Statuses, pods: Iterable[Pod]) -> JobVerdict:
     """Pods of which each has to succeed."""
     phases = {statuses[pod.metadata.uid].phase if pod.metadata.uid in statuses else "" for pod in pods}
     if FAILED in phases:
-        return JobVerdict(state=State.FAILED)
-    return JobVerdict(state=State.SUCCEEDED if phases <= {SUCCEEDED} else State.RUNNING)
+        return JobVerdict(state=WorkloadState.FAILED)
+    return JobVerdict(state=WorkloadState.SUCCEEDED if phases <= {SUCCEEDED} else WorkloadState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Together:
+class ParallelPods:
     """Pods that all run from the beginning: a Pod, or the replicas of a Deployment."""
 
     owner: str
@@ -81,7 +81,7 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InOrder:
+class OrderedPods:
     """Pods that start one after the other, each when those before it are ready (podManagementPolicy OrderedReady).
 
     A pod that was started stays, also when one before it is not ready any more.

@@ -43,7 +43,7 @@ class RuntimeWatch:
 
     async def first_answer(self, endpoint: str) -> None:
         """Wait until the runtime answers, however long that takes. The log says that we wait."""
-        pause_s, told = FIRST_PAUSE_S, ""
+        pause_s, logged = FIRST_PAUSE_S, ""
         while True:
             try:
                 self.version = await self._runtime.version()
@@ -53,9 +53,9 @@ class RuntimeWatch:
             else:
                 log.info("the runtime answers: endpoint=%s name=%s version=%s", endpoint, *self._name())
                 return
-            if told != self._failure:
+            if logged != self._failure:
                 log.warning("waiting for a runtime: endpoint=%s error=%s", endpoint, self._failure)
-                told = self._failure
+                logged = self._failure
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

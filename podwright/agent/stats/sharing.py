@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 FRESH_S = 2.0  # several scrapers in quick succession cost one measurement
 
 
-class Shared(Generic[Value]):
+class SharedMeasurement(Generic[Value]):
     """The last value, good for FRESH_S. Whoever asks while it is measured waits for that."""
 
     def __init__(self, measure: Callable[[], Awaitable[Value]], clock: Clock) -> None:

@@ -112,18 +112,18 @@ class VolumeUsage:
             return None
         try:
             path = os.readlink(place.path) if place.is_block else place.path
-            told = await self._ports.ask(stored.driver, stored.handle, path)
+            answer = await self._ports.ask(stored.driver, stored.handle, path)
         except (OSError, PodwrightError) as failure:
             log.info("a volume cannot be measured: pod=%s volume=%s error=%s", pod.metadata.uid, volume.name, failure)
             return None
-        if told is None:
+        if answer is None:
             return None
-        stats = _stats(volume, _told(told, at), pod)
-        if not self._with_health or told.problem is None:
+        stats = _stats(volume, _filesystem_of(answer, at), pod)
+        if not self._with_health or answer.problem is None:
             return stats
-        if told.problem:
-            self._ports.events.pod(pod, "Warning", ABNORMAL, f"Volume {volume.name}: {told.problem}")
-        return structs.replace(stats, volume_health_stats=VolumeHealth(abnormal=bool(told.problem)))
+        if answer.problem:
+            self._ports.events.pod(pod, "Warning", ABNORMAL, f"Volume {volume.name}: {answer.problem}")
+        return structs.replace(stats, volume_health_stats=VolumeHealth(abnormal=bool(answer.problem)))
 
 
 def measure(pod: Pod, mounted: Mapping[str, MountedVolume], at: Moment) -> PodVolumeStats:
@@ -152,9 +152,9 @@ def _measured(volume: Volume, path: str, at: Moment) -> Fs:
     return disk.of(whole, disk.directory(path), at)
 
 
-def _told(told: CsiStats, at: Moment) -> Fs:
+def _filesystem_of(answer: CsiStats, at: Moment) -> Fs:
     """A driver's answer as a filesystem. What it does not tell is 0, as with a kubelet."""
-    sizes, inodes = told.bytes or _NOTHING, told.inodes or _NOTHING
+    sizes, inodes = answer.bytes or _NOTHING, answer.inodes or _NOTHING
     return Fs(
         time=at,
         available_bytes=sizes.available,

@@ -35,5 +35,5 @@ class StartFailures:
         return {name: failure for name, failure in found if failure is not None}
 
     def retain(self, uids: Collection[str]) -> None:
-        """Drop those of other pods than these."""
+        """Drop those of all pods but these."""
         self._failures = {key: failure for key, failure in self._failures.items() if key[0] in uids}

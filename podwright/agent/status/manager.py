@@ -181,7 +181,7 @@ class StatusManager:
         return needs_readiness(pod)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget other pods than these, and show the terminal phases that need not be held back any more.
+        """Forget all pods but these, and show the terminal phases that need not be held back any more.
 
         Housekeeping calls it. A pod that was refused before the first round is held back until then: only that round
         knows that nothing of it runs.

@@ -86,10 +86,10 @@ def _with_memory(limits: dict[str, str], found_bytes: int | None, shown: Resourc
 
 def _with_request(requests: dict[str, str], name: str, actuated: PodAllocation | None) -> dict[str, str]:
     known = actuated.containers.get(name) if actuated is not None else None
-    told = known.requests.get("memory", "0") if known is not None else "0"
-    if not requests or not parse(told).nano or parse(told) == parse(requests.get("memory", "0")):
+    given = known.requests.get("memory", "0") if known is not None else "0"
+    if not requests or not parse(given).nano or parse(given) == parse(requests.get("memory", "0")):
         return requests
-    return {**requests, "memory": told}
+    return {**requests, "memory": given}
 
 
 def pod_resources(pod: Pod, actuated: PodAllocation | None = None) -> ResourceRequirements:

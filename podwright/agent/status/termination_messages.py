@@ -131,7 +131,7 @@ class TerminationMessages:
             self._messages.pop(uid, None)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Drop those of other pods than these."""
+        """Drop those of all pods but these."""
         self._messages = {uid: messages for uid, messages in self._messages.items() if uid in uids}
 
 

@@ -30,7 +30,7 @@ from podwright.tasks import Tasks, end_all
 log = logging.getLogger(__name__)
 
 
-class Keeper:
+class VolumeKeeper:
     """Keeps volumes what their plug-ins say. `root` is the agent's root directory."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work, remover: Remover, storage: Storage) -> None:

@@ -24,7 +24,7 @@ from functools import partial
 from podwright.agent.pods.places import is_uid, pod_directory, pods_directory
 from podwright.agent.volumes import places
 from podwright.agent.volumes.failures import AttachLimitExceeded
-from podwright.agent.volumes.keeper import Keeper
+from podwright.agent.volumes.keeper import VolumeKeeper
 from podwright.agent.volumes.messages import attach_limit_reached, not_mounted
 from podwright.agent.volumes.plans import MountedVolume
 from podwright.agent.volumes.plugins.registry import Plugins, plugin_name
@@ -60,7 +60,7 @@ class VolumeManager:
         self._plugins = Plugins(ports)
         self._storage = Storage(ports, self._root, self._work)
         self._remover = Remover(self._root, self._work, self._clear)
-        self._keeper = Keeper(ports, self._root, self._work, self._remover, self._storage)
+        self._keeper = VolumeKeeper(ports, self._root, self._work, self._remover, self._storage)
         self._pods: dict[str, PodVolumes] = {}
         self._on_disk: set[str] = set()  # pods that have, or may have, something on disk
         self._has_shared = True  # whether something may be left that several pods share

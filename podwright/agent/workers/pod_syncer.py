@@ -37,7 +37,7 @@ from podwright.agent.workers.ports import (
 )
 from podwright.agent.workers.resizing import Resizer
 from podwright.agent.workers.restarts import Restarts
-from podwright.agent.workers.starting import Starter, StartPlace
+from podwright.agent.workers.starting import Starter, TargetSandbox
 from podwright.agent.workers.syncer import SyncResult
 from podwright.agent.workers.updates import SetStatus
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
@@ -186,12 +186,12 @@ class PodSyncer:
             if status.name in names:
                 await self._ports.runtime.remove_container(status.id)
 
-    async def _place(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> tuple[StartPlace, ObservedPod]:
+    async def _place(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> tuple[TargetSandbox, ObservedPod]:
         """The sandbox to start containers in, made if need be, and the pod with it."""
         ports = self._ports
         if not actions.create_sandbox:
             config = ports.configs.sandbox(pod, actions.attempt)
-            return StartPlace(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
+            return TargetSandbox(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
         has_own_users = pod.spec.host_users is False
         ports.metrics.started_pods.add()
         if has_own_users:
@@ -211,7 +211,7 @@ class PodSyncer:
             raise Internal(message) from failure
         status = await self._status_of_new(pod, sandbox_id)
         now = dataclasses.replace(observed, sandboxes=(status, *observed.sandboxes))
-        return StartPlace(id=sandbox_id, config=config, handler=handler), now
+        return TargetSandbox(id=sandbox_id, config=config, handler=handler), now
 
     async def _prepare_claims(self, pod: Pod) -> None:
         try:
@@ -236,7 +236,7 @@ class PodSyncer:
         return status
 
     async def _start_all(
-        self, pod: Pod, observed: ObservedPod, actions: PodActions, place: StartPlace
+        self, pod: Pod, observed: ObservedPod, actions: PodActions, place: TargetSandbox
     ) -> tuple[list[str], list[PodwrightError]]:
         """Start the containers in their order: the ids of the new ones, and the failures of the others.
 
@@ -265,7 +265,7 @@ class PodSyncer:
                 break  # nothing starts before an init container has succeeded
         return started, failures
 
-    async def _start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
+    async def _start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:
         ports = self._ports
         try:
             self._restarts.check(pod, container, observed)

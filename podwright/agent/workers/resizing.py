@@ -25,7 +25,7 @@ from podwright.agent.resources.resize_steps import cgroup_steps, memory_decrease
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.ports import Cgroups, Configs
-from podwright.agent.workers.starting import StartPlace
+from podwright.agent.workers.starting import TargetSandbox
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError, Unimplemented
 from podwright.k8s.objects import Container, Pod, ResourceRequirements
@@ -79,7 +79,7 @@ class Resizer:
 
     # -- doing it
 
-    async def resize(self, pod: Pod, resize: PodResize, place: StartPlace) -> None:
+    async def resize(self, pod: Pod, resize: PodResize, place: TargetSandbox) -> None:
         """Carry a resize out. A failure is the condition's reason and an event. Raises PodwrightError."""
         ports, began = self._ports, self._ports.clock.monotonic()
         is_done = False
@@ -96,7 +96,7 @@ class Resizer:
             took_ms = (ports.clock.monotonic() - began) * 1000
             ports.metrics.resizes.observe(took_ms, "true" if is_done else "false")
 
-    async def _resize(self, pod: Pod, resize: PodResize, place: StartPlace) -> None:
+    async def _resize(self, pod: Pod, resize: PodResize, place: TargetSandbox) -> None:
         current = self._ports.cgroups.current(pod)
         wanted = self._ports.cgroups.wanted(pod) if current is not None else CgroupLimits()
         current = current or CgroupLimits()
@@ -114,7 +114,7 @@ class Resizer:
             if resize.pod_level:
                 self._note_pod_level(pod, resource)
 
-    async def _check_memory(self, pod: Pod, resize: PodResize, place: StartPlace, pod_limit: int | None) -> None:
+    async def _check_memory(self, pod: Pod, resize: PodResize, place: TargetSandbox, pod_limit: int | None) -> None:
         """Raise FailedPrecondition when more memory is in use than a new limit allows: the kernel would kill."""
         containers = resize.of("memory")
         if not containers and not resize.restarts:
@@ -134,7 +134,7 @@ class Resizer:
             raise FailedPrecondition(f"cannot decrease memory limits: {_listed(faults)}")
 
     async def _limit_pod(
-        self, pod: Pod, place: StartPlace, current: CgroupLimits, limits: CgroupLimits
+        self, pod: Pod, place: TargetSandbox, current: CgroupLimits, limits: CgroupLimits
     ) -> CgroupLimits:
         """Change the pod's cgroup. What it has then. The runtime is told first, and may refuse."""
         known = {name: value for name in _FIELDS if (value := getattr(limits, name)) is not None}
@@ -147,7 +147,7 @@ class Resizer:
             raise
         return merged
 
-    async def _tell(self, place: StartPlace, limits: CgroupLimits) -> None:
+    async def _tell(self, place: TargetSandbox, limits: CgroupLimits) -> None:
         """Inform the runtime of the pod's size. One that does not want to know is fine."""
         overhead = place.config.linux.overhead
         resources = api.LinuxContainerResources(

@@ -22,7 +22,7 @@ class SyncResult:
     started: frozenset[str] = frozenset()
 
 
-class SyncsPods(Protocol):
+class Syncer(Protocol):
     """One pass for one pod. A pass that raises is repeated after a back-off. Each must be safe to repeat."""
 
     async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:

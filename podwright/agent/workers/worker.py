@@ -20,7 +20,7 @@ from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState, effective_grace_s
 from podwright.agent.workers.static import StaticOrder
-from podwright.agent.workers.syncer import SyncResult, SyncsPods
+from podwright.agent.workers.syncer import Syncer, SyncResult
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
@@ -60,7 +60,7 @@ class Pauses:
 class WorkerPorts:
     """What workers work with."""
 
-    syncer: SyncsPods
+    syncer: Syncer
     statuses: ObservedStatuses
     queue: WorkQueue
     events: EventRecorder

@@ -44,7 +44,7 @@ class DriverListener(Protocol):
     def driver_changed(self, name: str) -> None:
         """The driver has become usable, or is no more."""
 
-    def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
+    def health_reported(self, name: str, reports: Iterable[HealthReport]) -> None:
         """What the driver tells of its devices."""
 
     def health_lost(self, name: str) -> None:
@@ -55,7 +55,7 @@ class DriverListener(Protocol):
 class DriverPorts:
     """What drivers are worked with."""
 
-    told: DriverListener
+    listener: DriverListener
     clock: Clock
     metrics: DeviceMetrics
     watches_health: bool
@@ -81,7 +81,7 @@ class DraDriver:
             if self.is_connected != (state is grpc.ChannelConnectivity.READY):
                 self.is_connected = not self.is_connected
                 log.info("DRA driver: name=%s socket=%s connected=%s", self.name, self.path, self.is_connected)
-                self._ports.told.driver_changed(self.name)
+                self._ports.listener.driver_changed(self.name)
             await channel.wait_for_state_change(state)
 
     async def prepare(self, claims: Iterable[ClaimRecord]) -> dict[str, tuple[ClaimDevice, ...]]:
@@ -111,10 +111,10 @@ class DraDriver:
         while True:
             try:
                 async for answer in self._connection.stream(watch, health_messages.NodeWatchResourcesRequest()):
-                    self._ports.told.health_told(self.name, map(_report, answer.devices))
+                    self._ports.listener.health_reported(self.name, map(_report, answer.devices))
             except PodwrightError as failure:
                 log.debug("no health of devices: driver=%s error=%s", self.name, failure)
-            self._ports.told.health_lost(self.name)
+            self._ports.listener.health_lost(self.name)
             await asyncio.sleep(HEALTH_PAUSE_S)
 
     async def close(self) -> None:
@@ -173,7 +173,7 @@ class DraDrivers:
         self._following[driver] = [self._tasks.start(driver.follow(), name=f"DRA driver {plugin.name}")]
         if self._ports.watches_health:
             self._following[driver].append(self._tasks.start(driver.follow_health(), name=f"health {plugin.name}"))
-        self._ports.told.driver_changed(plugin.name)
+        self._ports.listener.driver_changed(plugin.name)
 
     async def deregister(self, plugin: Plugin) -> None:
         found = self._drivers.get(plugin.name, [])
@@ -184,8 +184,8 @@ class DraDrivers:
         for task in self._following.pop(gone):
             task.cancel()
         await gone.close()
-        self._ports.told.health_lost(plugin.name)
-        self._ports.told.driver_changed(plugin.name)
+        self._ports.listener.health_lost(plugin.name)
+        self._ports.listener.driver_changed(plugin.name)
 
     async def close(self) -> None:
         """Ask nobody any more."""

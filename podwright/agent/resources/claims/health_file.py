@@ -45,7 +45,7 @@ class _SavedDriver(msgspec.Struct, frozen=True, rename="pascal"):
     devices: dict[str, _SavedHealth] | None = None
 
 
-class KeptHealths:
+class SavedHealths:
     """DeviceHealths that are written down."""
 
     def __init__(self, root: str, clock: Clock) -> None:

@@ -23,7 +23,7 @@ from podwright.agent.resources.claims import checkpoint
 from podwright.agent.resources.claims.api import Claims
 from podwright.agent.resources.claims.drivers import DraDrivers, DriverPorts
 from podwright.agent.resources.claims.health import HealthReport, Place
-from podwright.agent.resources.claims.health_file import KeptHealths
+from podwright.agent.resources.claims.health_file import SavedHealths
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
 from podwright.agent.resources.claims.references import (
     Claim,
@@ -67,10 +67,10 @@ class ClaimManager:
         self._ports = ports
         self._records: dict[Key, ClaimRecord] = {}
         self._slices = SliceWithdrawal(ports.claims)
-        self._healths = KeptHealths(root, ports.clock)
+        self._healths = SavedHealths(root, ports.clock)
         self._tasks = Tasks()
         self.drivers = DraDrivers(
-            DriverPorts(told=self, clock=ports.clock, metrics=ports.metrics, watches_health=ports.watches_health)
+            DriverPorts(listener=self, clock=ports.clock, metrics=ports.metrics, watches_health=ports.watches_health)
         )
 
     def start(self) -> None:
@@ -237,7 +237,7 @@ class ClaimManager:
 
     # -- what drivers say: `drivers.DriverListener`
 
-    def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
+    def health_reported(self, name: str, reports: Iterable[HealthReport]) -> None:
         self._tell(name, self._healths.update(name, reports))
 
     def health_lost(self, name: str) -> None:

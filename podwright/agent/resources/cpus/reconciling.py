@@ -22,7 +22,7 @@ from podwright.linux.cpu_lists import spelt
 log = logging.getLogger(__name__)
 
 
-class UpdatesContainers(Protocol):
+class ContainerUpdater(Protocol):
     """The runtime, as far as it is needed here."""
 
     async def update_container(self, container_id: str, resources: api.LinuxContainerResources) -> None:
@@ -34,7 +34,7 @@ class CpuReconcilerPorts:
     """What is worked with. `pods` are those that run or will, None until all of them are known."""
 
     manager: CpuManager
-    runtime: UpdatesContainers
+    runtime: ContainerUpdater
     pods: Callable[[], list[Pod] | None]
     look: Callable[[str], ObservedPod | None]
     retain: Callable[[Collection[str]], None]  # take back what other pods have

@@ -32,7 +32,7 @@ class WantedDevices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
+class DevicesByAffinity:
     """Devices by their place: on the chosen nodes, on others, and those that are near to none."""
 
     aligned: frozenset[str]
@@ -65,14 +65,14 @@ async def choose(wanted: WantedDevices, prefer: Prefer) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def by_affinity(devices: Mapping[str, PluginDevice], free: Iterable[str], nodes: NodeMask | None) -> Sides:
+def by_affinity(devices: Mapping[str, PluginDevice], free: Iterable[str], nodes: NodeMask | None) -> DevicesByAffinity:
     """Sort free devices by their place. Without a choice of nodes, or devices with nodes, all are without a node."""
     found = frozenset(free)
     if nodes is None or not any(device.nodes for device in devices.values()):
-        return Sides(aligned=frozenset(), unaligned=frozenset(), without_node=found)
+        return DevicesByAffinity(aligned=frozenset(), unaligned=frozenset(), without_node=found)
     without_node = frozenset(device for device in found if not devices[device].nodes)
     aligned = frozenset(device for device in found - without_node if mask_of(devices[device].nodes) & nodes)
-    return Sides(aligned=aligned, unaligned=found - aligned - without_node, without_node=without_node)
+    return DevicesByAffinity(aligned=aligned, unaligned=found - aligned - without_node, without_node=without_node)
 
 
 def _first(groups: Iterable[Collection[str]], count: int, but: Set[str]) -> set[str]:

@@ -30,8 +30,8 @@ class PluginListener(Protocol):
 class ConnectedPlugins:
     """See the module's text."""
 
-    def __init__(self, told: PluginListener) -> None:
-        self._told = told
+    def __init__(self, listener: PluginListener) -> None:
+        self._listener = listener
         self._tasks = Tasks()
         self._plugins: dict[str, DevicePlugin] = {}
 
@@ -51,7 +51,7 @@ class ConnectedPlugins:
         if before is not None:
             await before.close()
         log.info("device plug-in is connected: resource=%s socket=%s", resource, path)
-        self._told.connected(resource)
+        self._listener.connected(resource)
         self._tasks.start(self._follow(plugin), name=f"devices of {resource}")
 
     async def disconnect(self, resource: str, path: str) -> None:
@@ -75,7 +75,7 @@ class ConnectedPlugins:
         try:
             async for devices in plugin.lists():
                 if self._plugins.get(plugin.resource) is plugin:
-                    self._told.listed(plugin.resource, devices)
+                    self._listener.listed(plugin.resource, devices)
         except PodwrightError as failure:
             problem = str(failure)
         finally:
@@ -86,4 +86,4 @@ class ConnectedPlugins:
         if self._plugins.get(plugin.resource) is plugin:
             del self._plugins[plugin.resource]
             log.warning("device plug-in has gone: resource=%s reason=%s", plugin.resource, problem)
-            self._told.disconnected(plugin.resource)
+            self._listener.disconnected(plugin.resource)

@@ -77,7 +77,7 @@ class ClaimShares(Protocol):
         """What the container has by claims."""
 
 
-class Nothing:
+class NoShares:
     """For a kind of resource that nobody manages: fulfils MemoryShares and ClaimShares."""
 
     def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:  # noqa: ARG002 # the protocol's
@@ -96,5 +96,5 @@ class Shares:
 
     devices: DeviceShares
     cpus: CpuShares
-    memory: MemoryShares = field(default_factory=Nothing)
-    claims: ClaimShares = field(default_factory=Nothing)
+    memory: MemoryShares = field(default_factory=NoShares)
+    claims: ClaimShares = field(default_factory=NoShares)

@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 ENTRIES = 4096
 
 
-class KeptAnswers(Generic[Value]):
+class AnswerCache(Generic[Value]):
     """By key, each with its own time to live. Failures are not kept."""
 
     def __init__(self, clock: Clock, lifetime_s: Callable[[Value], float], *, entries: int = ENTRIES) -> None:

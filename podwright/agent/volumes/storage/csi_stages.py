@@ -18,7 +18,7 @@ from podwright.agent.csi.values import CsiFailed, DriverCapability
 from podwright.agent.volumes import trees
 from podwright.agent.volumes.state import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from podwright.agent.volumes.storage import mounting, vol_data
-from podwright.agent.volumes.storage.in_use import NODE, InUse
+from podwright.agent.volumes.storage.in_use import NODE, VolumesInUse
 from podwright.agent.volumes.storage.plans import CsiPlaces
 from podwright.agent.volumes.storage.turns import Turns
 from podwright.agent.volumes.storage.vol_data import StagedVolume
@@ -35,7 +35,7 @@ DIRECTORY_MODE = 0o750
 class Stages:
     """See the module's text. `root` is the agent's root directory."""
 
-    def __init__(self, root: str, work: Work, drivers: CsiDrivers, in_use: InUse) -> None:
+    def __init__(self, root: str, work: Work, drivers: CsiDrivers, in_use: VolumesInUse) -> None:
         self._root = root
         self._work = work
         self._drivers = drivers

@@ -13,7 +13,7 @@ from podwright.agent.volumes.plans import StoredVolume
 NODE = ""  # the holder of a volume that is staged
 
 
-class InUse:
+class VolumesInUse:
     """Volumes with their holders: pods by UID, and NODE. `changed` is called when there is another set of volumes."""
 
     def __init__(self, changed: Callable[[], None]) -> None:

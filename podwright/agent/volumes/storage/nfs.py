@@ -37,10 +37,10 @@ class NfsStorage:
             raise StepFailed("MountVolume.SetUp failed", plan.name, str(failure)) from failure
 
     async def clear(self, uid: str) -> None:
-        """See Keeps: an unmount is all that is needed."""
+        """See StorageKind: an unmount is all that is needed."""
 
     async def collect(self) -> None:
-        """See Keeps: nothing is shared."""
+        """See StorageKind: nothing is shared."""
 
     async def _mount(self, plan: NfsPlan) -> None:
         target = plan.target

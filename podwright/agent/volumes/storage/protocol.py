@@ -21,7 +21,7 @@ class StorageTask:
     waiting: Callable[[bool], None]
 
 
-class Keeps(Protocol[Plan_contra]):
+class StorageKind(Protocol[Plan_contra]):
     """One kind of storage. All methods may be repeated, and raise PodwrightError and OSError."""
 
     async def mount(self, task: StorageTask, plan: Plan_contra) -> None:

@@ -28,7 +28,7 @@ EPHEMERAL = "Ephemeral"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundVolume:
     """A CSI volume that a pod has on disk. `volume` is None when its file cannot be read.
 
     An inline volume belongs to the pod alone, and is never attached.
@@ -98,13 +98,13 @@ def remove(directory: str) -> None:
         os.rmdir(directory)
 
 
-def of_pod(root: str, uid: str) -> list[Found]:
+def of_pod(root: str, uid: str) -> list[FoundVolume]:
     """The CSI volumes that a pod has, or may have."""
     pod, own = f"{pods_directory(root)}/{uid}", CsiPlaces(root)
     plugin = places.escaped(places.CSI)
     volumes = f"{pod}/{places.VOLUMES}/{plugin}"
     found = [
-        Found(
+        FoundVolume(
             uid=uid,
             name=name,
             is_block=False,
@@ -114,12 +114,12 @@ def of_pod(root: str, uid: str) -> list[Found]:
         for name in _names(volumes)
     ]
     return found + [
-        Found(uid=uid, name=name, is_block=True, volume=read(f"{own.block(name)}/data"))
+        FoundVolume(uid=uid, name=name, is_block=True, volume=read(f"{own.block(name)}/data"))
         for name in _names(f"{pod}/{places.DEVICES}/{plugin}")
     ]
 
 
-def of_all_pods(root: str) -> Iterator[Found]:
+def of_all_pods(root: str) -> Iterator[FoundVolume]:
     """The same of every pod that is on disk."""
     for uid in _names(pods_directory(root)):
         yield from of_pod(root, uid)

@@ -13,7 +13,7 @@ from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.k8s.client.certificates.files import CertificateFiles
 from podwright.k8s.client.certificates.keys import KeyMaker, Subject
 from podwright.k8s.client.certificates.schedule import renewal_at
-from podwright.k8s.client.certificates.signing import Purpose, certified
+from podwright.k8s.client.certificates.signing import CertificatePurpose, certified
 from podwright.k8s.client.certificates.x509 import hosts_of
 from podwright.k8s.client.endpoint import KeyPair
 from podwright.k8s.client.listwatch.backoff import Backoff
@@ -31,10 +31,10 @@ LEAST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedCertificate:
     """What is asked for: `subject` gives whom to name at the time, None while that is not known (no addresses yet)."""
 
-    purpose: Purpose
+    purpose: CertificatePurpose
     subject: Callable[[], Subject | None]
 
 
@@ -46,7 +46,7 @@ class Rotation:
         api: ApiServer,
         files: CertificateFiles,
         keys: KeyMaker,
-        wanted: Wanted,
+        wanted: WantedCertificate,
         *,
         changed: Callable[[KeyPair], None] = lambda _: None,
         now: Callable[[], float] = time.time,

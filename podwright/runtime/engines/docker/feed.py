@@ -37,7 +37,7 @@ class EngineEvent:
     attributes: dict[str, str]
 
 
-class Feed:
+class EventFeed:
     """The stream of events."""
 
     def __init__(
