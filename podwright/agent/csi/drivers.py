@@ -76,7 +76,7 @@ class CsiDrivers:
         return await self.node(name).stats(handle, path)
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """Have it called with the name of each driver that has registered."""
+        """Call `listener` with the name of each driver that registers."""
         self._listeners.append(listener)
 
     def validate(self, plugin: Plugin) -> None:

@@ -29,7 +29,7 @@ class Certificates(Protocol):
         """Forget those of all pods but these."""
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """Have it called with the UID of each pod whose certificates are others than before."""
+        """Call `listener` with the UID of each pod whose certificates have changed."""
 
 
 class ApiProjections:

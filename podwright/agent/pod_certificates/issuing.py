@@ -74,7 +74,7 @@ class PodCertificates:
         self._is_on = False
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """Have it called with the UID of each pod that has got another certificate, or none for good."""
+        """Call `listener` with the UID of each pod that has a new certificate, or a final refusal."""
         self._listeners.append(listener)
 
     def certificate(

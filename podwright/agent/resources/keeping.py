@@ -1,4 +1,4 @@
-"""Keeps the cgroup tree in step with the pods: the classes' weights as pods come and go, and no leftovers."""
+"""Keeps the cgroup tree in step with the pods: the classes' weights, and no cgroups of pods that are gone."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PodCgroups:
         self._tasks.start(self._update_forever(), name="cgroups of QoS classes")
 
     async def close(self) -> None:
-        """Keep nothing in step any more. Cgroups stay."""
+        """Stop updating. Cgroups stay."""
         await self._tasks.close()
 
     def parent_of(self, pod: Pod) -> str:

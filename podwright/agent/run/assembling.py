@@ -1,4 +1,4 @@
-"""The agent of a run, made for the server that the run uses: the ports of `run_files` on a real machine."""
+"""Makes the agent of a run for the server that the run uses. The real `RunPorts` of `run_files`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from podwright.cri.client import CriClient
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.process import PosixProcessRunner, ProcessRunner
 
-ANSWER_S = 30.0  # for the status of a server that has told its version
+ANSWER_S = 30.0  # for the status of a server that has answered Version
 CGROUP_DRIVER = "cgroupfs"  # the agent of a run makes no cgroups
 
 
@@ -96,7 +96,7 @@ async def assembled(server: RunServer, options: RunOptions, reporter: Reporter) 
             async with asyncio.timeout(ANSWER_S):
                 await watch.first_answer(server.endpoint)
         except TimeoutError:
-            raise Unavailable(f"{server.endpoint} does not tell its status") from None
+            raise Unavailable(f"{server.endpoint} does not report its status") from None
         yield AgentAssembly(
             options=options,
             reporter=reporter,

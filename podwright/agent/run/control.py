@@ -1,7 +1,7 @@
-"""Which pods a run wants now, and whether it is over. `look` is pure, `Control` brings it to the agent's source.
+"""Which pods a run wants now, and whether it is over. `look` decides (pure), `Control` hands the pods to the agent.
 
-The agent reports statuses to `note`. Whatever they change (the next pod of a StatefulSet, another attempt of a job, a
-service that has an address now) becomes the next set of the source.
+The agent reports statuses to `note`. What follows from them (the next pod of a StatefulSet, another attempt of a job,
+a service's address) is in the next set of pods that its source yields.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from podwright.agent.run.workloads import WorkloadState
 from podwright.agent.sources.memory import MemorySource
 from podwright.k8s.objects import Pod, PodStatus, Service
 
-SERVICE_WAIT_S = 30.0  # for the address of a service's first pod, before pods that may use it start without it
+SERVICE_WAIT_S = 30.0  # how long pods wait for the address of a service's first pod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadEnd:
-    """A workload that is over. `reason` is empty where its pods say why it failed."""
+    """A workload that has ended. `reason` is empty where its pods show why it failed."""
 
     owner: str
     state: WorkloadState
@@ -41,7 +41,7 @@ class RunSnapshot:
     endings: tuple[WorkloadEnd, ...]
     due: datetime | None
     is_over: bool
-    is_settled: bool  # everything is ready, or over well: whoever detaches may go
+    is_settled: bool  # everything is ready or has succeeded: a run with --detach ends
 
     @property
     def failed(self) -> tuple[WorkloadEnd, ...]:
@@ -115,7 +115,7 @@ class Control:
         return self._statuses.get(uid)
 
     def note(self, uid: str, status: PodStatus) -> None:
-        """A pod has another status. Pods of others are passed over."""
+        """A pod has another status. Other runs' pods are ignored."""
         if uid in self._statuses and self._statuses[uid] != status:
             self._statuses[uid] = status
             self.refresh()
@@ -140,7 +140,7 @@ class Control:
         return found
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

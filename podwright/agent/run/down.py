@@ -1,4 +1,4 @@
-"""`podwright run --kube-down`: ending what an earlier run made of the same files. `plan_down` is pure."""
+"""`podwright run --kube-down`: ends the pods that an earlier run made of the same files. `plan_down` is pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PodToEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownPlan:
-    """`living` are pods of a run that goes on, `foreign` sandboxes that no run has made: both are left alone."""
+    """`living` are pods of runs that still run, `foreign` are sandboxes that no run has made. Both are left alone."""
 
     doomed: tuple[PodToEnd, ...] = ()
     living: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class DownPlan:
 def plan_down(
     plan: RunPlan, records: Sequence[RunRecord], held: frozenset[str], sandboxes: Sequence[SandboxSummary]
 ) -> DownPlan:
-    """What the files' workloads mean now: every pod that a run has made for one of them, whatever it is called.
+    """Every pod that a run has made for one of the files' workloads, whatever the pod's name.
 
     `records` are of runs that have ended, `held` the UIDs of pods whose run lives.
     """
@@ -59,14 +59,14 @@ def plan_down(
 
 @dataclass(slots=True, kw_only=True)
 class Takedown:
-    """Ends pods at a runtime. `release` takes away what this machine keeps of one: volumes, files, logs."""
+    """Ends pods at a runtime. `release` removes what this machine keeps of a pod: volumes, files, logs."""
 
     runtime: CriRuntime
     release: Callable[[PodToEnd], Awaitable[None]]
     problems: list[str] = field(default_factory=list)
 
     async def end(self, doomed: Sequence[PodToEnd]) -> frozenset[str]:
-        """All at once. The UIDs of those of which nothing is left. What fails is in `problems`."""
+        """End all pods at once. Returns the UIDs of those that are gone. Failures are in `problems`."""
         ended = await asyncio.gather(*(self._end_one(each) for each in doomed))
         return frozenset(each.pod.uid for each, gone in zip(doomed, ended, strict=True) if gone)
 

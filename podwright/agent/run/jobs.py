@@ -106,7 +106,7 @@ class JobRun:
         return [attempt for places in self._places(statuses) for attempt in places if attempt.status is not None]
 
     def _places(self, statuses: Statuses) -> Iterator[list[_Attempt]]:
-        """For each index its attempts, and one that was never made at the end. Without indexes: for each number."""
+        """For each index its attempts, the last one not made yet. Without indexes: for each number."""
         if self._is_indexed:
             for index in range(self.spec.completions or 0):
                 yield self._attempts(statuses, index)

@@ -1,4 +1,4 @@
-"""`podwright run --kube-down`: from files to pods that are gone, and what is said about it."""
+"""`podwright run --kube-down`, from the files to the exit code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def take_down(
 ) -> int:
     """End and remove what earlier runs made of these workloads. The exit code. Raises PodwrightError.
 
-    `release` takes away what this machine keeps of a pod beside the runtime. Folders of claims stay.
+    `release` removes what this machine keeps of a pod outside of the runtime. Folders of claims stay.
     """
     records = await asyncio.to_thread(abandoned, root, endpoint)
     held = await asyncio.to_thread(held_pods, root, endpoint)

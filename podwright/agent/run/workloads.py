@@ -1,6 +1,6 @@
 """Workloads: which pods each of them wants now, and whether it is over. Pure.
 
-A workload does not change. What happens comes in as the statuses of its pods.
+A workload is a constant value. The statuses of its pods are arguments.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from podwright.k8s.objects import Pod
 
 
 class WorkloadState(enum.Enum):
-    """How far a workload is."""
+    """Whether a workload runs, and how it ended."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -26,7 +26,7 @@ class WorkloadState(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobVerdict:
-    """`reason` says why it failed where its pods do not: `BackoffLimitExceeded` and the like."""
+    """`reason` says why it failed, if its pods do not: `BackoffLimitExceeded` and the like."""
 
     state: WorkloadState
     reason: str = ""
@@ -53,7 +53,7 @@ class Workload(Protocol):
 
 
 def together(statuses: Statuses, pods: Iterable[Pod]) -> JobVerdict:
-    """Pods of which each has to succeed."""
+    """The verdict of pods that all have to succeed."""
     phases = {statuses[pod.metadata.uid].phase if pod.metadata.uid in statuses else "" for pod in pods}
     if FAILED in phases:
         return JobVerdict(state=WorkloadState.FAILED)

@@ -1,4 +1,4 @@
-"""The pods' part of the summary: what the runtime tells, completed by the pods' cgroups and files on this host.
+"""The pods' part of the summary: what the runtime reports, completed from the pods' cgroups and files on this host.
 
 Blocking, for a thread: files of cgroups and logs are read.
 """
@@ -44,7 +44,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsSnapshot:
-    """What is known of the pods at this moment. `volumes` is None when nobody asks for disks."""
+    """The input for the records of all pods. `volumes` is None when disks are not measured."""
 
     now: Moment
     reported: RuntimeStats
@@ -63,7 +63,7 @@ class PodBuilder:
         self._rates = rates
 
     def build(self, snapshot: StatsSnapshot) -> tuple[PodStats, ...]:
-        """All pods with a ready sandbox of which the runtime tells something. Raises OSError."""
+        """All pods with a ready sandbox that the runtime reports usage of. Raises OSError."""
         self._rates.forget(snapshot.now)
         return tuple(self._pods(snapshot))
 
@@ -116,7 +116,7 @@ class PodBuilder:
         return self._with_storage(record, snapshot.node, snapshot.volumes.get(observed.uid, PodVolumeStats()))
 
     def _completed(self, record: PodStats, pod: Pod | None, now: Moment) -> PodStats:
-        """What the runtime did not tell, from the pod's cgroup, and else from its containers."""
+        """The record, completed from the pod's cgroup, or else from its containers."""
         containers = record.containers
         if record.cpu is not None and record.memory is not None:
             return replace(record, swap=cri.summed_swap(containers))

@@ -42,7 +42,7 @@ FILE_LIMIT_BYTES = 1 << 20  # the kernel refuses to read a sysctl into a buffer 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsPorts:
-    """What the provider asks. `cgroup_of` is a pod's cgroup path. It raises PodwrightError for a pod without one."""
+    """What the provider works with. `cgroup_of` gives a pod's cgroup path. It raises PodwrightError without one."""
 
     runtime: CriRuntime
     images: CriImages
@@ -90,7 +90,7 @@ class HostStats:
         self._filesystems = SharedMeasurement(self._build_filesystems, ports.clock)
 
     async def close(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         for shared in (self._reported, self._pods, self._light_pods, self._node, self._filesystems):
             await shared.close()
         await self._ports.volumes.close()
@@ -244,7 +244,7 @@ def read_text(path: str) -> str:
 
 
 def _used(found: FilesystemSpace, now: Moment) -> Fs:
-    """What the runtime uses of a filesystem. Without the rest when this host cannot see it."""
+    """What the runtime uses of a filesystem. Without its capacity if this host cannot see it."""
     taken = disk.DiskUsage(used_bytes=found.used_bytes, inodes=found.inodes_used)
     try:
         return disk.of(disk.filesystem(found.mountpoint, now), taken, now)

@@ -1,4 +1,4 @@
-"""What containers say of their own end: read once for each instance, when a status is built after its end.
+"""Termination messages of containers: read once for each instance, when a status is built after its end.
 
 The message is a file in the pod's directory that the agent mounted into the container: its last 4096 bytes. Where the
 policy says so, the end of the log of a container that failed without a message takes its place (getTerminationMessage

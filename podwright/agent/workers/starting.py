@@ -68,7 +68,7 @@ class Starter:
         self._metrics = metrics
 
     async def start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:
-        """Start a new instance. Its id. Raises ContainerFailure, whose reason the API shows."""
+        """Start a new instance. Returns its id. Raises ContainerFailure, whose reason the API shows."""
         kind = _kind(pod, container)
         self._metrics.started_containers.add(kind)
         try:
@@ -140,7 +140,7 @@ class Starter:
         self._events.pod(pod, "Normal", reason, message, container=container.name)
 
     def _note_failure(self, pod: Pod, container: AnyContainer, message: str) -> None:
-        """The only place for this event: a container that cannot be made has one, whatever the reason."""
+        """Record the event of a container that cannot be created, the same for all reasons."""
         self._events.pod(pod, "Warning", "Failed", f"Error: {message}", container=container.name)
 
     def _failed(self, pod: Pod, container: AnyContainer, reason: str, failure: PodwrightError) -> ContainerFailure:

@@ -70,7 +70,7 @@ class WorkerPorts:
     pauses: Pauses = Pauses()
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
     may_begin: Callable[[str], bool] = lambda _: True  # whether there is room for the pod with this UID
-    active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
+    active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may still be active; None: no limit
     allocated: Callable[[Pod], Pod] = lambda pod: pod  # the pod with the resources that it may use
 
 
@@ -210,7 +210,7 @@ class PodWorker:
         return await statuses.newer_than(uid, self._acted_at)
 
     def _set_status(self, status: PodStatus) -> PodStatus:
-        """What those who had the pod killed want in its status."""
+        """Apply the changes of the status that came with kills of the pod."""
         for change in self._record.set_status:
             status = change(status)
         return status

@@ -44,7 +44,7 @@ T = TypeVar("T", bound=ApiObject)
 # The kubelet's kubeAPIQPS and kubeAPIBurst.
 CALLS_PER_S = 50.0
 CALLS_BURST = 100
-# Codes of a server that has not begun to do what was asked. After a 504 it may have.
+# Codes of a server that has not begun the request. After a 504 it may have.
 REFUSED = (429, 503)
 
 

@@ -62,7 +62,7 @@ class _Connections:
 
 @dataclass(slots=True)
 class _Outcome:
-    """The code of an answer, or what Go's client writes when there is none."""
+    """The code of an answer, or Go's client's word for no answer."""
 
     code: str = "<error>"
 
@@ -132,7 +132,7 @@ class Transport:
 
     @contextlib.contextmanager
     def _counted(self, request: ApiRequest) -> Iterator[_Outcome]:
-        """Tell of a call when it has its answer, or none."""
+        """Report a call when it has its answer, or has failed."""
         began, outcome = time.monotonic(), _Outcome()
         try:
             yield outcome

@@ -1,9 +1,8 @@
 """Which devices a container gets.
 
-First those that an init container of its pod has used and left, then free ones on the NUMA nodes that the topology
-manager has chosen, then others. Where there is a choice, the plug-in is asked which it would take (devicesToAllocate
-of pkg/kubelet/cm/devicemanager in Kubernetes 1.36). Where nobody cares, the ids decide, so that a choice can be told
-beforehand.
+First those of ended init containers of its pod, then free ones on the NUMA nodes that the topology manager has chosen,
+then others. Where there is a choice, the plug-in is asked for its preference (devicesToAllocate of
+pkg/kubelet/cm/devicemanager in Kubernetes 1.36). Otherwise the ids decide, so that the choice is predictable.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class WantedDevices:
     resource: str
     count: int
     devices: Mapping[str, PluginDevice]  # all of the resource
-    free: Set[str]  # healthy ones that nobody has
+    free: Set[str]  # healthy ones that no container has
     reusable: Set[str] = frozenset()  # what init containers of the pod have left
     nodes: NodeMask | None = None  # the topology manager's choice; None for any
 
@@ -55,7 +54,7 @@ async def choose(wanted: WantedDevices, prefer: Prefer) -> frozenset[str]:
     sides = by_affinity(wanted.devices, free, wanted.nodes)
     candidates: frozenset[str] | Set[str] = sides.aligned
     if missing >= len(sides.aligned):
-        # All of them, so that the promised alignment holds. The plug-in has a say in the rest.
+        # Take all of them, so that the promised alignment holds. The plug-in chooses among the rest.
         chosen |= sides.aligned
         candidates = free - chosen
     if len(chosen) < wanted.count:

@@ -47,7 +47,7 @@ class DeviceShares(Protocol):
         """What a container has, by resource."""
 
     def allocatable(self) -> Mapping[str, Sequence[PluginDevice]]:
-        """What can be had, by resource."""
+        """What can be allotted, by resource."""
 
 
 class CpuShares(Protocol):
@@ -64,10 +64,10 @@ class MemoryShares(Protocol):
     """The manager of memory."""
 
     def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:
-        """What the container was promised."""
+        """What the container is allotted."""
 
     def allocatable_memory(self) -> Sequence[MemoryShare]:
-        """What containers can be promised."""
+        """What can be allotted."""
 
 
 class ClaimShares(Protocol):

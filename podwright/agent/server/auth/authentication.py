@@ -1,6 +1,6 @@
-"""Who asks: the subject of a client certificate, the owner of a token, or nobody in particular.
+"""Who sends a request: the subject of a client certificate, the owner of a token, or the anonymous user.
 
-As the kubelet's delegating authenticator: wrong credentials are refused even where none would do.
+As in the kubelet's delegating authenticator, wrong credentials are refused even where none are needed.
 """
 
 from __future__ import annotations

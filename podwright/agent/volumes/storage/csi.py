@@ -3,8 +3,8 @@
     attached -> vol_data.json beside the stage -> NodeStage -> vol_data.json in the pod -> NodePublish -> fsGroup
     NodeUnpublish -> the pod's vol_data.json goes -> no pod has it: NodeUnstage -> its vol_data.json goes
 
-A file is there before the driver is called, and goes after it: whatever a killed agent, or a driver that does not
-answer, leaves is found on disk and ended.
+A file is written before the driver is called, and removed after it is called to undo that. So what a killed agent, or
+a driver that does not answer, leaves is found on disk and undone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DIRECTORY_MODE = 0o750
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CsiMount:
-    """What one mount works with."""
+    """The inputs of one mount: the driver and what it can do, the plan, and the attachment's data."""
 
     task: StorageTask
     plan: CsiPlan
@@ -74,7 +74,7 @@ class CsiStorage:
         self._limits = AttachLimits(ports)
 
     async def recover(self) -> None:
-        """Learn from the disk what is in use. Raises OSError."""
+        """Find out from the disk what is in use. Raises OSError."""
         found, staged = await self._work.run("", partial(_on_disk, self._root))
         for each in found:
             if each.volume is not None and not each.is_inline:
@@ -84,7 +84,7 @@ class CsiStorage:
                 self._in_use.add(one.volume, NODE)
 
     async def close(self) -> None:
-        """Do nothing any more."""
+        """End the work in progress."""
         await self._stages.close()
 
     def in_use(self) -> tuple[str, ...]:
@@ -233,7 +233,7 @@ class CsiStorage:
             raise
 
     def _remove_published(self, plan: CsiPlan) -> None:
-        """After a failure for good: nothing is left, unless an earlier attempt has left a mount. Blocking."""
+        """After a final failure: remove what is left, unless an earlier attempt has left a mount. Blocking."""
         if plan.is_block:
             if not os.path.lexists(self._published_path(plan)):
                 devices.unlink_device(plan.device_link)
@@ -261,7 +261,7 @@ class CsiStorage:
         except PodwrightError:
             return True  # as long as nobody knows
 
-    # -- taking away
+    # -- removal
 
     async def clear(self, uid: str) -> None:
         """See StorageKind. Everything is tried before the first failure is raised."""
@@ -297,7 +297,7 @@ class CsiStorage:
 
 @contextlib.asynccontextmanager
 async def _step(plan: CsiPlan, step: str) -> AsyncIterator[None]:
-    """Failures in the block are those of a step, by the kubelet's name for it."""
+    """Failures in the block become StepFailed, with the kubelet's name of the step."""
     try:
         yield
     except StepFailed:
@@ -316,7 +316,7 @@ def _remove(target: str, link: str) -> None:
         _remove_target(target)
         return
     with contextlib.suppress(OSError):
-        os.unlink(target)  # the driver's to remove, and some do not
+        os.unlink(target)  # the driver should remove it, and some do not
     devices.unlink_device(link)
 
 

@@ -19,7 +19,7 @@ from podwright.k8s.quantity import whole
 from podwright.k8s.times import format_time
 
 PENDING, IN_PROGRESS, INFEASIBLE = "NodeResizePending", "NodeResizeInProgress", "NodeResizeInfeasible"
-# What the API's controllers say of a growth that goes on.
+# Conditions of the API's controllers about an expansion in progress.
 CONDITIONS = ("Resizing", "FileSystemResizePending", "ControllerResizeError", "NodeResizeError")
 RESIZE_ERROR = "NodeResizeError"
 SUCCEEDED, FAILED = "FileSystemResizeSuccessful", "VolumeResizeFailed"
@@ -35,7 +35,7 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverVolume:
-    """How a driver is told about a volume: `path` is where a pod has it, `staged` where the node has it, or empty."""
+    """A volume with its driver: `path` is where a pod has it, `staged` where it is staged, or empty."""
 
     node: CsiNode
     can: Capabilities
@@ -68,21 +68,21 @@ def finished_status(growth: Growth) -> dict[str, Any]:
 
 
 class Expansion:
-    """See the module's text."""
+    """Grows volumes, and reports it in their claims' statuses."""
 
     def __init__(self, ports: VolumePorts) -> None:
         self._ports = ports
         self._refused: set[tuple[str, str, int]] = set()  # drivers that cannot do it as long as the volume is in use
 
     async def at_mount(self, pod: Pod, plan: CsiPlan, volume: DriverVolume) -> None:
-        """Let the volume have its size before the pod uses it. Raises StepFailed."""
+        """Grow the filesystem before the pod uses it. Raises StepFailed."""
         try:
             await self._grow(pod, plan, volume)
         except PodwrightError as failure:
             raise StepFailed("MountVolume.Setup failed while expanding volume", plan.name, str(failure)) from failure
 
     async def while_mounted(self, pod: Pod, plan: CsiPlan, volume: DriverVolume) -> None:
-        """The same below a pod that runs. What fails is an event, and tried again later."""
+        """Grow the filesystem below a running pod. A failure becomes an event, and is tried again later."""
         try:
             await self._grow(pod, plan, volume)
         except PodwrightError as failure:

@@ -1,7 +1,7 @@
 """Which volumes of CSI drivers this node uses, and for whom.
 
-The node's status names them, so that no controller detaches one that is mounted: a volume is named before it is
-mounted, and until nothing of it is left.
+The node's status names them, so that no controller detaches a mounted one: a volume is named from before its mount
+until nothing of it is left.
 """
 
 from __future__ import annotations

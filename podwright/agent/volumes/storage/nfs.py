@@ -1,6 +1,6 @@
 """NFS volumes, mounted by the machine's mount.nfs (pkg/volume/nfs of Kubernetes 1.36).
 
-Nothing here asks the file system itself: a server that is away holds every call until it is back.
+Nothing here touches the file system itself: while a server is away, every call would hang.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""vol_data.json: what a kubelet writes beside a CSI volume so that the next one knows whose it is. Blocking.
+"""vol_data.json: the kubelet's file beside a CSI volume that names the driver and the volume. Blocking.
 
-Keys and places are the kubelet's (pkg/volume/csi), so that a kubelet and this agent can take each other's place.
+Keys and places are the kubelet's (pkg/volume/csi), so that a kubelet and this agent can follow each other on a node.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def write(directory: str, data: dict[str, str]) -> None:
 
 
 def read(directory: str) -> StoredVolume | None:
-    """Whose volume it is. None when the file is missing or makes no sense. Raises OSError for what else fails."""
+    """The volume. None when the file is missing or invalid. Raises OSError for other failures."""
     data = _read(directory)
     driver, handle = data.get(DRIVER), data.get(HANDLE)
     if not (isinstance(driver, str) and isinstance(handle, str) and driver and handle):
@@ -69,7 +69,7 @@ def read(directory: str) -> StoredVolume | None:
 
 
 def _read(directory: str) -> dict[str, Any]:
-    """What the file says. Nothing when it is missing or makes no sense."""
+    """The file's content. Empty when it is missing or invalid."""
     try:
         fd = os.open(f"{directory}/{FILE}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
