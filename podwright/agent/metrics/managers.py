@@ -6,6 +6,8 @@ from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Instr
 
 CONTAINER_SCOPE, POD_SCOPE = "container", "pod"
 CORE, ONE_NODE, SHARED_CACHE = "physical_cpu", "numa_node", "uncore_cache"  # what is aligned within
+CPU, MEMORY = "cpu", "memory"
+NODE, NODE_EXCLUSIVE = "node", "node_exclusive"  # where what is allotted comes from, and how a container has it
 MILLISECOND_BUCKETS = tuple(0.05 * 2**power for power in range(15))
 
 
@@ -65,6 +67,21 @@ class ManagerMetrics(InstrumentSet):
             "Duration in milliseconds to serve a pod admission request.",
             buckets=MILLISECOND_BUCKETS,
         )
+        self.allocations = Counter(
+            "resource_manager_allocations_total",
+            "Number of exclusive resource allocations performed by a resource manager.",
+            ("resource_name", "source"),
+        )
+        self.allocation_errors = Counter(
+            "resource_manager_allocation_errors_total",
+            "Number of errors encountered during exclusive resource allocation.",
+            ("resource_name", "source"),
+        )
+        self.holders = Counter(
+            "resource_manager_container_assignments",
+            "Number of containers with a specific type of resource assignment.",
+            ("resource_name", "assignment_type"),
+        )
 
         for family in (self.aligned, self.unaligned):  # they are there before anything was counted
             for scope, boundary in (
@@ -74,3 +91,12 @@ class ManagerMetrics(InstrumentSet):
             ):
                 family.add(scope, boundary, by=0)
         self.aligned.add(CONTAINER_SCOPE, SHARED_CACHE, by=0)
+
+    def allotted(self, resource: str, *, times: int = 1) -> None:
+        """A container has something of the node to itself now: CPUs, or memory of so many kinds."""
+        self.allocations.add(resource, NODE, by=times)
+        self.holders.add(resource, NODE_EXCLUSIVE)
+
+    def not_allotted(self, resource: str) -> None:
+        """It cannot have it."""
+        self.allocation_errors.add(resource, NODE)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from functools import partial
 
 from podwright.agent.configs.devices import NOTHING, Allocation
-from podwright.agent.metrics.managers import CONTAINER_SCOPE, CORE, SHARED_CACHE, ManagerMetrics
+from podwright.agent.metrics.managers import CONTAINER_SCOPE, CORE, CPU, SHARED_CACHE, ManagerMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.resources.cpus import checkpoint
 from podwright.agent.resources.cpus.assignments import CpuAssignments
@@ -72,10 +72,12 @@ class CpuManager:
         if self._policy is None or not wanted_cpus(pod, container):
             return
         self._metrics.cpu_requests.add()
+        has_some = bool(self.own(pod.metadata.uid, container.name))
         try:
             self._set(self._policy.allocated(self._assignments, pod, container, affinity))
         except PodwrightError:
             self._metrics.cpu_errors.add()
+            self._metrics.not_allotted(CPU)
             if self._options.whole_cores:
                 self._metrics.unaligned.add(CONTAINER_SCOPE, CORE)
             raise
@@ -89,6 +91,9 @@ class CpuManager:
         )
         if self._options.whole_cores:
             self._metrics.aligned.add(CONTAINER_SCOPE, CORE)
+        if has_some:
+            return
+        self._metrics.allotted(CPU)
         if self._layout.share_a_cache(own):
             self._metrics.aligned.add(CONTAINER_SCOPE, SHARED_CACHE)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 
 from podwright.agent.configs.devices import NOTHING, Allocation
-from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.metrics.managers import MEMORY, ManagerMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.resources.memory import checkpoint
 from podwright.agent.resources.memory.state import MemoryState
@@ -50,14 +50,18 @@ class MemoryManager:
         return self._policy.pod_hints(self._state, pod) if self._policy is not None else {}
 
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
-        if self._policy is None or not wanted_memory(pod, container):
+        if self._policy is None or not (wanted := wanted_memory(pod, container)):
             return
         self._metrics.memory_requests.add()
+        has_some = bool(self._state.of(pod.metadata.uid, container.name))
         try:
             self._set(self._policy.allocated(self._state, pod, container, affinity))
         except PodwrightError:
             self._metrics.memory_errors.add()
+            self._metrics.not_allotted(MEMORY)
             raise
+        if not has_some:
+            self._metrics.allotted(MEMORY, times=len(wanted))
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
         """See HintProvider. The init containers before this one have ended: their memory is free for other pods."""
