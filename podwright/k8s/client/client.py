@@ -181,7 +181,9 @@ class ApiClient:
         now = asyncio.get_running_loop().time()
         wait_s = self._bucket.reserve(now, deadline - now)
         if wait_s is None:
-            raise DeadlineExceeded(f"cannot {request.what}: so many calls are waiting that its turn comes after its deadline")
+            raise DeadlineExceeded(
+                f"cannot {request.what}: so many calls are waiting that its turn comes after its deadline"
+            )
         if wait_s:
             await asyncio.sleep(wait_s)
         self._transport.listener.waited(self._transport.host, request.method, wait_s)

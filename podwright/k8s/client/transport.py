@@ -71,9 +71,7 @@ class _Outcome:
 class Transport:
     """Requests to one server. `close` ends all of them."""
 
-    def __init__(
-        self, endpoint: Endpoint, credentials: Credentials, listener: CallListener | None = None
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, credentials: Credentials, listener: CallListener | None = None) -> None:
         """`listener` is told of each call."""
         self.listener = listener or NoListener()
         self.host = endpoint.url.partition("://")[2].partition("/")[0]
