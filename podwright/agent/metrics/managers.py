@@ -7,7 +7,8 @@ from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Instr
 CONTAINER_SCOPE, POD_SCOPE = "container", "pod"
 CORE, ONE_NODE, SHARED_CACHE = "physical_cpu", "numa_node", "uncore_cache"  # what is aligned within
 CPU, MEMORY = "cpu", "memory"
-NODE, NODE_EXCLUSIVE = "node", "node_exclusive"  # where what is allotted comes from, and how a container has it
+NODE, POD = "node", "pod"  # where what a container is allotted comes from
+NODE_EXCLUSIVE, POD_EXCLUSIVE, POD_SHARED = "node_exclusive", "pod_exclusive", "pod_shared"  # how it has it
 MILLISECOND_BUCKETS = tuple(0.05 * 2**power for power in range(15))
 
 
@@ -97,6 +98,12 @@ class ManagerMetrics(InstrumentSet):
         self.allocations.add(resource, NODE, by=times)
         self.holders.add(resource, NODE_EXCLUSIVE)
 
-    def not_allotted(self, resource: str) -> None:
-        """It cannot have it."""
-        self.allocation_errors.add(resource, NODE)
+    def allotted_to_pod(self, resource: str, *, alone: int, sharing: int) -> None:
+        """So many containers have parts of what their pod has as a whole."""
+        self.allocations.add(resource, POD, by=alone + sharing)
+        self.holders.add(resource, POD_EXCLUSIVE, by=alone)
+        self.holders.add(resource, POD_SHARED, by=sharing)
+
+    def not_allotted(self, resource: str, source: str = NODE) -> None:
+        """It cannot be had."""
+        self.allocation_errors.add(resource, source)

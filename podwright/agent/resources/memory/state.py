@@ -53,10 +53,14 @@ Blocks = Mapping[str, Mapping[str, Sequence[Block]]]  # by container, by pod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryState:
-    """All nodes, and all promises by pod UID and container name."""
+    """All nodes, and all promises by pod UID and container name.
+
+    `pods` is what pods were promised as a whole, by UID. What their containers were promised is part of it.
+    """
 
     nodes: Nodes = field(default_factory=dict)
     blocks: Blocks = field(default_factory=dict)
+    pods: Mapping[str, Sequence[Block]] = field(default_factory=dict)
 
     def of(self, uid: str, container: str) -> Sequence[Block]:
         """What a container was promised."""
@@ -66,14 +70,26 @@ class MemoryState:
         """The state with other promises for a container. The nodes are the caller's business."""
         return replace(self, blocks={**self.blocks, uid: {**self.blocks.get(uid, {}), container: tuple(blocks)}})
 
+    def given_pod(self, uid: str, whole: Sequence[Block], parts: Mapping[str, Sequence[Block]]) -> MemoryState:
+        """The state once a pod was promised all this, and each of its containers a part."""
+        nodes = self.nodes
+        for block in whole:
+            nodes = take(nodes, block)
+        return MemoryState(
+            nodes=nodes, blocks={**self.blocks, uid: dict(parts)}, pods={**self.pods, uid: tuple(whole)}
+        )
+
     def released(self, uid: str, *containers: str) -> MemoryState:
         """The state once these containers have nothing. Their memory is free again."""
-        pod, nodes = dict(self.blocks.get(uid, {})), self.nodes
-        for name in containers:
-            for block in pod.pop(name, ()):
-                nodes = give_back(nodes, block)
+        pod, nodes, pods = dict(self.blocks.get(uid, {})), self.nodes, self.pods
+        free = [block for name in containers for block in pod.pop(name, ())]
+        if uid in pods:  # its containers have nothing of their own: it gives back all at once, after the last of them
+            free = [] if pod else list(pods[uid])
+            pods = pods if pod else {each: found for each, found in pods.items() if each != uid}
+        for block in free:
+            nodes = give_back(nodes, block)
         rest = {each: found for each, found in self.blocks.items() if each != uid}
-        return MemoryState(nodes=nodes, blocks={**rest, uid: pod} if pod else rest)
+        return MemoryState(nodes=nodes, blocks={**rest, uid: pod} if pod else rest, pods=pods)
 
 
 def take(nodes: Nodes, block: Block) -> Nodes:
