@@ -25,7 +25,7 @@ Version = tuple[int, int, int]
 
 
 class ClusterInfo(Protocol):
-    """Tells the cluster of drivers: `node_info`."""
+    """Shows the cluster which drivers there are: `node_info`."""
 
     async def install(self, driver: str, info: NodeInfo) -> None:
         """The driver is there. Raises PodwrightError."""
@@ -51,7 +51,7 @@ class _Driver:
 
 
 class CsiDrivers:
-    """See the module's text."""
+    """The registered drivers, and their node services."""
 
     def __init__(
         self, cluster: ClusterInfo, *, clock: Clock | None = None, metrics: VolumeMetrics | None = None
@@ -70,7 +70,7 @@ class CsiDrivers:
         return driver.node
 
     def names(self) -> tuple[str, ...]:
-        """Of all that have registered."""
+        """The names of all registered drivers."""
         return tuple(self._drivers)
 
     async def refresh(self, name: str) -> None:
@@ -82,7 +82,7 @@ class CsiDrivers:
         return await self.node(name).stats(handle, path)
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """Have it called with the name of each driver that has registered."""
+        """Call `listener` with the name of each driver that registers."""
         self._listeners.append(listener)
 
     def validate(self, plugin: Plugin) -> None:
@@ -109,7 +109,7 @@ class CsiDrivers:
         try:
             await self._cluster.uninstall(plugin.name)
         except PodwrightError as failure:
-            log.warning("the cluster is not told that a CSI driver has gone: driver=%s error=%s", plugin.name, failure)
+            log.warning("the cluster still shows a CSI driver that has gone: driver=%s error=%s", plugin.name, failure)
 
     def _checked(self, plugin: Plugin) -> _Driver:
         """Raises InvalidArgument."""

@@ -29,7 +29,7 @@ class CpuAssignments:
         return self.pods.get(uid, NO_CPUS).union(*self.own.get(uid, {}).values())
 
     def all_own(self) -> Cpus:
-        """All CPUs that anybody has of his own."""
+        """All CPUs that some pod or container has of its own."""
         return NO_CPUS.union(*(self.of_pod(uid) for uid in {*self.own, *self.pods}))
 
     def given(self, uid: str, container: str, cpus: Cpus) -> CpuAssignments:

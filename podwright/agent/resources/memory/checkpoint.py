@@ -1,4 +1,4 @@
-"""The file `memory_manager_state`: promises to JSON and back, in the kubelet's first and second format. Pure.
+"""The file `memory_manager_state`: allotments to JSON and back, in the kubelet's first and second format. Pure.
 
 The second one has the memory of whole pods as well. A kubelet writes it with the gate PodLevelResourceManagers, and
 the first one without it.

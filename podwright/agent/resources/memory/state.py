@@ -1,4 +1,4 @@
-"""What memory each NUMA node has, and who was promised how much of it. Values. Pure."""
+"""What memory each NUMA node has, and how much of it is allotted to which container. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class NodeMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Memory of one kind that a container was promised from some nodes together."""
+    """Memory of one kind that a container is allotted from some nodes together."""
 
     nodes: tuple[int, ...]
     kind: str
@@ -53,9 +53,9 @@ Blocks = Mapping[str, Mapping[str, Sequence[Block]]]  # by container, by pod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryState:
-    """All nodes, and all promises by pod UID and container name.
+    """All nodes, and all blocks by pod UID and container name.
 
-    `pods` is what pods were promised as a whole, by UID. What their containers were promised is part of it.
+    `pods` has the blocks of pods as a whole, by UID. The blocks of their containers are parts of them.
     """
 
     nodes: Nodes = field(default_factory=dict)
@@ -63,15 +63,15 @@ class MemoryState:
     pods: Mapping[str, Sequence[Block]] = field(default_factory=dict)
 
     def of(self, uid: str, container: str) -> Sequence[Block]:
-        """What a container was promised."""
+        """What a container is allotted."""
         return self.blocks.get(uid, {}).get(container, ())
 
     def given(self, uid: str, container: str, blocks: Sequence[Block]) -> MemoryState:
-        """The state with other promises for a container. The nodes are the caller's business."""
+        """The state with other blocks for a container. The caller updates the nodes."""
         return replace(self, blocks={**self.blocks, uid: {**self.blocks.get(uid, {}), container: tuple(blocks)}})
 
     def given_pod(self, uid: str, whole: Sequence[Block], parts: Mapping[str, Sequence[Block]]) -> MemoryState:
-        """The state once a pod was promised all this, and each of its containers a part."""
+        """The state with blocks for a pod as a whole, and parts of them for its containers."""
         nodes = self.nodes
         for block in whole:
             nodes = take(nodes, block)
@@ -80,10 +80,10 @@ class MemoryState:
         )
 
     def released(self, uid: str, *containers: str) -> MemoryState:
-        """The state once these containers have nothing. Their memory is free again."""
+        """The state after these containers' memory is released."""
         pod, nodes, pods = dict(self.blocks.get(uid, {})), self.nodes, self.pods
         free = [block for name in containers for block in pod.pop(name, ())]
-        if uid in pods:  # its containers have nothing of their own: it gives back all at once, after the last of them
+        if uid in pods:  # their memory is the pod's: all of it is released with the last of them
             free = [] if pod else list(pods[uid])
             pods = pods if pod else {each: found for each, found in pods.items() if each != uid}
         for block in free:
@@ -93,7 +93,7 @@ class MemoryState:
 
 
 def take(nodes: Nodes, block: Block) -> Nodes:
-    """The nodes once they have given a block: the first ones as much as they have."""
+    """The nodes after a block was taken: from the first ones as much as they have."""
     found, rest = dict(nodes), block.size_bytes
     for number in block.nodes:
         node = found[number]
@@ -110,7 +110,7 @@ def take(nodes: Nodes, block: Block) -> Nodes:
 
 
 def give_back(nodes: Nodes, block: Block) -> Nodes:
-    """The nodes once they have a block back. A node with nothing on it is for itself again."""
+    """The nodes after a block was given back. A node without blocks stands alone again."""
     found, rest = dict(nodes), block.size_bytes
     for number in block.nodes:
         node = found[number]

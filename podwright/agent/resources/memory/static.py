@@ -29,7 +29,7 @@ Reserved = Mapping[int, Mapping[str, int]]  # by node
 class MemoryPolicy:
     """The policy on one machine. `reserved` is what the system keeps on each node.
 
-    `by_pod`: pods that have resources as a whole are promised memory as well (the gate PodLevelResourceManagers).
+    `by_pod`: pods that have resources as a whole are allotted memory as well (the gate PodLevelResourceManagers).
     """
 
     def __init__(self, machine: MachineTopology, reserved: Reserved, *, by_pod: bool = False) -> None:
@@ -37,11 +37,11 @@ class MemoryPolicy:
         self._empty: Nodes = {node.id: _node(node, reserved.get(node.id, {})) for node in machine.nodes}
 
     def initial(self) -> MemoryState:
-        """What is so on a node without pods."""
+        """The state of a node without pods."""
         return MemoryState(nodes=self._empty)
 
     def check(self, state: MemoryState) -> None:
-        """Whether what an agent before this one left can be gone on with. Raises FailedPrecondition."""
+        """Check the state of an earlier agent. Raises FailedPrecondition if it does not fit this machine."""
         expected = self._empty
         for uid, pod in state.blocks.items():
             whole = state.pods.get(uid)
@@ -56,7 +56,7 @@ class MemoryPolicy:
             raise FailedPrecondition("the expected machine state is different from the real one")
 
     def allocated(self, state: MemoryState, pod: Pod, container: Container, affinity: TopologyHint) -> MemoryState:
-        """The state once the container was promised what it requests. Raises ResourceExhausted."""
+        """The state with memory for the container. Raises ResourceExhausted."""
         wanted = self.wanted(pod, container)
         uid = pod.metadata.uid
         if not wanted or state.of(uid, container.name):
@@ -91,15 +91,15 @@ class MemoryPolicy:
         return self._hints(state, pod, None, wanted)
 
     def wanted(self, pod: Pod, container: Container) -> Sizes:
-        """What a container is to be promised by itself."""
+        """What a container is to be allotted by itself."""
         return wanted_memory(pod, container, by_pod=self.by_pod)
 
     def wanted_by_pod(self, pod: Pod) -> Sizes:
-        """What a pod is to be promised, as a whole or for its containers at one time."""
+        """What a pod is to be allotted, as a whole or for its containers at one time."""
         return wanted_by_pod(pod, by_pod=self.by_pod)
 
     def allocated_pod(self, state: MemoryState, pod: Pod, affinity: TopologyHint) -> MemoryState:
-        """The state once a pod was promised what it requests as a whole. Raises NotAdmitted, ResourceExhausted."""
+        """The state with memory for a pod as a whole. Raises NotAdmitted, ResourceExhausted."""
         wanted, uid = self.wanted_by_pod(pod), pod.metadata.uid
         if not wanted or uid in state.pods:
             return state
@@ -156,7 +156,7 @@ class MemoryPolicy:
         return mask
 
     def _hints(self, state: MemoryState, pod: Pod, container: Container | None, wanted: Sizes) -> Hints:
-        """Sets of nodes with enough memory of every kind. They are the same for each kind, none when none has."""
+        """Sets of nodes with enough memory of every kind: the same for each kind, and none when no set has enough."""
         nodes, fewest = state.nodes, len(state.nodes)
         fitting: list[NodeMask] = []
         for mask in all_masks(sorted(nodes)):
@@ -175,7 +175,7 @@ class MemoryPolicy:
 
 
 def wanted_memory(pod: Pod, container: Container, *, by_pod: bool = False) -> Sizes:
-    """What a container is to be promised, memory first. In pods with resources as a whole: none without `by_pod`."""
+    """What a container is to be allotted, memory first. In pods with resources as a whole: none without `by_pod`."""
     if qos_class(pod) != GUARANTEED or (is_one(pod) and not (by_pod and is_guaranteed_alone(container))):
         return {}
     return _sizes(container.resources.requests)
@@ -241,7 +241,7 @@ def _reusable(state: MemoryState, pod: Pod, container: Container | None, nodes: 
 
 
 def _without_reused(state: MemoryState, pod: Pod, container: Container, taken: Iterable[Block]) -> MemoryState:
-    """Init containers lose what this container takes over, so that a pod's blocks are what it has in all."""
+    """Take what this container reuses from the init containers' blocks, so that a pod's blocks add up."""
     uid = pod.metadata.uid
     for each in taken:
         rest = each.size_bytes
@@ -258,7 +258,7 @@ def _without_reused(state: MemoryState, pod: Pod, container: Container, taken: I
 
 
 def _hints_again(own: Sequence[Block], wanted: Sizes) -> Hints:
-    """Where the memory is that was promised. No wish when that is something else than what is requested now."""
+    """The hint for memory that is allotted already. None when another amount is requested now."""
     if {block.kind: block.size_bytes for block in own} != wanted:
         return {}
     return {block.kind: [TopologyHint(nodes=mask_of(block.nodes), preferred=True)] for block in own}
@@ -297,7 +297,7 @@ def _table(total: int, usable: int, reserved: int) -> MemoryTable:
 
 
 def _outline(nodes: Nodes) -> dict[int, tuple[object, ...]]:
-    """What must be the same: how much of a group one node has given is not known after a restart."""
+    """What must be equal after a restart. How much of a group each node has given is not known then."""
     return {number: tuple(_outline_of(nodes, node)) for number, node in nodes.items()}
 
 
