@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from podwright.agent.metrics.instruments import Counter, Histogram, InstrumentSet
-from podwright.k8s.client.calls import Call
+from podwright.k8s.client.calls import ApiCall
 
 SIZE_BUCKETS = (64, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216)
 CALL_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -49,7 +49,7 @@ class CallMetrics(InstrumentSet):
             ("code", "verb", "host"),
         )
 
-    def called(self, call: Call) -> None:
+    def called(self, call: ApiCall) -> None:
         self.calls.add(call.code, call.method, call.host)
         self.durations.observe(call.seconds, call.method, call.host)
         self.sent.observe(call.sent_bytes, call.method, call.host)

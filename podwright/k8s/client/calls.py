@@ -1,4 +1,4 @@
-"""What a client tells of its calls, for those who count them."""
+"""What a client says about its calls, for those who count them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ NO_ANSWER = "<error>"  # Go's client writes this in the place of a code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ApiCall:
     """One request that has its answer, or none. `code` is HTTP's or NO_ANSWER.
 
-    `received_bytes` is None without a whole answer. A watch is told of when it has begun.
+    `received_bytes` is None without a whole answer. A watch counts as one when it has begun.
     """
 
     host: str
@@ -24,9 +24,9 @@ class Call:
 
 
 class CallListener(Protocol):
-    """Is told of calls."""
+    """Hears of calls."""
 
-    def called(self, call: Call) -> None:
+    def called(self, call: ApiCall) -> None:
         """A call has ended."""
 
     def waited(self, host: str, method: str, seconds: float) -> None:
@@ -39,7 +39,7 @@ class CallListener(Protocol):
 class NoListener:
     """A `CallListener` that nobody asks."""
 
-    def called(self, call: Call) -> None:
+    def called(self, call: ApiCall) -> None:
         pass
 
     def waited(self, host: str, method: str, seconds: float) -> None:

@@ -21,7 +21,7 @@ from yarl import URL
 
 from podwright import __version__, proxies
 from podwright.errors import FailedPrecondition
-from podwright.k8s.client.calls import NO_ANSWER, Call, CallListener, NoListener
+from podwright.k8s.client.calls import NO_ANSWER, ApiCall, CallListener, NoListener
 from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity, KeyPair
 from podwright.k8s.client.failures import Garbled, Renewed, Silent, Unreachable, read_failure
 from podwright.k8s.client.requests import ApiRequest
@@ -72,7 +72,7 @@ class Transport:
     """Requests to one server. `close` ends all of them."""
 
     def __init__(self, endpoint: Endpoint, credentials: Credentials, listener: CallListener | None = None) -> None:
-        """`listener` is told of each call."""
+        """`listener` hears of each call."""
         self.listener = listener or NoListener()
         self.host = endpoint.url.partition("://")[2].partition("/")[0]
         self._endpoint = endpoint
@@ -141,7 +141,7 @@ class Transport:
             yield outcome
         finally:
             self.listener.called(
-                Call(
+                ApiCall(
                     host=self.host,
                     method=request.method,
                     code=outcome.code,

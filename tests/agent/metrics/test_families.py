@@ -22,7 +22,7 @@ from podwright.agent.server.metrics import NodeView, node_families
 from podwright.agent.volumes.plugins.registry import plugin_name
 from podwright.agent.workers.pool import KnownPod
 from podwright.agent.workers.record import WorkState
-from podwright.k8s.client.calls import NO_ANSWER, Call
+from podwright.k8s.client.calls import NO_ANSWER, ApiCall
 from podwright.k8s.objects import (
     ConfigMapVolumeSource,
     DownwardAPIVolumeSource,
@@ -127,7 +127,7 @@ def test_memory_that_is_kept_for_pods(rules: MemoryQos | None, cgroup_version: i
 )
 def test_calls_to_the_api_server(line: str) -> None:
     metrics = CallMetrics()
-    call = Call(host="api:6443", method="POST", code="201", seconds=0.5, sent_bytes=100, received_bytes=4096)
+    call = ApiCall(host="api:6443", method="POST", code="201", seconds=0.5, sent_bytes=100, received_bytes=4096)
     metrics.called(call)
     metrics.called(replace(call, code=NO_ANSWER, method="GET", received_bytes=None))
     metrics.waited("api:6443", "POST", 2.0)

@@ -17,7 +17,7 @@ from podwright.errors import (
     Unavailable,
 )
 from podwright.k8s.client import patch
-from podwright.k8s.client.calls import Call
+from podwright.k8s.client.calls import ApiCall
 from podwright.k8s.client.client import ApiClient
 from podwright.k8s.client.endpoint import Endpoint, FixedCredentials, bearer
 from podwright.k8s.client.failures import (
@@ -325,7 +325,7 @@ class ToldCalls:
         self.repetitions: list[tuple[str, str]] = []
         self.hosts: set[str] = set()
 
-    def called(self, call: Call) -> None:
+    def called(self, call: ApiCall) -> None:
         self.hosts.add(call.host)
         self.calls.append((call.method, call.code, call.sent_bytes, bool(call.received_bytes)))
 

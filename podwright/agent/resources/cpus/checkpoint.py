@@ -22,7 +22,7 @@ Entries = dict[str, dict[str, str]]  # CPU lists by container, by pod
 _NAMES = {"policy": "policyName", "shared": "defaultCpuSet", "pods": "podEntries"}
 
 
-class _PodEntry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class _PodCpus(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     cpu_set: str = ""
 
 
@@ -30,7 +30,7 @@ class _CpuDocument(msgspec.Struct, frozen=True, rename=_NAMES):
     policy: str = ""
     shared: str = ""
     entries: Entries = {}
-    pods: dict[str, _PodEntry] = {}
+    pods: dict[str, _PodCpus] = {}
     checksum: int = 0  # 0 is not checked: so are files from before there were checksums
 
 

@@ -38,7 +38,7 @@ class _Block(msgspec.Struct, frozen=True, rename={"nodes": "numaAffinity"}):
     nodes: list[int] = []
 
 
-class _PodEntry(msgspec.Struct, frozen=True, rename="camel"):
+class _PodMemory(msgspec.Struct, frozen=True, rename="camel"):
     memory_blocks: list[_Block] = []
 
 
@@ -49,7 +49,7 @@ class _MemoryDocument(msgspec.Struct, frozen=True, rename=_NAMES):
     policy: str = ""
     nodes: dict[int, _Node] = {}
     entries: dict[str, dict[str, list[_Block]]] = {}
-    pods: dict[str, _PodEntry] = {}
+    pods: dict[str, _PodMemory] = {}
     checksum: int = 0  # 0 is not checked
 
 
@@ -125,7 +125,7 @@ def _document(policy: str, state: MemoryState) -> _MemoryDocument:
         uid: {name: _listed(blocks) for name, blocks in sorted(pod.items())}
         for uid, pod in sorted(state.blocks.items())
     }
-    pods = {uid: _PodEntry(memory_blocks=_listed(blocks)) for uid, blocks in sorted(state.pods.items())}
+    pods = {uid: _PodMemory(memory_blocks=_listed(blocks)) for uid, blocks in sorted(state.pods.items())}
     return _MemoryDocument(policy=policy, nodes=nodes, entries=entries, pods=pods)
 
 
