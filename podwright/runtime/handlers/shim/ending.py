@@ -29,6 +29,7 @@ from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.launching import Launcher
 from podwright.runtime.handlers.shim.pods import PodShim, PodShims
 from podwright.runtime.handlers.shim.record import ShimRecord
+from podwright.tasks import retrieve
 
 log = logging.getLogger(__name__)
 
@@ -116,12 +117,6 @@ class Watcher:
         if reply is None:
             return Exit(code=UNKNOWN_CODE, reason=UNKNOWN, finished_at=time.time_ns(), message=SHIM_GONE)
         return dataclasses.replace(exit_of(reply.exit_status, reply.exited_at), message=SHIM_GONE)
-
-
-def retrieve(waiting: asyncio.Future[Any]) -> None:
-    """A failure that nobody waits for is no news."""
-    if not waiting.cancelled():
-        waiting.exception()
 
 
 def is_in_cgroup(host: CgroupHost, path: str, pid: int) -> bool:

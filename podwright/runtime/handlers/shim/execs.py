@@ -23,7 +23,7 @@ from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.bootstrap import packed_json
 from podwright.runtime.handlers.shim.calls import ShimCalls
 from podwright.runtime.handlers.shim.stdio import Fifos, Input
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, retrieve
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +179,7 @@ class ShimExec:
                 reader.close()
         else:
             self._ending = self._background.job(self._running.wait(), name=f"wait for {self._running.id}")
-            self._ending.add_done_callback(_retrieve)
+            self._ending.add_done_callback(retrieve)
             if self._running.ends_input and self._input is not None:
                 self._background.start(self._running.end_input(self._input), name=f"end input of {self._running.id}")
 
@@ -240,12 +240,6 @@ async def _throw_away(reader: FdReader) -> None:
             pass
     finally:
         reader.close()
-
-
-def _retrieve(ending: asyncio.Task[int]) -> None:
-    """A failure that nobody waits for is no news."""
-    if not ending.cancelled():
-        ending.exception()
 
 
 async def start(running: Running, background: Tasks) -> ShimExec:

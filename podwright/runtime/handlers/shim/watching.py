@@ -11,7 +11,7 @@ from podwright.runtime.handlers.protocol import Exit
 from podwright.runtime.handlers.shim import ending
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.member import Member
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, retrieve
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class EndWatch:
         """Begin to wait, unless that was begun."""
         if self._watch is None:
             self._watch = self._background.job(self._wait(), name=f"wait for {self._member.bundle.id[:12]}")
-            self._watch.add_done_callback(ending.retrieve)
+            self._watch.add_done_callback(retrieve)
         return self._watch
 
     @property
