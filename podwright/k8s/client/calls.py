@@ -24,7 +24,7 @@ class ApiCall:
 
 
 class CallListener(Protocol):
-    """Hears of calls."""
+    """Gets each call of a client."""
 
     def called(self, call: ApiCall) -> None:
         """A call has ended."""

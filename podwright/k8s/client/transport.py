@@ -72,7 +72,7 @@ class Transport:
     """Requests to one server. `close` ends all of them."""
 
     def __init__(self, endpoint: Endpoint, credentials: Credentials, listener: CallListener | None = None) -> None:
-        """`listener` hears of each call."""
+        """`listener` gets each call."""
         self.listener = listener or NoListener()
         self.host = endpoint.url.partition("://")[2].partition("/")[0]
         self._endpoint = endpoint
