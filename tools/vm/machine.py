@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tools.background import Background
@@ -28,7 +28,7 @@ BOOT_TIMEOUT_S: dict[Accelerator, float] = {"kvm": 120.0, "tcg": 900.0}
 POLL_S = 0.5
 
 
-@contextmanager
+@contextlib.contextmanager
 def machine(image: Image, logs: Path, *, nice: int) -> Iterator[Shell]:
     """A machine that runs, and a shell inside. Raises VmError. It ends when the block does, or this process."""
     logs.mkdir(parents=True, exist_ok=True)
@@ -74,14 +74,21 @@ def _guest(image: Image, directory: Path, console: Path, accelerator: Accelerato
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _running(guest: Guest, log: Path) -> Iterator[Background]:
     # setpriv: the kernel ends QEMU when this process is killed and can end nothing itself (prctl(2), PDEATHSIG).
     process = Background((_program("setpriv"), "--pdeathsig", "KILL", *qemu_argv(guest)), log=log)
+    _share(process.pid, guest.nice)
     try:
         yield process
     finally:
         process.stop(timeout_s=5.0)
+
+
+def _share(pid: int, nice: int) -> None:
+    """Nice values count within a session where the kernel groups by sessions, which have their own (sched(7))."""
+    with contextlib.suppress(OSError):  # a kernel without such groups
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def _program(name: str) -> str:
