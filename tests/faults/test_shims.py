@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ import pytest_asyncio
 
 from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import PodwrightError
+from podwright.errors import DeadlineExceeded, PodwrightError
 from tests.faults.audit import records
 from tests.faults.node import UNTIL_TOLD, Node, eventually, gone, running_node, tell
 from tests.fixtures import FreshPodwright
@@ -27,6 +28,17 @@ pytestmark = [pytest.mark.root]
 COUNT = ("sh", "-c", "trap 'exit 0' TERM; n=0; while :; do n=$((n+1)); echo line $n; usleep 500; done")
 RUNC = {"type": "shim"}
 PATIENCE = {"containers": {"runtime_timeout_s": 5.0}}
+SLOW_EXEC = """\
+#!/bin/sh
+[ "$*" = --version ] && echo slow version 1 && exit
+for word do
+    case $word in
+        exec) [ -e {folder}/slow ] && sleep 3; break ;;
+        create|start|delete|kill|state) break ;;
+    esac
+done
+exec {runc} "$@"
+"""
 LITTLE_PATIENCE = {"containers": {"runtime_timeout_s": 4.0}}  # where a shim hangs
 
 
@@ -243,6 +255,26 @@ async def test_the_oci_runtime_is_missing(fresh_podwright: FreshPodwright, busyb
         with pytest.raises(PodwrightError, match="/no/such/runc"):
             await pod.start(container)
         await _still_works(node)
+        await node.emptied()
+
+
+async def test_an_exec_that_is_given_up_while_it_starts(
+    fresh_podwright: FreshPodwright, busybox_image: str, tmp_path: Path
+) -> None:
+    """The shim does not wait for readers that have gone, in which time it would start nothing else."""
+    runtime = tmp_path / "runtime"
+    runtime.write_text(SLOW_EXEC.format(folder=tmp_path, runc=shutil.which("runc")))
+    runtime.chmod(0o755)
+    handler = {"type": "shim", "options": {"binary_name": str(runtime)}}
+    async with running_node(fresh_podwright({"handlers": {"slow": handler}}), busybox_image) as node:
+        pod = await node.pod()
+        container = await pod.run()
+        (tmp_path / "slow").touch()
+        with pytest.raises(DeadlineExceeded):
+            await pod.exec(container, "sleep", "1000", timeout=1)
+        (tmp_path / "slow").unlink()
+        assert (await pod.exec(container, "echo", "fine")).stdout == b"fine\n"
+        assert b"sleep 1000" not in (await pod.exec(container, "ps", "-o", "args")).stdout
         await node.emptied()
 
 
