@@ -23,24 +23,25 @@ from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.bootstrap import packed_json
 from podwright.runtime.handlers.shim.calls import ShimCalls
 from podwright.runtime.handlers.shim.stdio import Fifos, Input
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, retrieve
 
 log = logging.getLogger(__name__)
 
 PROCESS_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Process"
 KILLED_S = 5.0
 DRAIN_S = 2.0  # after the end, for output that a process in the background may still hold
+DELETE_TRIES = 5  # of one whose start is not over, on a busy host
 FOLDER = "execs"
 END_OF_FILE = b"\x04"  # as typed at a terminal
 
 
 class Running:
-    """One process in a container, from its start to its deletion."""
+    """A process in a container, from its start to its deletion."""
 
     def __init__(
         self, calls: ShimCalls, cgroups: CgroupHost, bundle: Bundle, process: ExecProcess, *, ends_input: bool = False
     ) -> None:
-        """`ends_input`: without stdin, the process gets one whose end has come, and not the host's /dev/null."""
+        """`ends_input`: without stdin, the process gets an ended pipe, and not the host's /dev/null."""
         self.calls = calls
         self.id = f"exec-{secrets.token_hex(8)}"
         self.container_id = bundle.id
@@ -53,7 +54,13 @@ class Running:
         self._bundle = bundle
         self._spec = process.spec
         self._pid = 0
+        self._held: list[int] = []
         self.ended = False
+
+    def make_fifos(self) -> None:
+        """They have readers until it is deleted: see `Fifos.hold`. Raises OSError."""
+        self.fifos.make()
+        self._held = self.fifos.hold()
 
     async def start(self) -> None:
         """Run it. Its outputs have readers. Raises RuntimeFailed, FailedPrecondition and DeadlineExceeded."""
@@ -95,14 +102,29 @@ class Running:
             await self.calls.kill(self.container_id, signal.SIGKILL, exec_id=self.id)
 
     async def delete(self) -> None:
-        """Have the shim forget it. What does not work now is done with the container."""
+        """Have the shim forget it. If that fails, it is done with the container's deletion."""
+        try:
+            for _ in range(DELETE_TRIES):
+                if await self._is_deleted():
+                    break
+                await self.kill()
+        finally:
+            for fd in self._held:
+                os.close(fd)
+            self._held = []
+            self.fifos.remove()
+
+    async def _is_deleted(self) -> bool:
+        """False when the shim does not answer: it may still be starting the process."""
         try:
             await self.calls.delete(self.container_id, self.id)
+        except DeadlineExceeded:
+            return False
         except NotFound:
             pass
         except PodwrightError as failure:
             log.debug("an exec is not deleted: id=%s exec=%s error=%s", self.container_id[:12], self.id, failure)
-        self.fifos.remove()
+        return True
 
 
 async def run(running: Running, background: Tasks, *, timeout_s: float, output_limit_bytes: int) -> Completed:
@@ -113,7 +135,7 @@ async def run(running: Running, background: Tasks, *, timeout_s: float, output_l
     pipes: list[OutputPipe] = []
     ended = False
     try:
-        running.fifos.make()
+        running.make_fifos()
         pipes += [
             OutputPipe(stdio.open_reader(path), number, output_limit_bytes) for number, path in _outputs(running)
         ]
@@ -170,7 +192,7 @@ class ShimExec:
         self._failure: RuntimeFailed | None = None
 
     async def start(self) -> None:
-        """Run it. A program that does not start is what `wait` says. Raises FailedPrecondition, DeadlineExceeded."""
+        """Run it. `wait` reports a program that does not start. Raises FailedPrecondition, DeadlineExceeded."""
         try:
             await self._running.start()
         except RuntimeFailed as failure:
@@ -179,7 +201,7 @@ class ShimExec:
                 reader.close()
         else:
             self._ending = self._background.job(self._running.wait(), name=f"wait for {self._running.id}")
-            self._ending.add_done_callback(_retrieve)
+            self._ending.add_done_callback(retrieve)
             if self._running.ends_input and self._input is not None:
                 self._background.start(self._running.end_input(self._input), name=f"end input of {self._running.id}")
 
@@ -204,7 +226,7 @@ class ShimExec:
             await self._running.end_input(self._input)
 
     def hang_up(self) -> None:
-        """The shim would keep its fifos and let the process wait for a reader: output is thrown away instead."""
+        """Throw output away from now on. The shim would keep its fifos, and the process would wait for a reader."""
         if self._input is not None:
             self._input.close()
             calls, ids = self._running.calls, (self._running.container_id, self._running.id)
@@ -213,7 +235,7 @@ class ShimExec:
                 self._later(calls.kill(ids[0], signal.SIGHUP, exec_id=ids[1]), "hang up")
         for name, reader in self._readers.items():
             if reader.fd >= 0:
-                rest = FdReader(os.dup(reader.fd))  # whoever waits for the old one sees its end
+                rest = FdReader(os.dup(reader.fd))  # readers of the old one see its end
                 self._background.start(_throw_away(rest), name=f"drop {name} of {self._running.id}")
             reader.close()
         self._readers = {}
@@ -242,17 +264,11 @@ async def _throw_away(reader: FdReader) -> None:
         reader.close()
 
 
-def _retrieve(ending: asyncio.Task[int]) -> None:
-    """A failure that nobody waits for is no news."""
-    if not ending.cancelled():
-        ending.exception()
-
-
 async def start(running: Running, background: Tasks) -> ShimExec:
     """Start it with its stdio. Raises as `ShimExec.start` does. Nothing is left then."""
     readers: dict[str, FdReader] = {}
     try:
-        running.fifos.make()
+        running.make_fifos()
         for name, path in running.fifos.outputs.items():
             readers[name] = FdReader(stdio.open_reader(path))
         started = ShimExec(running, background, readers)
@@ -274,10 +290,14 @@ async def end_abandoned(calls: ShimCalls, bundle: Bundle) -> None:
     """At start: end what a killed daemon was running in a container for callers who are gone."""
     folder = f"{bundle.directory}/{FOLDER}"
     for exec_id in os.listdir(folder) if os.path.isdir(folder) else ():
-        with contextlib.suppress(PodwrightError):
+        fifos = stdio.Fifos(directory=f"{folder}/{exec_id}")
+        held = fifos.hold()
+        with contextlib.suppress(PodwrightError, TimeoutError):
             await calls.kill(bundle.id, signal.SIGKILL, exec_id=exec_id)
             async with asyncio.timeout(KILLED_S):
                 await calls.wait(bundle.id, exec_id)
         with contextlib.suppress(PodwrightError):
             await calls.delete(bundle.id, exec_id)
-        stdio.Fifos(directory=f"{folder}/{exec_id}").remove()
+        for fd in held:
+            os.close(fd)
+        fifos.remove()
