@@ -80,10 +80,12 @@ async def start(config: AgentConfig, shown: ShownConfig, stack: contextlib.Async
     machine = replace(machine, addresses=await node_addresses(config.node.ips, name, machine.addresses))
     endpoint = await _endpoint(config, runner, stack)
     metrics = KubeletMetrics()
-    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
+    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics.runtime, clock))
     images = cri
     if config.runtime.image_endpoint and normalise(config.runtime.image_endpoint) != endpoint:
-        images = await stack.enter_async_context(MeasuredCriClient(config.runtime.image_endpoint, metrics, clock))
+        images = await stack.enter_async_context(
+            MeasuredCriClient(config.runtime.image_endpoint, metrics.runtime, clock)
+        )
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(whole_runtime, clock)
     await watch.first_answer(endpoint)
