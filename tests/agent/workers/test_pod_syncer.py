@@ -193,7 +193,7 @@ def test_the_status_shows_the_sandbox_before_images_are_pulled(in_scene: InScene
         web = pod()
         pulls = asyncio.Event()
 
-        async def ensure_volumes(pod: Pod, sandbox_config: Any, handler: str) -> dict[str, ContainerFailure]:  # noqa: ARG001
+        async def ensure_volumes(pod: Pod, sandbox_config: Any, handler: str) -> dict[str, ContainerFailure]:
             assert scene.statuses.ready_to_start == ["uid-web"]
             pulls.set()
             return {}
