@@ -17,6 +17,7 @@ from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine.ports import PodSource
+from podwright.agent.lock_file import hold_file
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.addresses import node_addresses
 from podwright.agent.node.machine import Machine, node_name, read_machine
@@ -57,7 +58,7 @@ async def run(config: AgentConfig, shown: Shown) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with contextlib.AsyncExitStack() as stack:
-        starting = asyncio.create_task(start(config, shown, stack), name="start")
+        starting = asyncio.create_task(start(config, shown, stack, stopping), name="start")
         await _first(starting, stopping)
         if stopping.is_set():
             starting.cancel()
@@ -71,8 +72,9 @@ async def run(config: AgentConfig, shown: Shown) -> int:
     return 0
 
 
-async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitStack) -> Agent:
+async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitStack, stopping: asyncio.Event) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
+    await _take_turn(config, stack, stopping)
     stack.enter_context(hold_root(config.process.root_dir))
     await _keep_house(config, stack)
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
@@ -121,6 +123,19 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
 def is_own(uid: str) -> bool:
     """Whether the pod with this UID is this agent's to look after, and to end."""
     return not is_of_run(uid)
+
+
+async def _take_turn(config: AgentConfig, stack: contextlib.AsyncExitStack, stopping: asyncio.Event) -> None:
+    """Wait for the lock file, if there is one, and stop when another process wants it."""
+    path = config.process.lock_file
+
+    def contended() -> None:
+        if not stopping.is_set():
+            log.info("another process wants the lock file: path=%s", path)
+        stopping.set()
+
+    if path:
+        await stack.enter_async_context(hold_file(path, contended if config.process.exit_on_lock_contention else None))
 
 
 async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> None:
