@@ -283,7 +283,8 @@ async def test_checkpoints_answer_what_the_runtime_says(node: ApiNode, web: str)
     if answer.status == 200:
         assert answer.json["items"][0].startswith(str(node.agent.root / "checkpoints" / f"checkpoint-{web}_default"))
     else:
-        assert (answer.status, answer.text.startswith("checkpointing of default/")) == (500, True)
+        begin = f"checkpointing of default/{web}/main failed (rpc error: code = "
+        assert (answer.status, answer.text.startswith(begin)) == (500, True), answer.text
 
 
 async def test_the_summary(node: ApiNode, web: str) -> None:
