@@ -29,7 +29,7 @@ from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.agent.runtime.scope import OwnRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
-from podwright.agent.server.setup import Shown, serve
+from podwright.agent.server.setup import ShownConfig, serve
 from podwright.agent.sources.changes import FILE, HTTP
 from podwright.agent.sources.file import FileSource
 from podwright.agent.sources.manifest import read_pod
@@ -44,10 +44,11 @@ log = logging.getLogger(__name__)
 
 UMASK = 0o022
 DEBUG_VERBOSITY = 4  # from this on, debug lines too, as in the kubelet
+SUPPORT_ENDS = "1.37.0"  # of runtimes without RuntimeConfig, as a kubelet's metrics say
 LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
 
 
-async def run(config: AgentConfig, shown: Shown) -> int:
+async def run(config: AgentConfig, shown: ShownConfig) -> int:
     """Run the agent until SIGTERM or SIGINT. The exit code. Raises a PodwrightError when it cannot start."""
     daemon_log.set_up(logging.DEBUG if config.process.verbosity >= DEBUG_VERBOSITY else logging.INFO)
     keep_descriptors_to_ourselves()
@@ -72,7 +73,9 @@ async def run(config: AgentConfig, shown: Shown) -> int:
     return 0
 
 
-async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitStack, stopping: asyncio.Event) -> Agent:
+async def start(
+    config: AgentConfig, shown: ShownConfig, stack: contextlib.AsyncExitStack, stopping: asyncio.Event
+) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
     await _take_turn(config, stack, stopping)
     stack.enter_context(hold_root(config.process.root_dir))
@@ -102,7 +105,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
         runner=runner,
         servers=servers,
         metrics=metrics,
-        cgroup_driver=await whole_runtime.cgroup_driver() or config.cgroups.driver,
+        cgroup_driver=await _cgroup_driver(config, whole_runtime, metrics),
         endpoint=endpoint,
     )
     sources = make_sources(config, name)
@@ -139,7 +142,7 @@ async def _take_turn(config: AgentConfig, stack: contextlib.AsyncExitStack, stop
 
 
 async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> None:
-    """What the configuration says of this process, and of the machine's others, before anything uses much memory."""
+    """Apply the configuration to this process and to the system's others, before anything uses much memory."""
     swap.check(fail_swap_on=config.cgroups.fail_swap_on)
     kept = SystemCgroups(
         cgroup.detect(),
@@ -151,6 +154,14 @@ async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> 
     tasks = Tasks()
     stack.push_async_callback(tasks.close)
     tasks.start(kept.run(), name="cgroups of the system")
+
+
+async def _cgroup_driver(config: AgentConfig, runtime: RuntimeClient, metrics: KubeletMetrics) -> str:
+    """The runtime's, or the configured one for a runtime that does not tell."""
+    told = await runtime.cgroup_driver()
+    if told is None:
+        metrics.losing_support.set(1, SUPPORT_ENDS)
+    return told or config.cgroups.driver
 
 
 def make_sources(config: AgentConfig, name: str) -> dict[str, PodSource]:
@@ -191,7 +202,7 @@ def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:
 
 
 async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:
-    """Until the task ends, or the agent is to stop."""
+    """Wait until the task ends or the agent is to stop."""
     stop = asyncio.create_task(stopping.wait(), name="wait for a signal")
     try:
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)

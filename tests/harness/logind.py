@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -139,8 +140,12 @@ class LogindThread:
         config.write_text(CONFIG.format(socket=self._directory / "bus"))
         argv = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"]
         self._daemon = Background(argv, log=self._directory / "dbus.log")
-        self._daemon.wait_ready((self._directory / "bus").exists, timeout_s=CALL_TIMEOUT_S)
-        self._logind = self._run(self._connect)
+        try:
+            self._daemon.wait_ready(self._listens, timeout_s=CALL_TIMEOUT_S)
+            self._logind = self._run(self._connect)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Take both away: connections break."""
@@ -153,6 +158,11 @@ class LogindThread:
             if daemon is not None:
                 daemon.stop()
             (self._directory / "bus").unlink(missing_ok=True)
+
+    def _listens(self) -> bool:
+        """Whether connections are taken: the socket is there a moment before the daemon listens on it."""
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self._directory / "bus")) == 0
 
     async def _connect(self) -> FakeLogind:
         bus = await MessageBus(bus_address=self.address, negotiate_unix_fd=True).connect()

@@ -1,1 +1,1 @@
-"""What the agent shares out on this machine: cgroups of pods, ranges of user ids."""
+"""What this machine shares out to pods: cgroups, devices, CPUs, memory, claims, ranges of user ids."""

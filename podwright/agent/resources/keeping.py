@@ -1,4 +1,4 @@
-"""Keeps the cgroup tree in step with the pods: the classes' weights as pods come and go, and no leftovers."""
+"""Keeps the cgroup tree in step with the pods: the classes' weights, and no cgroups of pods that are gone."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Tree(Protocol):
         """The UIDs of the pods that have a cgroup."""
 
 
-class KeptCgroups:
+class PodCgroups:
     """The `EngineCgroups` of the engine."""
 
     def __init__(self, tree: Tree, pods: Callable[[], list[Pod]], has_volumes: Callable[[str], bool]) -> None:
@@ -73,7 +73,7 @@ class KeptCgroups:
         self._tasks.start(self._update_forever(), name="cgroups of QoS classes")
 
     async def close(self) -> None:
-        """Keep nothing in step any more. Cgroups stay."""
+        """Stop updating. Cgroups stay."""
         await self._tasks.close()
 
     def parent_of(self, pod: Pod) -> str:

@@ -21,8 +21,8 @@ from podwright.k8s.objects.base import Kind
 class PodMaker:
     """What all pods of a run share.
 
-    `run_id` makes UIDs that no earlier run has used: what it left at the runtime is not taken for this run's. The
-    node's agent knows them by their prefix, and leaves these pods alone.
+    `run_id` makes UIDs that no earlier run has used, so that its leftovers at the runtime are not taken for this
+    run's. The node's agent recognises the UIDs by their prefix, and leaves these pods alone.
     """
 
     run_id: str
@@ -70,7 +70,7 @@ class PodMaker:
 
 
 def _without_cluster(dns_policy: str) -> str:
-    """There is no DNS server of a cluster: pods use this machine's, as a kubelet without clusterDNS has them do it."""
+    """There is no cluster DNS: pods use this machine's servers, as with a kubelet without clusterDNS."""
     return "Default" if dns_policy in ("ClusterFirst", "ClusterFirstWithHostNet") else dns_policy
 
 

@@ -1,1 +1,1 @@
-"""What the agent answers: to people on its own socket, to probes of its health, to whoever may ask on its ports."""
+"""The agent's servers: its own socket for people, /healthz, and the kubelet's API on its ports."""

@@ -1,8 +1,8 @@
 """CRI's messages to the summary's values. Pure. Follows pkg/kubelet/stats/cri_stats_provider.go of Kubernetes 1.36.
 
-A runtime that does not tell something of a container has zeros there, as a kubelet shows it. Of a pod, nothing.
-Pressure that the kernel measures and the runtime does not tell is zeros too, of both: a kubelet takes it from
-cAdvisor, which has zeros on cgroup v1.
+A value that the runtime does not report is 0 for a container, as in a kubelet, and absent for a pod. Pressure that the
+kernel measures and the runtime does not report is 0 for both: a kubelet takes it from cAdvisor, which has zeros on
+cgroup v1.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def _value(message: api.UInt64Value, *, known: bool, missing: int | None) -> int
 
 
 def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: bool = False) -> SummaryCpu:
-    """`missing` is what stands for numbers that are not there. A rate stays None.
+    """`missing` replaces absent numbers.
 
-    `with_pressure`: the kernel measures pressure, so there are zeros where the runtime does not tell it.
+    A rate stays None. `with_pressure`: the kernel measures pressure, so it is 0 where the runtime does not report it.
     """
     return SummaryCpu(
         time=moment(message.timestamp),
@@ -46,7 +46,7 @@ def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: boo
 
 
 def memory(message: api.MemoryUsage, *, missing: int | None = None, with_pressure: bool = False) -> SummaryMemory:
-    """See `cpu`. No limit is told as none, and what is available is None then."""
+    """See `cpu`. Without a limit, the available memory is None."""
     return SummaryMemory(
         time=moment(message.timestamp),
         available_bytes=_value(message.available_bytes, known=message.HasField("available_bytes"), missing=None),
@@ -90,7 +90,7 @@ def _psi_data(message: api.PsiData) -> SummaryPsi:
 
 
 def network(message: api.NetworkUsage, now: Moment) -> SummaryNetwork:
-    """The default interface, and the others. `now` stands for a time that is not told (containerd 2.1)."""
+    """The default interface, and the others. `now` replaces an absent time (containerd 2.1)."""
     default = interface(message.default_interface)
     return SummaryNetwork(
         time=moment(message.timestamp) if message.timestamp else now,
@@ -143,7 +143,7 @@ def _io(message: api.ContainerStats, now: Moment) -> Io:
 
 
 def summed_cpu(containers: Iterable[SummaryContainer]) -> SummaryCpu | None:
-    """A pod's, of its containers: where neither the runtime nor a cgroup tells it."""
+    """A pod's CPU usage as the sum of its containers', where neither the runtime nor a cgroup has it."""
     found = [each.cpu for each in containers if each.cpu is not None]
     if not found:
         return None
@@ -169,7 +169,7 @@ def summed_memory(containers: Iterable[SummaryContainer]) -> SummaryMemory | Non
 
 
 def summed_swap(containers: Iterable[SummaryContainer]) -> Swap | None:
-    """See `summed_cpu`: CRI has no swap of pods."""
+    """The sum of the containers' swap: CRI has no swap of pods."""
     found = [each.swap for each in containers if each.swap is not None]
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Filesystems and directories: what there is, and what somebody uses. Blocking. Call it in a thread."""
+"""Sizes and usage of filesystems and directories. Blocking: call it in a thread."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def of(whole: Fs, usage: DiskUsage, at: Moment) -> Fs:
 
 
 def directory(path: str) -> DiskUsage:
-    """A directory and what is below it on the same filesystem. What is linked twice counts once.
+    """A directory and what is below it on the same filesystem. Hard links count once.
 
-    Pods go on writing: what goes meanwhile is left out, and no link leads out. Raises OSError, and DeadlineExceeded
-    after WALK_LIMIT_S.
+    Pods go on writing meanwhile: what disappears is left out, and no link is followed. Raises OSError, and
+    DeadlineExceeded after WALK_LIMIT_S.
     """
     deadline = time.monotonic() + WALK_LIMIT_S
     with opened_root(path) as root:

@@ -1,6 +1,6 @@
 """What the whole machine uses: memory, swap, network, process ids. Pure but for `read`, which gives a file's text.
 
-cgroup v2's root has no memory files, and v1's leaves the kernel's memory out: /proc/meminfo knows both.
+cgroup v2's root has no memory files, and v1's lacks the kernel's memory. /proc/meminfo has both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")  # of /proc/stat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineDetails:
-    """What the summary does not have. `memory_bytes` and `swap_bytes` are all that there is."""
+    """What the summary does not have. `memory_bytes` and `swap_bytes` are the installed amounts."""
 
     user_s: float
     system_s: float
@@ -107,7 +107,7 @@ def pids(read: Read, time: Moment) -> Rlimit:
 
 
 def boot_time_s(read: Read) -> int:
-    """When the machine was started, in seconds since the epoch. 0 when it does not say."""
+    """When the machine was started, in seconds since the epoch. 0 if unknown."""
     match = re.search(r"^btime (\d+)$", read("/proc/stat"), re.MULTILINE)
     return int(match[1]) if match else 0
 

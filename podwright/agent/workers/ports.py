@@ -71,7 +71,7 @@ class Probes(Protocol):
         """Probe the pod's containers from now on."""
 
     def remove(self, uid: str) -> None:
-        """Probe them no more."""
+        """Stop probing the pod's containers."""
 
     def stop_liveness_and_startup(self, uid: str) -> None:
         """The pod is to end: only readiness still matters."""
@@ -115,7 +115,7 @@ class StatusKeeper(Protocol):
         """
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
-        """Publish it. What was published, since a status must not go back."""
+        """Publish a status, changed where it would go back. Returns the published one."""
 
     def refuse(self, pod: Pod, reason: str, message: str) -> None:
         """The pod cannot run on this node: it has failed."""
@@ -134,27 +134,27 @@ class UserRanges(Protocol):
     """Ranges of ids for pods with users of their own: `resources.userns`."""
 
     def release(self, uid: str) -> None:
-        """The pod needs its range no more. Raises OSError."""
+        """Release the pod's range. Raises OSError."""
 
 
 class ObjectRegistry(Protocol):
     """The objects that pods refer to: `objects`."""
 
     def register(self, pod: Pod) -> None:
-        """Keep them at hand."""
+        """Keep the pod's objects in memory."""
 
     def unregister(self, pod: Pod) -> None:
-        """The pod needs them no more."""
+        """The pod needs its objects no longer."""
 
 
 class PodClaims(Protocol):
     """The ResourceClaims of pods: `resources.claims.manager`."""
 
     async def prepare(self, pod: Pod) -> None:
-        """Have their devices ready. Called before a sandbox is made. Raises PodwrightError."""
+        """Have drivers prepare the devices. Called before a sandbox is made. Raises PodwrightError."""
 
     async def unprepare(self, pod: Pod) -> None:
-        """No container of the pod runs any more, or ever will. Raises PodwrightError."""
+        """Have drivers undo that: no container of the pod runs any more, or ever will. Raises PodwrightError."""
 
 
 class NoPodClaims:
@@ -168,7 +168,7 @@ class NoPodClaims:
 
 
 class PodMirrors(Protocol):
-    """What the API shows of static pods: nothing does without an API."""
+    """Mirrors of static pods: `mirrors`."""
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
         """Make the mirror what the static pod is. Raises nothing that would stop the pod."""

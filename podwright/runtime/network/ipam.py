@@ -183,7 +183,7 @@ class Leases:
 
     def subnets(self) -> frozenset[IPv4Network]:
         """The subnets in which sandboxes have addresses."""
-        return frozenset(lease.network for lease in self._records.values())
+        return frozenset(map(IPv4Network, {lease.subnet for lease in self._records.values()}))
 
     def get(self, sandbox_id: SandboxId) -> AddressLease | None:
         """What the sandbox holds."""

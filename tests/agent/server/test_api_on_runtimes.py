@@ -348,7 +348,7 @@ async def test_a_long_command(node: ApiNode, web: str) -> None:
     assert bytes(out.data) == b"5000\n"
 
 
-async def test_metrics(node: ApiNode, web: str) -> None:
+async def test_metrics(node: ApiNode, web: str, request: pytest.FixtureRequest) -> None:
     resource = (await node.ask("/metrics/resource")).text
     assert f'container_memory_working_set_bytes{{container="main",namespace="default",pod="{web}"}}' in resource
     assert "resource_scrape_error 0\n" in resource
@@ -360,6 +360,8 @@ async def test_metrics(node: ApiNode, web: str) -> None:
     probes = (await node.ask("/metrics/probes")).text
     assert 'prober_probe_total{container="main",namespace="default"' in probes
     own = await node.ask("/metrics")
+    is_old = request.node.callspec.params["node"] == "containerd"  # Debian's has no RuntimeConfig
+    assert ('kubelet_cri_losing_support{version="1.37.0"} 1' in own.text) is is_old
     assert own.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert 'kubelet_http_requests_total{long_running="false",method="GET",path="metrics/probes"' in own.text
     assert "kubernetes_healthcheck" in (await node.ask("/metrics/slis")).text

@@ -1,4 +1,4 @@
-"""Where the CPUs and the memory of this machine are, read from /sys.
+"""The CPUs, caches and NUMA nodes of this machine, read from /sys.
 
 What counts as a core, a socket and a cache is decided as the kubelet does (cAdvisor's machine information and
 pkg/kubelet/cm/cpumanager/topology of Kubernetes 1.36), since managers' checkpoints and users' expectations follow it.
@@ -39,7 +39,7 @@ class Cpu:
 class NumaNode:
     """A NUMA node. `huge_pages` is the memory in preallocated pages, in bytes by the size of a page.
 
-    `distances` are those to other nodes by their ids. Some machines do not tell them.
+    `distances` are those to other nodes by their ids. Some machines do not report them.
     """
 
     id: int
@@ -56,11 +56,11 @@ class MachineTopology:
     nodes: tuple[NumaNode, ...]
 
     def distances(self) -> dict[int, Mapping[int, int]]:
-        """From node to node. Raises FailedPrecondition on machines that do not tell."""
+        """From node to node. Raises FailedPrecondition on machines that do not report them."""
         ids = {node.id for node in self.nodes}
         if any(not ids <= set(node.distances) for node in self.nodes):
             raise FailedPrecondition(
-                "the machine does not tell the distances of its NUMA nodes", hint="unset prefer-closest-numa-nodes"
+                "the machine does not report the distances of its NUMA nodes", hint="unset prefer-closest-numa-nodes"
             )
         return {node.id: node.distances for node in self.nodes}
 

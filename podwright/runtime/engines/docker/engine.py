@@ -19,7 +19,7 @@ from podwright.runtime.engines.docker import settings
 from podwright.runtime.engines.docker.api.client import EngineClient
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
 from podwright.runtime.engines.docker.containers import EngineContainers
-from podwright.runtime.engines.docker.feed import Feed
+from podwright.runtime.engines.docker.feed import EventFeed
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.image_tools import EngineImageTools
 from podwright.runtime.engines.docker.images import EngineImages
@@ -53,7 +53,7 @@ class DockerEngine:
 
     lock: WarmCgroupLock
     host: EngineHost
-    feed: Feed
+    feed: EventFeed
     reconciler: Reconciler
     logs: LogCopies
     network: NetworkService
@@ -165,7 +165,7 @@ async def _make(config: Config, database: Database, runner: ProcessRunner, host:
         )
     )
     reconciler = Reconciler(host, sandboxes, containers, images)
-    feed = Feed(host, reconciler.compare, reconciler.note)
+    feed = EventFeed(host, reconciler.compare, reconciler.note)
     return DockerEngine(
         lock=WarmCgroupLock(host_facts.own_procs_file(cgroups)),
         host=host,
