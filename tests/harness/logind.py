@@ -6,23 +6,19 @@ import asyncio
 import os
 import select
 import socket
-import threading
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from podwright.conformance.patience import patient
+from tests.harness.loop_thread import CALL_TIMEOUT_S, LoopThread
 from tools.background import Background
 
 Result = TypeVar("Result")
 
 LOGIND, PATH, MANAGER = "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
 SYSTEMD = "org.freedesktop.systemd1"
-CALL_TIMEOUT_S = patient(60.0)
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -109,30 +105,16 @@ class FakeLogind:
             os.close(lock)
 
 
-class LogindThread:
+class LogindThread(LoopThread[FakeLogind]):
     """The bus and its logind, for tests that are not asyncio's. `address` is for DBUS_SYSTEM_BUS_ADDRESS."""
 
     def __init__(self, directory: Path) -> None:
+        super().__init__("logind")
         self._directory = directory
         self.address = f"unix:path={directory}/bus"
         self.drop_ins = directory / "logind.conf.d"
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="logind", daemon=True)
         self._daemon: Background | None = None
         self._logind: FakeLogind | None = None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
     def start(self) -> None:
         """Have a bus, with a logind on it."""
@@ -170,14 +152,9 @@ class LogindThread:
             await bus.request_name(name)
         return FakeLogind(bus, self.drop_ins)
 
-    def call(self, work: Callable[[FakeLogind], Result]) -> Result:
-        """What `work` returns."""
-
-        async def on_loop() -> Result:
-            assert self._logind is not None
-            return work(self._logind)
-
-        return self._run(on_loop)
+    def served(self) -> FakeLogind:
+        assert self._logind is not None
+        return self._logind
 
     def prepare(self, *, is_shutting_down: bool) -> None:
         """See FakeLogind."""
@@ -191,9 +168,3 @@ class LogindThread:
     def held(self) -> int:
         """See FakeLogind."""
         return self.call(lambda logind: logind.held())
-
-    def _run(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        async def run() -> Result:
-            return await work()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(CALL_TIMEOUT_S)

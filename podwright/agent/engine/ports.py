@@ -17,10 +17,10 @@ from podwright.agent.loop import (
     LoopStatuses,
 )
 from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.resources.protocol import Cgroups
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.workers.hooks import HttpGetter
 from podwright.agent.workers.ports import (
-    Cgroups,
     Configs,
     Images,
     NoPodClaims,

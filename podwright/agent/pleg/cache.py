@@ -18,6 +18,7 @@ from podwright.agent.runtime.convert import observed
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import CriContainerStatus, ObservedPod, SandboxStatus
 from podwright.errors import NotFound
+from podwright.tasks import retrieve
 
 GONE_KEPT = 1000
 NEVER = -math.inf
@@ -99,8 +100,7 @@ class StatusCache:
     def _ended(self, uid: str, task: asyncio.Task[ObservedPod]) -> None:
         if self._looks.get(uid, (0.0, None))[1] is task:
             del self._looks[uid]
-        if not task.cancelled():
-            task.exception()  # whoever waits gets it; nobody may wait any more
+        retrieve(task)
 
     async def _look(self, uid: str, began: float) -> ObservedPod:
         summaries, container_summaries = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""The cgroups of pods, by QoS class. Fulfils `Cgroups` of `workers.ports`.
+"""The cgroups of pods, by QoS class. Fulfils `protocol.QosCgroups`.
 
 What exists is read from the host each time, so nothing has to be kept over a restart.
 """

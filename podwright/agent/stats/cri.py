@@ -7,7 +7,8 @@ cgroup v1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from podwright.agent.stats.records import (
     Interface,
@@ -24,6 +25,8 @@ from podwright.agent.stats.records import (
     moment,
 )
 from podwright.cri.v1 import api_pb2 as api
+
+Part = TypeVar("Part", SummaryCpu, SummaryMemory, Swap)
 
 
 def _value(message: api.UInt64Value, *, known: bool, missing: int | None) -> int | None:
@@ -144,37 +147,25 @@ def _io(message: api.ContainerStats, now: Moment) -> Io:
 
 def summed_cpu(containers: Iterable[SummaryContainer]) -> SummaryCpu | None:
     """A pod's CPU usage as the sum of its containers', where neither the runtime nor a cgroup has it."""
-    found = [each.cpu for each in containers if each.cpu is not None]
-    if not found:
-        return None
-    return SummaryCpu(
-        time=max(each.time for each in found),
-        usage_nano_cores=sum(each.usage_nano_cores or 0 for each in found),
-        usage_core_nano_seconds=sum(each.usage_core_nano_seconds or 0 for each in found),
-    )
+    return _summed((each.cpu for each in containers), "usage_nano_cores", "usage_core_nano_seconds")
 
 
 def summed_memory(containers: Iterable[SummaryContainer]) -> SummaryMemory | None:
-    found = [each.memory for each in containers if each.memory is not None]
-    if not found:
-        return None
-    return SummaryMemory(
-        time=max(each.time for each in found),
-        usage_bytes=sum(each.usage_bytes or 0 for each in found),
-        working_set_bytes=sum(each.working_set_bytes or 0 for each in found),
-        rss_bytes=sum(each.rss_bytes or 0 for each in found),
-        page_faults=sum(each.page_faults or 0 for each in found),
-        major_page_faults=sum(each.major_page_faults or 0 for each in found),
-    )
+    """As `summed_cpu`, for memory."""
+    names = ("usage_bytes", "working_set_bytes", "rss_bytes", "page_faults", "major_page_faults")
+    return _summed((each.memory for each in containers), *names)
 
 
 def summed_swap(containers: Iterable[SummaryContainer]) -> Swap | None:
     """The sum of the containers' swap: CRI has no swap of pods."""
-    found = [each.swap for each in containers if each.swap is not None]
+    return _summed((each.swap for each in containers), "swap_available_bytes", "swap_usage_bytes")
+
+
+def _summed(parts: Iterable[Part | None], *names: str) -> Part | None:
+    """The sums of these fields, at the newest time. None without any part."""
+    found = [part for part in parts if part is not None]
     if not found:
         return None
-    return Swap(
-        time=max(each.time for each in found),
-        swap_available_bytes=sum(each.swap_available_bytes or 0 for each in found),
-        swap_usage_bytes=sum(each.swap_usage_bytes or 0 for each in found),
-    )
+    sums = {name: sum(getattr(part, name) or 0 for part in found) for name in names}
+    kind: Callable[..., Part] = type(found[0])
+    return kind(time=max(part.time for part in found), **sums)

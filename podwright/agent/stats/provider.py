@@ -34,10 +34,9 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, PodwrightError, Unavailable, Unimplemented
 from podwright.k8s.objects import Pod
 from podwright.linux.cgroup import CgroupHost
+from podwright.linux.machine_files import read_text
 
 log = logging.getLogger(__name__)
-
-FILE_LIMIT_BYTES = 1 << 20  # the kernel refuses to read a sysctl into a buffer of 4 MiB (ENOMEM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,15 +231,6 @@ class HostStats:
 
     def _now(self) -> Moment:
         return moment(self._ports.clock.now_ns())
-
-
-def read_text(path: str) -> str:
-    """A file of /proc. Empty when it cannot be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(FILE_LIMIT_BYTES)
-    except OSError:
-        return ""
 
 
 def _used(found: FilesystemSpace, now: Moment) -> Fs:

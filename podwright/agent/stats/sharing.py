@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from podwright.agent.clock import Clock
+from podwright.tasks import retrieve
 
 Value = TypeVar("Value")
 
@@ -38,8 +39,7 @@ class SharedMeasurement(Generic[Value]):
 
     def _ended(self, task: asyncio.Task[Value]) -> None:
         self._under_way = None
-        if not task.cancelled():
-            task.exception()  # those who wait get it, but nobody may wait any longer
+        retrieve(task)
 
     async def close(self) -> None:
         """Give up a measurement under way."""

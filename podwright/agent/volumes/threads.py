@@ -15,6 +15,8 @@ from concurrent.futures import Executor, Future
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+from podwright.tasks import retrieve
+
 Result = TypeVar("Result")
 
 THREADS_MAX = 32
@@ -53,8 +55,7 @@ class Threads:
         del self._running[key]
 
     def _ended(self, key: str, future: asyncio.Future[Any]) -> None:
-        if not future.cancelled():
-            future.exception()  # the caller may have gone: asyncio would log a failure that nobody looked at
+        retrieve(future)
         self._free.release()
         self._running[key] -= 1
         if not self._running[key]:

@@ -17,13 +17,13 @@ from podwright.agent.pods.failures import NetworkNotReady, combined
 from podwright.agent.pods.identity import is_sidecar, is_static
 from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.resources.protocol import Cgroups
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod, SandboxStatus
 from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.workers.directories import make_log_directory, make_pod_directories
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import (
-    Cgroups,
     Configs,
     Images,
     NoPodClaims,

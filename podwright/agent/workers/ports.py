@@ -9,7 +9,6 @@ from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.resources.limits import CgroupLimits
 from podwright.agent.runtime.records import ObservedPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.k8s.objects import Pod, PodStatus
@@ -37,31 +36,6 @@ class Volumes(Protocol):
 
     async def release(self, pod: Pod) -> None:
         """Unmount and remove what the pod has. Returns when nothing is left. Raises PodwrightError."""
-
-
-class Cgroups(Protocol):
-    """The cgroups of pods: `resources.cgroups`."""
-
-    def parent_of(self, pod: Pod) -> str:
-        """What CRI calls the cgroup parent. Empty when pods have no cgroup of ours."""
-
-    def exists(self, pod: Pod) -> bool:
-        """Whether the pod's cgroup is there."""
-
-    async def ensure(self, pod: Pod) -> None:
-        """Make the pod's cgroup with its limits. Raises PodwrightError."""
-
-    def wanted(self, pod: Pod) -> CgroupLimits:
-        """The limits of a pod with these resources."""
-
-    def current(self, pod: Pod) -> CgroupLimits | None:
-        """CPU and memory that the pod's cgroup has now. None when it has none of ours. Raises PodwrightError."""
-
-    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
-        """Change limits of the pod's cgroup. Raises PodwrightError."""
-
-    async def remove(self, uid: str) -> None:
-        """Remove the pod's cgroup with what is left in it. One that is not there is fine."""
 
 
 class Probes(Protocol):

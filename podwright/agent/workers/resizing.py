@@ -21,10 +21,11 @@ from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods.allocation import PodAllocation, effective, mixed
 from podwright.agent.pods.containers import AnyContainer, find_container
 from podwright.agent.resources.limits import CgroupLimits
+from podwright.agent.resources.protocol import Cgroups
 from podwright.agent.resources.resize_steps import cgroup_steps, memory_decrease
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.workers.ports import Cgroups, Configs
+from podwright.agent.workers.ports import Configs
 from podwright.agent.workers.starting import TargetSandbox
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError, Unimplemented

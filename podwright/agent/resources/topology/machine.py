@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 
 from podwright.errors import FailedPrecondition
 from podwright.linux import cpu_lists, huge_pages
+from podwright.linux.machine_files import meminfo, read_text
 
 _NODE = re.compile(r"node(\d+)")
 _INDEX = re.compile(r"index\d+")
-_TOTAL = re.compile(r"MemTotal:\s+(\d+) kB")
 _SHARED_LEVEL = 3  # caches below belong to a core
-_LIMIT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +70,10 @@ def read_topology(root: str = "/", usable: Iterable[int] | None = None) -> Machi
     What cannot be read counts as absent: each CPU is then a core of its own, on socket and node 0.
     """
     system = f"{root.rstrip('/')}/sys/devices/system"
-    online = cpu_lists.parse(_text(f"{system}/cpu/online"))
+    online = cpu_lists.parse(read_text(f"{system}/cpu/online"))
     cpus = online if usable is None else online & frozenset(usable) if online else frozenset(usable)
     directories = dict(sorted(_node_directories(f"{system}/node")))
-    members = {node: cpu_lists.parse(_text(f"{path}/cpulist")) & cpus for node, path in directories.items()}
+    members = {node: cpu_lists.parse(read_text(f"{path}/cpulist")) & cpus for node, path in directories.items()}
     if not directories:
         members = _by_socket(system, cpus)
     return MachineTopology(
@@ -143,31 +142,23 @@ def _split_cache(folder: str, of_node: frozenset[int]) -> int | None:
 def _node(node: int, directory: str, order: tuple[int, ...]) -> NumaNode:
     if not directory:
         return NumaNode(id=node)
-    total = _TOTAL.search(_text(f"{directory}/meminfo"))
-    distances = [int(word) for word in _text(f"{directory}/distance").split() if word.isdigit()]
+    memory = meminfo(read_text(f"{directory}/meminfo"))
+    distances = [int(word) for word in read_text(f"{directory}/distance").split() if word.isdigit()]
     pages = {
         size: _number(f"{path}/nr_hugepages") or 0 for size, path in huge_pages.pages(f"{directory}/hugepages").items()
     }
     return NumaNode(
         id=node,
-        memory_bytes=int(total[1]) * 1024 if total else 0,
+        memory_bytes=memory.get("MemTotal", 0),
         huge_pages={size: size * number for size, number in pages.items()},
         distances=dict(zip(order, distances, strict=False)),
     )
 
 
 def _listed(path: str) -> frozenset[int]:
-    return cpu_lists.parse(_text(path))
+    return cpu_lists.parse(read_text(path))
 
 
 def _number(path: str) -> int | None:
-    text = _text(path).strip()
+    text = read_text(path).strip()
     return int(text) if text.isdigit() else None
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read(_LIMIT_BYTES)
-    except OSError:
-        return ""

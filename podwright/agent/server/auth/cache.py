@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from podwright.agent.clock import Clock
+from podwright.tasks import retrieve
 
 Value = TypeVar("Value")
 
@@ -39,8 +40,7 @@ class AnswerCache(Generic[Value]):
 
     def _ended(self, key: Hashable, task: asyncio.Task[Value]) -> None:
         del self._asking[key]
-        if not task.cancelled():
-            task.exception()  # those who wait get it, but nobody may wait any longer
+        retrieve(task)
 
     async def _ask(self, key: Hashable, ask: Callable[[], Awaitable[Value]]) -> Value:
         answer = await ask()

@@ -19,6 +19,7 @@ from podwright.runtime.engines.docker import settings
 from podwright.runtime.engines.docker.api.client import EngineClient
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
 from podwright.runtime.engines.docker.containers import EngineContainers
+from podwright.runtime.engines.docker.facts import EngineFacts
 from podwright.runtime.engines.docker.feed import EventFeed
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.image_tools import EngineImageTools
@@ -119,15 +120,7 @@ async def make(config: Config, database: Database, runner: ProcessRunner) -> Doc
 
 
 async def _make(config: Config, database: Database, runner: ProcessRunner, host: EngineHost) -> DockerEngine:
-    facts = await host.learn()
-    if not facts.live_restore:
-        log.warning(
-            "the Docker Engine has no live-restore and ends all pods when it stops: daemon_json=%s", DAEMON_JSON
-        )
-    driver = "systemd" if facts.systemd else "cgroupfs"
-    config = msgspec.structs.replace(
-        config, containers=msgspec.structs.replace(config.containers, cgroup_driver=driver)
-    )
+    config = _on_engine(config, await host.learn())
     cgroups = cgroup.detect()
     abilities = host_facts.host_facts(cgroups)
     images = EngineImages(host, config.images, DaemonLogins(config.registry, runner), pause_image(os.uname().machine))
@@ -185,3 +178,13 @@ async def _make(config: Config, database: Database, runner: ProcessRunner, host:
         checkpoints=NoCheckpoints(),
         restores=NoRestores(),
     )
+
+
+def _on_engine(config: Config, facts: EngineFacts) -> Config:
+    """The configuration with the Engine's cgroup driver."""
+    if not facts.live_restore:
+        log.warning(
+            "the Docker Engine has no live-restore and ends all pods when it stops: daemon_json=%s", DAEMON_JSON
+        )
+    containers = msgspec.structs.replace(config.containers, cgroup_driver="systemd" if facts.systemd else "cgroupfs")
+    return msgspec.structs.replace(config, containers=containers)
