@@ -37,7 +37,11 @@ class PodMaker:
             pod,
             metadata=replace(metadata, name=name, generate_name=""),
             spec=replace(
-                self.folders.resolve(pod), node_name=self.node_name, dns_policy=_without_cluster(pod.spec.dns_policy)
+                self.folders.resolve(pod),
+                node_name=self.node_name,
+                node_selector={},  # `losses` warns of both. With them the agent would refuse the pod
+                affinity=None,
+                dns_policy=_without_cluster(pod.spec.dns_policy),
             ),
         )
         uid = metadata.uid or f"{RUN_UID_PREFIX}{content_uid(pod, self.run_id)}"

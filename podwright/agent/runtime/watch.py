@@ -57,7 +57,12 @@ class RuntimeWatch:
                 log.info("the runtime answers: endpoint=%s name=%s version=%s", endpoint, *self._name())
                 return
             if logged != self._failure:
-                log.warning("waiting for a runtime: endpoint=%s error=%s", endpoint, self._failure)
+                log.warning(
+                    "waiting for a runtime (start it, or choose another one by --container-runtime-endpoint): "
+                    "endpoint=%s error=%s",
+                    endpoint,
+                    self._failure,
+                )
                 logged = self._failure
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -44,6 +44,12 @@ def test_a_pod_gets_the_identity_of_its_run() -> None:
     assert pod.status.phase == "Pending"
 
 
+def test_a_pod_runs_here_whatever_node_it_asks_for() -> None:
+    asked = "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{}]}}}"
+    pod = only(pod_text(spec=f"nodeName: far, nodeSelector: {{disk: ssd}}, {asked}"))
+    assert (pod.spec.node_name, pod.spec.node_selector, pod.spec.affinity) == ("node1", {}, None)
+
+
 def test_uids_follow_from_the_contents_and_the_run() -> None:
     def uid(text: str, run_id: str = "run") -> str:
         return plan(text, run_id=run_id).all_pods()[0].metadata.uid
