@@ -35,6 +35,7 @@ HONOURED = frozenset(
         "MemoryQoS",
         "NodeDeclaredFeatures",
         "PodCertificateRequest",
+        "PodLevelResourceManagers",
         "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
         "RotateKubeletServerCertificate",
