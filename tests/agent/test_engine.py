@@ -67,7 +67,7 @@ class Scene:
         self.checks: list[Check] = []
         self.resize_checks: list[Check] = []
         self.rules = ResizeRules()
-        self.problem = ""
+        self.problem = self.problem_of_change = ""
         self._directory = directory
         self._names = sources
         self._evented = evented
@@ -104,6 +104,7 @@ class Scene:
             network_problem=lambda: "",
             handler_of=lambda _: "",
             admission=self.checks,
+            problem_of_change=lambda _old, _new: self.problem_of_change,
         )
         settings = EngineSettings(
             root=str(root), links_directory=str(self._directory / "links"), evented=self._evented
@@ -371,6 +372,19 @@ def test_a_pod_that_is_not_admitted_never_starts(in_scene: InScene) -> None:
         await asyncio.sleep(100)
         assert [observed.uid for observed in scene.engine.cache.all()] == ["uid-small"]
         assert scene.events.reasons("big") == ["OutOfcpu"]
+
+    in_scene(check)
+
+
+def test_a_change_that_cannot_take_effect_is_said(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("web"))
+        await asyncio.sleep(2)
+        scene.problem_of_change = "no such feature"
+        scene.file.put(static("web", active_deadline_seconds=1000))
+        await asyncio.sleep(2)
+        assert scene.events.seen[-1] == ("web", "FailedNodeDeclaredFeaturesCheck", "no such feature")
+        assert scene.runtime.running_names() == ["main"]
 
     in_scene(check)
 
