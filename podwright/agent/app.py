@@ -10,13 +10,14 @@ import signal
 from dataclasses import replace
 
 from podwright import daemon_log
-from podwright.agent.api_access import connect, keep_serving_certificate
 from podwright.agent.assembly.agent import Agent, assemble
 from podwright.agent.assembly.dependencies import Dependencies
-from podwright.agent.clock import SystemClock
+from podwright.agent.clock import Clock, SystemClock
+from podwright.agent.cluster.api_cluster import ApiServers
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine.ports import PodSource
+from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.addresses import node_addresses
 from podwright.agent.node.machine import Machine, node_name, read_machine
@@ -87,7 +88,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(whole_runtime, clock)
     await watch.first_answer(endpoint)
-    servers = await connect(config, runner, stack, name, clock, metrics.calls)
+    servers = await _connect(config, runner, stack, name, clock, metrics.calls)
     dependencies = Dependencies(
         runtime=OwnRuntime(cri, is_own, config.runtime.request_timeout_s),
         whole_runtime=whole_runtime,
@@ -109,13 +110,37 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     await serve(config, agent, shown, stack)  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
     if servers is not None:
-        tasks = Tasks()
-        stack.push_async_callback(tasks.close)
-        keep_serving_certificate(config, servers.heartbeats, agent.node.current, runner, tasks)
+        _keep_serving_certificate(config, servers, agent, stack)
     _log_start(agent, endpoint, machine)
     if servers is None and not sources:
         log.warning("no source of pods is configured, so set staticPodPath or staticPodURL, or give a --kubeconfig")
     return agent
+
+
+async def _connect(
+    config: AgentConfig,
+    runner: ProcessRunner,
+    stack: contextlib.AsyncExitStack,
+    node_name: str,
+    clock: Clock,
+    metrics: CallMetrics,
+) -> ApiServers | None:
+    """As `api_access.connect`. An agent that stands alone does not load what talks to an API server."""
+    if not config.api.kubeconfig:
+        return None
+    from podwright.agent.api_access import connect  # noqa: PLC0415 # a sixth of the start, and 9 MiB
+
+    return await connect(config, runner, stack, node_name, clock, metrics)
+
+
+def _keep_serving_certificate(
+    config: AgentConfig, servers: ApiServers, agent: Agent, stack: contextlib.AsyncExitStack
+) -> None:
+    from podwright.agent.api_access import keep_serving_certificate  # noqa: PLC0415 # as above
+
+    tasks = Tasks()
+    stack.push_async_callback(tasks.close)
+    keep_serving_certificate(config, servers.heartbeats, agent.node.current, agent.dependencies.runner, tasks)
 
 
 def is_own(uid: str) -> bool:
