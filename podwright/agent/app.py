@@ -101,7 +101,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
         runner=runner,
         servers=servers,
         metrics=metrics,
-        cgroup_driver=await whole_runtime.cgroup_driver() or config.cgroups.driver,
+        cgroup_driver=await watch.insisted(whole_runtime.cgroup_driver, endpoint) or config.cgroups.driver,
         endpoint=endpoint,
     )
     sources = make_sources(config, name)

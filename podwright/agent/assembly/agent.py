@@ -175,7 +175,9 @@ class Agent:
         await self._cgroups.start()
         await enforce_reserved(self._context)
         if self._pull_records is not None:
-            self._pull_records.recover(await self.dependencies.images.images())
+            dependencies = self.dependencies
+            images = await dependencies.watch.insisted(dependencies.images.images, dependencies.endpoint)
+            self._pull_records.recover(images)
 
     def _cluster_ports(self) -> ClusterPorts:
         return ClusterPorts(
