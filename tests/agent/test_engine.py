@@ -21,6 +21,7 @@ from podwright.agent.runtime.records import CriContainerState
 from podwright.agent.workers.record import WorkState
 from podwright.errors import Internal, Unavailable
 from podwright.k8s.objects import Pod
+from podwright.tasks import STUCK_S
 from tests.agent.fakes.configs import container_config, sandbox_config
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.pods import container, pod
@@ -461,6 +462,22 @@ def test_a_runtime_that_hangs_holds_up_only_its_pod(in_scene: InScene) -> None:
         scene.file.put(static("other"))  # the one that hangs can still be taken away
         await asyncio.sleep(10)
         assert not scene.engine.workers.is_known("uid-stuck")
+
+    in_scene(check)
+
+
+@pytest.mark.parametrize("ticks", range(12))
+def test_an_agent_that_stops_as_a_pass_is_interrupted_stops_at_once(in_scene: InScene, ticks: int) -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.hangs.add("start_container")
+        scene.file.put(static("stuck"))
+        await asyncio.sleep(3)
+        scene.file.put()
+        for _ in range(ticks):  # until the pass is cancelled, and its worker has not heard of it
+            await asyncio.sleep(0)
+        began = scene.clock.monotonic()
+        await scene.engine.close()
+        assert scene.clock.monotonic() - began < STUCK_S
 
     in_scene(check)
 
