@@ -88,6 +88,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(whole_runtime, clock)
     await watch.first_answer(endpoint)
+    driver = await watch.insisted(whole_runtime.cgroup_driver, endpoint)
     servers = await _connect(config, runner, stack, name, clock, metrics.calls)
     dependencies = Dependencies(
         runtime=OwnRuntime(cri, is_own, config.runtime.request_timeout_s),
@@ -101,7 +102,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
         runner=runner,
         servers=servers,
         metrics=metrics,
-        cgroup_driver=await watch.insisted(whole_runtime.cgroup_driver, endpoint) or config.cgroups.driver,
+        cgroup_driver=driver or config.cgroups.driver,
         endpoint=endpoint,
     )
     sources = make_sources(config, name)
