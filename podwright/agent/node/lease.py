@@ -88,8 +88,8 @@ class NodeLease:
         if not self._own_times or _renewal_time(lease) in self._own_times:
             return
         name = self._node.node.metadata.name
+        log.error("another agent renews the node's lease, so give its machine another name: node=%s", name)
         message = f"Another agent renews the lease of node {name}: two machines have this name"
-        log.error("%s. Give one of them another one (--hostname-override)", message)
         self._events.node("Warning", "NodeNameNotUnique", message)
 
     def _renewed(self, lease: Lease) -> Lease:
