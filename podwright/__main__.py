@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
-
-from podwright.cli.app import run
 
 
 def main() -> None:
@@ -15,6 +14,13 @@ def main() -> None:
     Everything is closed and flushed by then. What the interpreter would do besides is take its memory apart, for
     which a daemon's restart would wait longer than for all the rest of its stop.
     """
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C while modules are loaded: no traceback
+    from podwright.cli.app import run  # noqa: PLC0415 # see above
+
+    if interruptible:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     code = run(sys.argv[1:])
     atexit._run_exitfuncs()  # os._exit leaves them out
     os._exit(code)

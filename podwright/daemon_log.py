@@ -16,10 +16,20 @@ def set_up(level: int | str, request: Callable[[], str] = lambda: "-") -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_RequestFilter(request))
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(_LineFormatter(FORMAT))
     logging.basicConfig(level=level.upper() if isinstance(level, str) else level, handlers=[handler], force=True)
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _LineFormatter(logging.Formatter):
+    """Escapes what would break the line, or a terminal. Names of files and answers of programs may hold it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # logging's name
+        line = super().formatMessage(record)
+        if line.isprintable():
+            return line
+        return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 class _RequestFilter(logging.Filter):

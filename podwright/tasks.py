@@ -88,6 +88,15 @@ def task_of(work: Awaitable[Result], *, name: str) -> asyncio.Task[Result]:
     return asyncio.create_task(_result(work), name=name)
 
 
+def retrieve(done: asyncio.Future[Any]) -> None:
+    """Read the failure of a job that may have no waiter left, or asyncio reports it as never retrieved.
+
+    For `add_done_callback`. Waiters get the failure all the same.
+    """
+    if not done.cancelled():
+        done.exception()
+
+
 async def _result(work: Awaitable[Result]) -> Result:
     return await work
 

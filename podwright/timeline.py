@@ -71,14 +71,23 @@ class Step:
 
 
 class Call(Step):
-    """A step that a client requested. `ids` are the ids of the objects concerned."""
+    """A step that a client requested.
 
-    __slots__ = ("began_at", "ids")
+    `ids` are the ids of the objects concerned. `name_path` is the name of a pod or container that the call makes:
+    `namespace/pod`, or `namespace/pod/container`.
+    """
+
+    __slots__ = ("began_at", "ids", "name_path")
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.began_at = time.time_ns()  # since the epoch
         self.ids: tuple[str, ...] = ()
+        self.name_path = ""
+
+    def is_about(self, word: str) -> bool:
+        """Whether an id begins with `word`, or the name is `word`. A name may lack its namespace, or also its pod."""
+        return f"/{self.name_path}".endswith(f"/{word}") or any(one.startswith(word) for one in self.ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,20 +119,21 @@ class Timeline:
             if call.steps or call.ended - call.began >= SLOW_NS:
                 self._ended.append(call)
 
-    def calls(self, beginning: str = "") -> list[Call]:
-        """Calls in progress and recent ones, oldest first. With the beginning of an id: only those about that object.
+    def calls(self, about: str = "") -> list[Call]:
+        """Calls in progress and recent ones, oldest first. With a name or the beginning of an id: those about it.
 
         Calls about objects that belong to it are included. A call that names two ids connects them, as
-        CreateContainer does with a container and its sandbox.
+        CreateContainer does with a container and its sandbox. Several pods, one after the other, may have one name.
         """
         calls = sorted((*self._ended, *self._running.values()), key=lambda call: call.began)
-        if not beginning:
+        if not about:
             return calls
+        meant = {id(call) for call in calls if call.is_about(about)}
         related: set[str] = set()
         for call in calls:
-            if any(one in related or one.startswith(beginning) for one in call.ids):
+            if id(call) in meant or not related.isdisjoint(call.ids):
                 related.update(call.ids)
-        return [call for call in calls if not related.isdisjoint(call.ids)]
+        return [call for call in calls if id(call) in meant or not related.isdisjoint(call.ids)]
 
     async def watch(self) -> None:
         """Log slow calls and what they wait for, until cancelled."""

@@ -124,23 +124,30 @@ def test_failures_are_told_where_they_happened() -> None:
 @pytest.mark.parametrize(
     ("beginning", "found"),
     [
-        ("", ["RunPodSandbox", "CreateContainer", "StartContainer", "PullImage"]),
+        ("", ["RunPodSandbox", "CreateContainer", "StartContainer", "PullImage", "RunPodSandbox"]),
         ("pod", ["RunPodSandbox", "CreateContainer", "StartContainer"]),
         ("contain", ["CreateContainer", "StartContainer", "RunPodSandbox"]),
         ("docker.io/library/b", ["PullImage"]),
+        ("web", ["RunPodSandbox", "CreateContainer", "StartContainer"]),
+        ("default/web", ["RunPodSandbox", "CreateContainer", "StartContainer"]),
+        ("main", ["RunPodSandbox", "CreateContainer", "StartContainer"]),
+        ("web/main", ["RunPodSandbox", "CreateContainer", "StartContainer"]),
+        ("failed", ["RunPodSandbox"]),
+        ("eb", []),
         ("none", []),
     ],
 )
 def test_what_belongs_to_a_pod(beginning: str, found: list[str]) -> None:
     kept = Timeline()
-    for name, ids in (
-        ("RunPodSandbox", ("pod1",)),
-        ("CreateContainer", ("pod1", "container1")),
-        ("StartContainer", ("container1",)),
-        ("PullImage", ("docker.io/library/busybox",)),
+    for name, ids, name_path in (
+        ("RunPodSandbox", ("pod1",), "default/web"),
+        ("CreateContainer", ("pod1", "container1"), "default/web/main"),
+        ("StartContainer", ("container1",), ""),
+        ("PullImage", ("docker.io/library/busybox",), ""),
+        ("RunPodSandbox", (), "default/failed"),
     ):
         with kept.call(name) as call, Step("step"):
-            call.ids = ids
+            call.ids, call.name_path = ids, name_path
     assert sorted(call.name for call in kept.calls(beginning)) == sorted(found)
 
 

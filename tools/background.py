@@ -16,7 +16,7 @@ from pathlib import Path
 
 from podwright.conformance.patience import patient
 
-POLL_S = 0.01
+POLL_S = patient(0.01)
 STOP_TIMEOUT_S = patient(60.0)
 
 

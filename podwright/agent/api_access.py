@@ -1,4 +1,4 @@
-"""From the configuration to the API server, and the certificates of the node: its first one, and those that follow."""
+"""Connects to the API server that the configuration names, and keeps the node's certificates valid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from podwright.k8s.client.certificates.bootstrap import CLIENT_PREFIX, Bootstrap
 from podwright.k8s.client.certificates.credentials import RotatedCredentials
 from podwright.k8s.client.certificates.files import CertificateFiles
 from podwright.k8s.client.certificates.keys import KeyMaker, Subject
-from podwright.k8s.client.certificates.rotation import Rotation, Wanted
+from podwright.k8s.client.certificates.rotation import Rotation, WantedCertificate
 from podwright.k8s.client.certificates.signing import CLIENT, SERVING
 from podwright.k8s.client.client import ApiClient
 from podwright.k8s.client.kubeconfig.connection import load
@@ -68,7 +68,7 @@ async def connect(
     if rotates:
         tasks = Tasks()
         stack.push_async_callback(tasks.close)
-        wanted = Wanted(purpose=CLIENT, subject=lambda: node_subject(node_name))
+        wanted = WantedCertificate(purpose=CLIENT, subject=lambda: node_subject(node_name))
         tasks.start(Rotation(servers.heartbeats, files, KeyMaker(runner), wanted).run(), name="client certificate")
         if bootstrap is not None:
             tasks.start(_replace_expired(bootstrap, files, runner, clock), name="expired client certificate")
@@ -78,10 +78,10 @@ async def connect(
 def keep_serving_certificate(
     config: AgentConfig, server: ApiServer, node: CurrentNode, runner: ProcessRunner, tasks: Tasks
 ) -> None:
-    """Ask for the certificate of the node's API, and for a new one before it ends, when that is configured."""
+    """Request the certificate of the node's API, and a new one before it expires, when that is configured."""
     if asks_for_serving(config, has_api=True):
         files = CertificateFiles(config.security.cert_dir, SERVER_PREFIX)
-        wanted = Wanted(purpose=SERVING, subject=lambda: serving_subject(node.node))
+        wanted = WantedCertificate(purpose=SERVING, subject=lambda: serving_subject(node.node))
         rotation = Rotation(server, files, KeyMaker(runner), wanted)
         tasks.start(_once_registered(node, rotation), name="serving certificate")
 
@@ -122,7 +122,7 @@ def _bootstrap(config: AgentConfig, node_name: str) -> Bootstrap | None:
 
 
 async def _have_certificate(bootstrap: Bootstrap, runner: ProcessRunner) -> None:
-    """A server that does not answer yet is waited for. Raises PodwrightError for what only a person can mend."""
+    """Return when the node has its certificate. Raises PodwrightError for what only a person can mend."""
     last = ""
     while (problem := await _tried(bootstrap, runner)) is not None:
         if str(problem) != last:
@@ -141,9 +141,9 @@ async def _tried(bootstrap: Bootstrap, runner: ProcessRunner) -> Unavailable | N
 
 
 async def _replace_expired(bootstrap: Bootstrap, files: CertificateFiles, runner: ProcessRunner, clock: Clock) -> None:
-    """A certificate that has expired cannot ask for its successor: the bootstrap token does.
+    """Replace a certificate that has expired, by the bootstrap token: it cannot be used to request its successor.
 
-    A machine that slept, or an API server that was away for longer than the certificate lasted, comes back so.
+    It expires when the machine sleeps, or the API server is away, for longer than the certificate is valid.
     """
     while True:
         await asyncio.sleep(EXPIRY_CHECK_S)
@@ -158,6 +158,6 @@ async def _replace_expired(bootstrap: Bootstrap, files: CertificateFiles, runner
 
 
 async def _once_registered(node: CurrentNode, rotation: Rotation) -> None:
-    """The approver looks at the node's addresses: it must have some."""
+    """Rotate the serving certificate once the node is registered: the approver compares the addresses."""
     await node.registered.wait()
     await rotation.run()

@@ -29,7 +29,7 @@ from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.agent.runtime.scope import OwnRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
-from podwright.agent.server.setup import Shown, serve
+from podwright.agent.server.setup import ShownConfig, serve
 from podwright.agent.sources.changes import FILE, HTTP
 from podwright.agent.sources.file import FileSource
 from podwright.agent.sources.manifest import read_pod
@@ -47,7 +47,7 @@ DEBUG_VERBOSITY = 4  # from this on, debug lines too, as in the kubelet
 LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
 
 
-async def run(config: AgentConfig, shown: Shown) -> int:
+async def run(config: AgentConfig, shown: ShownConfig) -> int:
     """Run the agent until SIGTERM or SIGINT. The exit code. Raises a PodwrightError when it cannot start."""
     daemon_log.set_up(logging.DEBUG if config.process.verbosity >= DEBUG_VERBOSITY else logging.INFO)
     keep_descriptors_to_ourselves()
@@ -72,7 +72,7 @@ async def run(config: AgentConfig, shown: Shown) -> int:
     return 0
 
 
-async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitStack) -> Agent:
+async def start(config: AgentConfig, shown: ShownConfig, stack: contextlib.AsyncExitStack) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
     stack.enter_context(hold_root(config.process.root_dir))
     await _keep_house(config, stack)
@@ -150,7 +150,7 @@ def is_own(uid: str) -> bool:
 
 
 async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> None:
-    """What the configuration says of this process, and of the machine's others, before anything uses much memory."""
+    """Apply the configuration to this process and to the system's others, before anything uses much memory."""
     swap.check(fail_swap_on=config.cgroups.fail_swap_on)
     kept = SystemCgroups(
         cgroup.detect(),
@@ -202,7 +202,7 @@ def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:
 
 
 async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:
-    """Until the task ends, or the agent is to stop."""
+    """Wait until the task ends or the agent is to stop."""
     stop = asyncio.create_task(stopping.wait(), name="wait for a signal")
     try:
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)

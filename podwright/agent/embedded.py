@@ -1,7 +1,7 @@
 """A runtime of the agent's own (`--embedded`): a `podwright serve` beside it, for machines that have no CRI server.
 
-It is started, watched, and started again when it ends. One that runs already, since an agent before this one was
-killed, is used as it is. At the agent's end it stops. Containers run on, and the next one takes them over.
+The agent starts it, and again when it ends. If the runtime of a killed agent still runs, that one is used. The runtime
+stops at the agent's end. Containers run on, and the next runtime adopts them.
 """
 
 from __future__ import annotations

@@ -29,18 +29,18 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 
-class PerPod(Protocol):
-    """A room that holds something for each pod."""
+class PerPodState(Protocol):
+    """State that is kept for each pod."""
 
     def retain(self, uids: Collection[str]) -> None:
-        """Drop what is held for other pods than these."""
+        """Drop what is held for all pods but these."""
 
 
-class PerPodOnHost(Protocol):
-    """A room whose things for a pod take time to remove."""
+class PerPodHostState(Protocol):
+    """State on this machine that is kept for each pod, and takes time to remove."""
 
     async def retain(self, uids: Collection[str]) -> None:
-        """Remove what other pods than these have left on this machine. Raises PodwrightError."""
+        """Remove what all pods but these have left on this machine. Raises PodwrightError."""
 
 
 class OrphanMirrors(Protocol):
@@ -58,13 +58,13 @@ class HousekeepingPorts:
     workers: PodWorkers
     cache: StatusCache
     restarts: Restarts
-    probes: PerPod
-    statuses: PerPod
-    users: PerPod
-    resizes: PerPod
-    credentials: PerPod
-    volumes: PerPodOnHost
-    cgroups: PerPodOnHost
+    probes: PerPodState
+    statuses: PerPodState
+    users: PerPodState
+    resizes: PerPodState
+    credentials: PerPodState
+    volumes: PerPodHostState
+    cgroups: PerPodHostState
     mirrors: OrphanMirrors
     all_sources_read: Callable[[], bool]
     metrics: LifeMetrics
@@ -74,7 +74,7 @@ class HousekeepingPorts:
 
 
 class Housekeeping:
-    """See the module's text."""
+    """Runs the rounds."""
 
     def __init__(self, ports: HousekeepingPorts) -> None:
         self._ports = ports
@@ -116,9 +116,10 @@ class Housekeeping:
         return not is_behind and not any(each.orphan for each in known.values())
 
     def _start_missing(self, pods: dict[str, Pod]) -> None:
-        """A pod that was wanted again while the one of its UID ended, or that ended before the agent came.
+        """Start workers for pods without one: wanted again while the pod of their UID ended, or ended before this
+        agent.
 
-        A pod that was refused is left alone until it is deleted: then a worker lets its object go.
+        A pod that was refused is left alone until it is deleted. Then its worker deletes the API's object.
         """
         ports = self._ports
         for uid, pod in pods.items():
@@ -131,16 +132,19 @@ class Housekeeping:
             ports.workers.update(PodUpdate(kind=kind, pod=pod, mirror=ports.registry.mirror_of(pod)))
 
     def _end_unknown(self) -> None:
-        """Pods that run without a worker: their manifests went while no agent ran, or this agent has refused them."""
+        """End pods that run without a worker: no source has them any more, or this agent has refused them."""
         for observed in self._ports.cache.all():
             is_known = self._ports.workers.is_known(observed.uid)
             if not is_known and (observed.running() or observed.ready_sandboxes()):
-                log.info("a pod that is not to run here is ended: pod=%s/%s", observed.namespace, observed.name)
+                log.info("ending a pod that is not to run here: pod=%s/%s", observed.namespace, observed.name)
                 self._ports.metrics.orphaned_pods.add()
                 self._ports.workers.update(PodUpdate(kind=UpdateKind.KILL, runtime_pod=observed))
 
     def _orphaned_mirrors(self) -> list[Pod]:
-        """Those whose static pods are gone, and have ended: until then people are to see that they end."""
+        """The mirrors of static pods that are gone and have ended.
+
+        Until its pod has ended, a mirror shows how it ends.
+        """
         registry, workers = self._ports.registry, self._ports.workers
         return [
             mirror
@@ -148,10 +152,10 @@ class Housekeeping:
             if registry.static_of(mirror) is None and not workers.is_name_terminating(full_name(mirror))
         ]
 
-    # -- what takes its time
+    # -- steps that take time
 
     def _clean_up(self) -> None:
-        """Remove what other pods have left, beside everything else. A room that is still at it goes on alone."""
+        """Remove what other pods have left, in the background. A step that still runs is not started again."""
         ports = self._ports
         rooms: Mapping[str, Callable[[], Awaitable[None]]] = {
             "volumes": lambda: ports.volumes.retain(self._in_use()),
@@ -165,16 +169,16 @@ class Housekeeping:
                 self._tasks.start(self._clean(name, clean), name=f"housekeeping: {name}")
 
     async def _end_late(self) -> None:
-        """End what a runtime has started after its pod was over: a call that was given up may still be carried out."""
+        """End what a runtime started after its pod had ended: it may carry out a call that was given up."""
         ports = self._ports
         for observed in ports.cache.all():
             is_over = ports.workers.is_known(observed.uid) and ports.workers.should_be_finished(observed.uid)
             if is_over and (observed.running() or observed.ready_sandboxes()):
-                log.info("what came too late for its pod is ended: pod=%s/%s", observed.namespace, observed.name)
+                log.info("ending what started after its pod had ended: pod=%s/%s", observed.namespace, observed.name)
                 await ports.end(observed)
 
     async def _clean(self, name: str, clean: Callable[[], Awaitable[None]]) -> None:
-        """What fails is logged, and done in the next round, which comes soon."""
+        """Run one step. A failure is logged, and the next round, which comes soon, repeats the step."""
         try:
             await clean()
         except (PodwrightError, OSError) as failure:
@@ -187,9 +191,9 @@ class Housekeeping:
                 self._news.set()
 
     def _in_use(self) -> set[str]:
-        """The pods that anybody knows now. Nothing of them is removed."""
+        """The pods that a source, a worker or the runtime has now. Nothing of them is removed."""
         return {pod.metadata.uid for pod in self._ports.registry.pods()} | self._with_cgroup()
 
     def _with_cgroup(self) -> set[str]:
-        """The pods that work, or that the runtime holds something of."""
+        """The pods that a worker or the runtime has now."""
         return {*self._ports.workers.uids(), *(observed.uid for observed in self._ports.cache.all())}

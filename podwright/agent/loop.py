@@ -1,8 +1,7 @@
 """The sync loop: it listens to sources, the runtime, probes and managers, and hands each message to pod workers.
 
-It never waits for a pod: handlers only note what is wanted. Only the admission of a new pod may wait, for those who
-allot something to it. A loop that stands would stop all pods from being looked after, so `/healthz` watches when it
-was last entered.
+It never waits for a pod: handlers only note what is wanted. Only the admission of a new pod may wait, for what allots
+resources to it. While the loop hangs no pod is looked after, so `/healthz` watches when it was last entered.
 """
 
 from __future__ import annotations
@@ -91,13 +90,13 @@ class ResizeQueue(Protocol):
     def admit(self, pod: Pod) -> None:
         """A new pod was admitted with these resources."""
 
-    def came(self, pods: Iterable[Pod]) -> None:
-        """These pods are new to this agent."""
+    def note_new(self, pods: Iterable[Pod]) -> None:
+        """Note pods that are new to this agent."""
 
-    def changed(self, old: Pod | None, new: Pod) -> bool:
-        """A source has changed a pod. Whether pending resizes should be tried."""
+    def note_change(self, old: Pod | None, new: Pod) -> bool:
+        """Note that a source has changed a pod. Returns whether pending resizes should be tried."""
 
-    def frees(self, old: Pod | None, new: Pod) -> bool:
+    def frees_resources(self, old: Pod | None, new: Pod) -> bool:
         """Whether a change of a pod's status frees what a pending resize waits for."""
 
     def due(self) -> float:
@@ -129,7 +128,7 @@ class LoopPorts:
 
 
 class SyncLoop:
-    """See the module's text."""
+    """Serves the channels."""
 
     def __init__(self, ports: LoopPorts, sources: Iterable[str]) -> None:
         """`sources` are those that must have been read before anything is taken away."""
@@ -215,11 +214,11 @@ class SyncLoop:
                 await self._remove(change.pods)
             case Operation.RECONCILE:
                 await self._reconcile(change.pods)
-        # Not before: the last of these pods may still come for what it had before the agent was restarted.
+        # Only now is the source read: until then what a pod had before a restart must stay allotted to it.
         self._unread.discard(change.source)
 
     async def _add(self, pods: Sequence[Pod]) -> None:
-        """Oldest first, as the API's pods were let in."""
+        """Admit pods, the oldest first, as they were admitted before a restart."""
         ports, added = self._ports, []
         for pod in sorted(pods, key=lambda pod: str(pod.metadata.creation_timestamp or "")):
             others = [other for other in self.active() if other.metadata.uid != pod.metadata.uid]
@@ -240,11 +239,11 @@ class SyncLoop:
                 ports.resizes.admit(allocated)
                 added.append(pod)
             self._dispatch(pod, UpdateKind.CREATE)
-        ports.resizes.came(added)  # after all of them: an older pod's resize must not take what another one has
+        ports.resizes.note_new(added)  # after all of them: an older pod's resize must not take what another one has
         await self._retry_resizes("pods_added")
 
     def active(self) -> list[Pod]:
-        """The pods that run, or will, as they were allocated: the others hold none of the node's resources."""
+        """The pods that run, or will, with their allocated resources. Others hold none of the node's resources."""
         ports = self._ports
         return [
             ports.resizes.allocated(pod)
@@ -262,7 +261,7 @@ class SyncLoop:
             if is_mirror(pod):
                 self._mirror_changed(pod)
                 continue
-            if ports.resizes.changed(old, pod):
+            if ports.resizes.note_change(old, pod):
                 await self._retry_resizes("pod_updated")
             if old is not None and (problem := ports.problem_of_change(old, pod)):
                 ports.events.pod(pod, "Warning", "FailedNodeDeclaredFeaturesCheck", problem)
@@ -281,7 +280,7 @@ class SyncLoop:
     async def _reconcile(self, pods: Iterable[Pod]) -> None:
         ports, is_freed = self._ports, False
         for pod in pods:
-            is_freed = ports.resizes.frees(ports.registry.get(pod.metadata.uid), pod) or is_freed
+            is_freed = ports.resizes.frees_resources(ports.registry.get(pod.metadata.uid), pod) or is_freed
             ports.registry.put(pod)
             if not is_mirror(pod) and ports.statuses.needs_reconcile(pod):
                 self._dispatch(pod, UpdateKind.SYNC)
@@ -295,7 +294,7 @@ class SyncLoop:
                 self._sync(uid)
 
     def _mirror_changed(self, mirror: Pod) -> None:
-        """The API's copy of a static pod is made anew, or removed, by the static pod's worker."""
+        """Have a static pod's worker make its mirror anew, or delete it."""
         static = self._ports.registry.static_of(mirror)
         if static is not None:
             self._dispatch(static, UpdateKind.UPDATE)

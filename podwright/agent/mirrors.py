@@ -1,7 +1,7 @@
 """Mirror pods: what an API server shows of static pods.
 
-A mirror is made when its static pod is synced and deleted when that pod is gone, or has become another one. Deleting
-it through the API does not stop the static pod (pkg/kubelet/pod/mirror_client.go of Kubernetes 1.36).
+A mirror is created when its static pod is synced, and deleted when that pod is gone or replaced. Deleting it through
+the API does not stop the static pod (pkg/kubelet/pod/mirror_client.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations

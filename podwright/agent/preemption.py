@@ -1,7 +1,6 @@
 """Preemption: pods of less importance end, so that a critical pod fits on this node (pkg/kubelet/preemption).
 
-The kubelet's whole loop waits for their end. Here only the critical pod does: it is admitted at once, and its worker
-begins when they have ended.
+In a kubelet the whole loop waits for their end. Here the critical pod is admitted at once, and only its worker waits.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class Preemptor:
         return ""
 
     async def close(self) -> None:
-        """Wait for no pod any more."""
+        """Stop waiting for pods."""
         await self._tasks.close()
 
     async def _end(self, pod: Pod, chosen: Sequence[Pod], resource: str) -> None:

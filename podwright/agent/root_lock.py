@@ -16,7 +16,7 @@ ROOT_MODE = 0o750
 def hold_root(directory: str) -> Iterator[None]:
     """Hold the directory, made if need be, until the end of the context or of the process, however it ends.
 
-    The directory itself is locked and no file in it: that works on a full disk, and leaves nothing.
+    The directory itself is locked, and no file in it: that works on a full disk, and leaves nothing behind.
     Raises FailedPrecondition when another process holds it, or when it is no directory that can be used.
     """
     try:

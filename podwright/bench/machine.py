@@ -8,9 +8,9 @@ import platform
 import msgspec
 
 from podwright.errors import PodwrightError
+from podwright.linux.machine_files import meminfo, read_text
 from podwright.process import Command, PosixProcessRunner
 
-KIB = 1024
 VERSION_TIMEOUT_S = 10.0
 # What the targets run: the first line of what each says of its version.
 PROGRAMS = {
@@ -41,12 +41,12 @@ async def describe_machine() -> BenchMachine:
     """The machine as /proc, uname and the installed programs describe it."""
     programs = {name: await _version(argv) for name, argv in PROGRAMS.items()}
     return BenchMachine(
-        system=_pretty_name(_read("/etc/os-release")),
+        system=_pretty_name(read_text("/etc/os-release")),
         kernel=platform.release(),
         architecture=platform.machine(),
-        cpu_model=cpu_model(_read("/proc/cpuinfo")),
+        cpu_model=cpu_model(read_text("/proc/cpuinfo")),
         cpus=len(os.sched_getaffinity(0)),
-        memory_bytes=memory_bytes(_read("/proc/meminfo")),
+        memory_bytes=meminfo(read_text("/proc/meminfo")).get("MemTotal", 0),
         load_1min=round(os.getloadavg()[0], 2),
         python=platform.python_version(),
         programs={name: version for name, version in programs.items() if version},
@@ -67,12 +67,6 @@ def cpu_model(cpuinfo: str) -> str:
     return _value(cpuinfo, "model name", ":")
 
 
-def memory_bytes(meminfo: str) -> int:
-    """The size of memory, or 0 if unknown."""
-    words = _value(meminfo, "MemTotal", ":").split()
-    return int(words[0]) * KIB if words else 0
-
-
 def _pretty_name(os_release: str) -> str:
     return _value(os_release, "PRETTY_NAME", "=").strip('"')
 
@@ -83,11 +77,3 @@ def _value(text: str, key: str, separator: str) -> str:
         if found and name.strip() == key:
             return value.strip()
     return ""
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
-import stat
 from typing import Any
 from urllib.parse import quote
 
@@ -18,11 +16,16 @@ ANSWER_LIMIT_BYTES = 256 * 1024 * 1024
 
 
 def is_there(path: str = DEFAULT_PATH) -> bool:
-    """Whether an agent has a socket here. It may not answer."""
-    try:
-        return stat.S_ISSOCK(os.stat(path).st_mode)
-    except OSError:
-        return False
+    """Whether an agent listens here, or may: not where no socket is, or one that a killed agent has left."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(TIMEOUT_S)
+        try:
+            probe.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+    return True
 
 
 def ask(path: str, *steps: str) -> Any:

@@ -60,9 +60,15 @@ def exit_code_of(failure: BaseException) -> int:
 
 
 def report(failure: BaseException, *, debug: bool) -> None:
-    """Report a failure on stderr. Silent for interruptions, pipes closed by the reader, and `Leave`."""
+    """Report a failure on stderr: the help where only the command is missing, otherwise one line.
+
+    Silent for interruptions, pipes closed by the reader, and `Leave`.
+    """
     if _is_silent(failure):
         _detach_stdout(failure)
+        return
+    if isinstance(failure, click.exceptions.NoArgsIsHelpError):
+        click.echo(failure.format_message(), err=True)
         return
     if debug:
         traceback.print_exception(failure)

@@ -1,8 +1,9 @@
 """How long the cases, and the tests of this project, wait before they call something hung.
 
 A deadline that a test sets for something that should happen is written `patient(seconds)`. On a machine that is much
-slower than usual, such as one whose processor is emulated, PODWRIGHT_TEST_PATIENCE multiplies them all. Times that are
-a part of what is tested (a command's time-out, a grace period) stay as they are.
+slower than usual, such as one whose processor is emulated, PODWRIGHT_TEST_PATIENCE multiplies them all, and the pauses
+between looks at something, which would keep such a processor from its work. Times that are a part of what is tested (a
+command's time-out, a grace period) stay as they are.
 """
 
 from __future__ import annotations

@@ -18,8 +18,7 @@ from podwright.errors import NotFound, PodwrightError
 SLEEP = ("sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done")
 DEAF = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
 LISTENS = 'until grep -qs ":{port:04X} [0:]* 0A" /proc/net/tcp /proc/net/tcp6; do sleep 0.02; done'
-POLL_S = 0.02
-WAIT_S = patient(60.0)
+WAIT_S, POLL_S = patient(60.0), patient(0.02)
 
 
 def serving(commands: Mapping[int, str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ def find_kind(api_version: str, kind: str) -> type[Kind] | None:
 
 
 def from_any(document: Any) -> Kind:
-    """The object that a document says it is. Raises InvalidArgument."""
+    """The object in a document, by the document's kind. Raises InvalidArgument."""
     fields = document if isinstance(document, dict) else {}
     api_version, kind = str(fields.get("apiVersion") or ""), str(fields.get("kind") or "")
     cls = find_kind(api_version, kind)

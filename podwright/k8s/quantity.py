@@ -15,7 +15,7 @@ from podwright.errors import InvalidArgument
 
 NANO = 10**9
 _BINARY_LIMIT_NANO = (2**63 - 1) * NANO
-# Go takes any number of digits; what is longer than this is an attack.
+# Go accepts any number of digits. A longer text is an attack.
 _PATTERN = re.compile(r"([+-]?)(\d{0,40})(?:\.(\d{0,40}))?(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3})?", re.ASCII)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}

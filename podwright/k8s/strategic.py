@@ -1,4 +1,4 @@
-"""The strategic merge patch that makes one object of another, as the kubelet sends it for statuses. Pure.
+"""The strategic merge patch that turns one object into another, as the kubelet sends it for statuses. Pure.
 
 Rules: apimachinery's pkg/util/strategicpatch (CreateTwoWayMergePatch). What is equal is left out, so that two writers
 of different parts do not disturb each other. A list whose items do not differ in their merge key, as a node's

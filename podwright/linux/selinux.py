@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from podwright.linux.machine_files import read_text
+
 ATTRIBUTE = "security.selinux"
 CONFIG = "/etc/selinux/config"
 CATEGORIES = 1024  # c0 to c1023
@@ -73,10 +75,10 @@ def is_enabled(root: str = "") -> bool:
 
 def contexts(root: str = "") -> Contexts:
     """The contexts of the loaded policy (its `lxc_contexts` file), or the common defaults."""
-    policy = re.search(r"^\s*SELINUXTYPE\s*=\s*(\S+)", _read(f"{root}{CONFIG}"), re.MULTILINE)
+    policy = re.search(r"^\s*SELINUXTYPE\s*=\s*(\S+)", read_text(f"{root}{CONFIG}"), re.MULTILINE)
     if policy is None:
         return DEFAULT_CONTEXTS
-    return parse_contexts(_read(f"{root}/etc/selinux/{policy[1]}/contexts/lxc_contexts"))
+    return parse_contexts(read_text(f"{root}/etc/selinux/{policy[1]}/contexts/lxc_contexts"))
 
 
 def parse_contexts(text: str) -> Contexts:
@@ -134,13 +136,5 @@ def _tree(path: str) -> Iterator[str]:
 def _label_of(path: str) -> str:
     try:
         return os.getxattr(path, ATTRIBUTE, follow_symlinks=False).rstrip(b"\0").decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
     except OSError:
         return ""

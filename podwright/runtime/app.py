@@ -84,9 +84,8 @@ async def start(config: Config, stack: contextlib.AsyncExitStack) -> None:
     """Build everything, answer UNAVAILABLE during recovery, then serve. Closing `stack` undoes it in reverse."""
     database = Database(config.root)
     stack.callback(database.close)
-    os.makedirs(config.state, mode=0o711, exist_ok=True)
-    os.chdir(config.state)  # conmon writes a file named "oom" to its working directory, which it inherits
     stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would clean up the first one's pods
+    os.chdir(config.state)  # conmon writes a file named "oom" to its working directory, which it inherits
     made = await making.make(config, database, PosixProcessRunner())
     stack.callback(made.lock.close)
     timeline = Timeline()

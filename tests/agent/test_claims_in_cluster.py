@@ -39,12 +39,6 @@ DRIVER = "host.csi.test"
 
 
 @pytest.fixture
-def api() -> Iterator[ApiServerThread]:
-    with ApiServerThread() as server:
-        yield server
-
-
-@pytest.fixture
 def agent(
     podwright_server: Podwright, scratch: Scratch, api: ApiServerThread, tmp_path: Path
 ) -> Iterator[AgentProcess]:

@@ -19,12 +19,6 @@ from tests.harness.server import CriServer
 
 
 @pytest.fixture
-def api() -> Iterator[ApiServerThread]:
-    with ApiServerThread() as server:
-        yield server
-
-
-@pytest.fixture
 def agent(any_server: CriServer, scratch: Scratch, api: ApiServerThread, tmp_path: Path) -> Iterator[AgentProcess]:
     config = {"nodeStatusUpdateFrequency": "1s"}
     with joined_agent(scratch.part("agent"), any_server.endpoint, api, tmp_path, config) as process:

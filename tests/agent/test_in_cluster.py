@@ -28,14 +28,9 @@ from tests.agent.api_pods import FOREVER, NODE, bind, delete, events, is_ready, 
 from tests.harness.agent import CALL_TIMEOUT_S, AgentProcess
 from tests.harness.apiserver.server import ADMIN, ApiServer
 from tests.harness.apiserver.thread import ApiServerThread
+from tests.harness.cgroups import names_in
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[ApiServerThread]:
-    with ApiServerThread() as server:
-        yield server
 
 
 @pytest.fixture
@@ -207,7 +202,7 @@ containers:
     wanted = {"a": ("200m", "128Mi", 0), "b": ("100m", "96Mi", 1)}
     agent.until(lambda: sizes() == wanted, "the status shows the new sizes")
     host, (uid,) = cgroup.detect(), [path.name for path in (agent.root / "pods").iterdir()]
-    directory = host.directory(f"{agent.part.cgroup_parent}/kubepods/pod{uid}", "memory")
+    directory = host.directory(names_in(agent.part).of_pod("Guaranteed", uid), "memory")
     name = "memory.limit_in_bytes" if "memory" in host.controllers else "memory.max"
     assert Path(f"{directory}/{name}").read_text().strip() == str((128 + 96) << 20)
     agent.until(lambda: "ResizeCompleted" in events(api, "web"), "the events are written")

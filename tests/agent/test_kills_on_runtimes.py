@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 from podwright.agent.pods.identity import CONTAINER_NAME, POD_NAME, POD_UID
+from podwright.agent.resources.cgroups import CLASSES
 from podwright.conformance.patience import patient
 from podwright.cri.client import CHANNEL_OPTIONS
 from podwright.cri.v1 import api_pb2 as api
@@ -21,6 +22,7 @@ from podwright.linux import cgroup
 from tests.agent.test_on_runtimes import FOREVER, FULL, PLAIN, is_ready, manifest, node_name
 from tests.fixtures import FreshPodwright
 from tests.harness.agent import AgentProcess
+from tests.harness.cgroups import names_in
 from tests.harness.containerd import Containerd
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
@@ -137,9 +139,12 @@ class Node:
 
     def _cgroups(self) -> set[str]:
         """The UIDs of the pods that have a cgroup."""
-        parents = cgroup.detect().directories(f"{self.agent.part.cgroup_parent}/kubepods")
-        classes = [Path(parent, qos) for parent in parents for qos in ("", "burstable", "besteffort")]
-        return {path.name.removeprefix("pod") for each in classes for path in each.glob("pod*")}
+        host, names = cgroup.detect(), names_in(self.agent.part)
+        parents = [names.of_class(qos) for qos in CLASSES]
+        found = (
+            (parent, path) for parent in parents for each in host.directories(parent) for path in Path(each).glob("*")
+        )
+        return {uid for parent, path in found if (uid := names.uid_of(parent, path.name))}
 
     def check_single(self) -> None:
         """Each container runs once, and each pod has one sandbox."""

@@ -44,12 +44,6 @@ THROTTLED_BYTES = (32 * MIB + int(32 * MIB * 0.9)) // 4096 * 4096
 
 
 @pytest.fixture
-def api() -> Iterator[ApiServerThread]:
-    with ApiServerThread() as server:
-        yield server
-
-
-@pytest.fixture
 def agent(
     podwright_server: Podwright, scratch: Scratch, api: ApiServerThread, tmp_path: Path
 ) -> Iterator[AgentProcess]:

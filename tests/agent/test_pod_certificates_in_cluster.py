@@ -28,14 +28,8 @@ from tests.harness.server import CriServer
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[ApiServerThread]:
-    with ApiServerThread() as server:
-        server.put(ServiceAccount(metadata=ObjectMeta(name="default", namespace="default")))
-        yield server
-
-
-@pytest.fixture
 def agent(any_server: CriServer, scratch: Scratch, api: ApiServerThread, tmp_path: Path) -> Iterator[AgentProcess]:
+    api.put(ServiceAccount(metadata=ObjectMeta(name="default", namespace="default")))
     flags = [
         f"--kubeconfig={api.kubeconfig(str(tmp_path))}",
         f"--hostname-override={NODE}",

@@ -24,3 +24,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_files_that_a_page_names_exist(page: Path) -> None:
     named = FILE.findall(page.read_text())
     assert [file for file in named if not any((room / file).exists() for room in ROOMS)] == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    linked = set(LINK.findall((TREE / "docs/README.md").read_text()))
+    pages = {page.name for page in (TREE / "docs").glob("*.md")} - {"README.md"}
+    assert pages - linked == set()

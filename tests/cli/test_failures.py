@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from podwright.cli.failures import CouldNotRun, Leave, Terminated, exit_code_of, report
+from podwright.cli.app import run
+from podwright.cli.failures import BAD_USAGE, CouldNotRun, Leave, Terminated, exit_code_of, report
 from podwright.errors import InvalidArgument, NotFound, Unavailable
 
 
@@ -49,3 +50,10 @@ def test_exit_codes(failure: BaseException, code: int) -> None:
 def test_lines(failure: BaseException, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     report(failure, debug=False)
     assert capsys.readouterr().err == line
+
+
+def test_a_missing_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert run([]) == BAD_USAGE
+    assert capsys.readouterr().err == text

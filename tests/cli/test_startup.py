@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,23 @@ async def test_every_command_has_help_and_the_table_says_the_same(podwright: Cli
     assert done.code == 0
     assert done.out.startswith(f"Usage: podwright {name} ")
     assert COMMANDS[name].help[:-1].split()[0] in done.out
+
+
+def test_ctrl_c_while_modules_are_loaded_leaves_no_traceback() -> None:
+    script = (
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'podwright.cli.app':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from podwright.__main__ import main\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=patient(60)
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 async def test_version_option(podwright: Cli) -> None:

@@ -21,11 +21,17 @@ async def test_a_pod(cli: Cli, cri_server: CriPeer, demo_pod: DemoPod) -> None:
         return
     calls = [line.split() for line in done.out.splitlines() if line[0].isdigit()]
     assert [words[2] for words in calls] == ["RunPodSandbox", "CreateContainer", "StartContainer"]
+    assert [words[5] for words in calls[:2]] == [f"cli/{demo_pod.name}", f"cli/{demo_pod.name}/main"]
     assert [words[-1] for words in calls] == [demo_pod.sandbox_id[:13], *[demo_pod.container_id[:13]] * 2]
     for step in ("network", "root filesystem", "crun create"):
         assert step in done.out
     by_container = await cli("timeline", "-o", "json", demo_pod.container_id)
     assert [call["step"]["name"] for call in by_container.json()["calls"]] == [words[2] for words in calls]
+    for name in (demo_pod.name, f"cli/{demo_pod.name}", f"{demo_pod.name}/main"):
+        assert (await cli("timeline", "-o", "json", name)).json() == by_container.json()
+    none = await cli("timeline", "no-such-pod")
+    assert none.code == 1
+    assert "the runtime has no calls about a pod, container or image 'no-such-pod'" in none.err
     assert "PullImage" in (await cli("timeline", "-n", "500", demo_pod.image)).out
     assert len((await cli("timeline", "-n", "1", "-o", "json")).json()["calls"]) == 1
     assert (await cli("timeline", "--running")).out == ""

@@ -100,12 +100,19 @@ def test_something_else_in_the_place_of_the_socket_stays(fresh_podwright: FreshP
     assert server.socket.exists()
 
 
-@pytest.mark.parametrize("place", ["root", "state", "socket"])
-def test_a_read_only_place(fresh_podwright: FreshPodwright, read_only: Path, place: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "complaint"),
+    [
+        ("root", "cannot use {} as the daemon's root directory: {} (mend that, or choose another --root)"),
+        ("state", "cannot use {} as the daemon's state directory: {} (mend that, or choose another --state)"),
+        ("socket", "cannot make the folder of socket {}: {} (mend that, or choose another --listen)"),
+    ],
+)
+def test_a_read_only_place(fresh_podwright: FreshPodwright, read_only: Path, place: str, complaint: str) -> None:
     server = fresh_podwright(QUIET, start=False)
     setattr(server, place, read_only / "deep" / "place")
-    line = refused(server)
-    assert line == f"podwright: {read_only / 'deep'}: Read-only file system"
+    said = complaint.format(read_only / "deep" / "place", "Read-only file system")
+    assert refused(server) == f"podwright: {said}"
 
 
 @pytest.mark.parametrize("place", ["root", "state"])
@@ -113,7 +120,8 @@ def test_a_file_in_the_place_of_a_directory(fresh_podwright: FreshPodwright, tmp
     (tmp_path / "file").write_text("")
     server = fresh_podwright(QUIET, start=False)
     setattr(server, place, tmp_path / "file")
-    assert refused(server) == f"podwright: {tmp_path / 'file'}: File exists"
+    said = f"cannot use {tmp_path / 'file'} as the daemon's {place} directory: File exists"
+    assert refused(server) == f"podwright: {said} (mend that, or choose another --{place})"
 
 
 def test_a_database_that_is_none(fresh_podwright: FreshPodwright) -> None:

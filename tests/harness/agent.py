@@ -28,7 +28,7 @@ from tests.harness.scratch import Part
 from tools.background import Background
 
 READY_TIMEOUT_S = patient(60.0)
-POLL_S = 0.05
+POLL_S = patient(0.05)
 CALL_TIMEOUT_S = patient(60.0)
 
 

@@ -11,9 +11,8 @@ import asyncio
 import contextlib
 import os
 import subprocess
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
@@ -26,6 +25,7 @@ from podwright.kubelet_grpc import csi_pb2 as csi
 from podwright.kubelet_grpc import csi_pb2_grpc, registration_pb2_grpc
 from podwright.kubelet_grpc import registration_pb2 as registration
 from podwright.linux import detached, mount
+from tests.harness.loop_thread import LoopThread
 
 Rpc = csi.NodeServiceCapability.RPC
 EVERYTHING = (
@@ -245,43 +245,27 @@ class CsiDriver(csi_pb2_grpc.NodeServicer, registration_pb2_grpc.RegistrationSer
             await context.abort(code, text)
 
 
-class CsiDriverThread:
+class CsiDriverThread(LoopThread[CsiDriver]):
     """A driver in a thread of its own, for tests that wait and are not asyncio's."""
 
     def __init__(self, folder: Path, registry: Path) -> None:
+        super().__init__("csi driver")
         self.driver = CsiDriver(folder, registry)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="csi driver", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        self.driver.clean()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
     def start(self) -> None:
         """Serve and register."""
-        asyncio.run_coroutine_threadsafe(self.driver.start(), self._loop).result(patient(60))
+        self._run(self.driver.start)
 
     def stop(self) -> None:
         """Vanish."""
-        asyncio.run_coroutine_threadsafe(self.driver.stop(), self._loop).result(patient(60))
+        self._run(self.driver.stop)
 
-    def call(self, work: Callable[[CsiDriver], Result]) -> Result:
-        """What `work` returns."""
+    def served(self) -> CsiDriver:
+        return self.driver
 
-        async def on_loop() -> Result:
-            return work(self.driver)
-
-        return asyncio.run_coroutine_threadsafe(on_loop(), self._loop).result(patient(60))
+    def _end(self) -> None:
+        self.driver.clean()
+        super()._end()
 
 
 def _bind(source: Path, target: str) -> None:

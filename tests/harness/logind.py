@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import threading
-from collections.abc import Awaitable, Callable
+import socket
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from podwright.conformance.patience import patient
+from tests.harness.loop_thread import CALL_TIMEOUT_S, LoopThread
 from tools.background import Background
 
 Result = TypeVar("Result")
 
 LOGIND, PATH, MANAGER = "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
 SYSTEMD = "org.freedesktop.systemd1"
-CALL_TIMEOUT_S = patient(60.0)
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -108,30 +105,16 @@ class FakeLogind:
             os.close(lock)
 
 
-class LogindThread:
+class LogindThread(LoopThread[FakeLogind]):
     """The bus and its logind, for tests that are not asyncio's. `address` is for DBUS_SYSTEM_BUS_ADDRESS."""
 
     def __init__(self, directory: Path) -> None:
+        super().__init__("logind")
         self._directory = directory
         self.address = f"unix:path={directory}/bus"
         self.drop_ins = directory / "logind.conf.d"
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="logind", daemon=True)
         self._daemon: Background | None = None
         self._logind: FakeLogind | None = None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
     def start(self) -> None:
         """Have a bus, with a logind on it."""
@@ -139,8 +122,12 @@ class LogindThread:
         config.write_text(CONFIG.format(socket=self._directory / "bus"))
         argv = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"]
         self._daemon = Background(argv, log=self._directory / "dbus.log")
-        self._daemon.wait_ready((self._directory / "bus").exists, timeout_s=CALL_TIMEOUT_S)
-        self._logind = self._run(self._connect)
+        try:
+            self._daemon.wait_ready(self._listens, timeout_s=CALL_TIMEOUT_S)
+            self._logind = self._run(self._connect)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Take both away: connections break."""
@@ -154,20 +141,20 @@ class LogindThread:
                 daemon.stop()
             (self._directory / "bus").unlink(missing_ok=True)
 
+    def _listens(self) -> bool:
+        """Whether connections are taken: the socket is there a moment before the daemon listens on it."""
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self._directory / "bus")) == 0
+
     async def _connect(self) -> FakeLogind:
         bus = await MessageBus(bus_address=self.address, negotiate_unix_fd=True).connect()
         for name in (LOGIND, SYSTEMD):
             await bus.request_name(name)
         return FakeLogind(bus, self.drop_ins)
 
-    def call(self, work: Callable[[FakeLogind], Result]) -> Result:
-        """What `work` returns."""
-
-        async def on_loop() -> Result:
-            assert self._logind is not None
-            return work(self._logind)
-
-        return self._run(on_loop)
+    def served(self) -> FakeLogind:
+        assert self._logind is not None
+        return self._logind
 
     def prepare(self, *, is_shutting_down: bool) -> None:
         """See FakeLogind."""
@@ -181,9 +168,3 @@ class LogindThread:
     def held(self) -> int:
         """See FakeLogind."""
         return self.call(lambda logind: logind.held())
-
-    def _run(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        async def run() -> Result:
-            return await work()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(CALL_TIMEOUT_S)

@@ -22,6 +22,7 @@ from tools.vm.results import Counts, Journal, Outcome, counted, skip_reasons
 from tools.vm.running import SuiteRun
 from tools.vm.suites import DRIVERS, SUITES, Driver
 from tools.vm.systems import SYSTEMS, System
+from tools.vm.tree import packed
 
 TREE = Path(__file__).resolve().parents[2]
 BUILD = TREE / "build/vm"
@@ -52,6 +53,7 @@ class Plan:
     publish: bool
     commit: str
     ends_at: float
+    nice: int
 
     @property
     def left_s(self) -> float:
@@ -80,6 +82,7 @@ def _plan() -> Plan:
     parser.add_argument("--suite", action="append", choices=list(SUITES), help="(all)")
     parser.add_argument("--minutes", type=float, default=600.0, help="for everything; what is left is done next time")
     parser.add_argument("--patience", type=float, help="multiplies the tests' deadlines (1 with KVM, 15 without)")
+    parser.add_argument("--nice", type=int, default=15, help="of the machine: beside other work 15 is slow (15)")
     parser.add_argument("--again", action="store_true", help="forget the outcomes that are kept for this tree")
     parser.add_argument("--publish", action="store_true", help="write docs/hosts.md")
     parser.add_argument("--select", default="", help="pytest's -k: only these tests of the suites")
@@ -94,16 +97,18 @@ def _plan() -> Plan:
         publish=given.publish,
         commit=_commit(),
         ends_at=time.monotonic() + given.minutes * 60,
+        nice=given.nice,
     )
 
 
 def _host(system: System, plan: Plan) -> bool:
     image = image_for(system, TREE, BUILD / "images")
+    tree = packed(TREE, image)
     folder = BUILD / system.name
     print(f"== {system.name}: booting; its console is {folder / 'console.log'}", flush=True)
-    with machine(image, folder) as shell:
+    with machine(image, folder, nice=plan.nice) as shell:
         print(f"== {system.name}: runs, by {shell.accelerator.upper()}", flush=True)
-        shell.copy_tree(TREE)
+        shell.unpack_tree(tree)
         shell.run(("modprobe", "--all", *MODULES), timeout_s=PREPARE_TIMEOUT_S)
         good = [_doctor(shell)]
         good += [_driver(system, driver, shell, image, plan) for driver in plan.drivers]

@@ -16,6 +16,7 @@ from tools.vm.recipe import TREE
 
 CONNECT_TIMEOUT_S = 20
 COPY_TIMEOUT_S = 600.0
+CLEAR_TREE = f"find {TREE} -mindepth 1 -not -path '*.egg-info*' -delete"
 ENDED_S = 30.0
 # The brackets keep the pattern from matching this shell's own command line.
 END_TESTS = (
@@ -100,24 +101,9 @@ class Shell:
         """End pytest, which takes down what its tests started, and wait for that. Raises VmError."""
         self.run(("sh", "-c", END_TESTS), timeout_s=COPY_TIMEOUT_S)
 
-    def copy_tree(self, tree: Path) -> None:
-        """The tree's files that git knows, as they are now, in the place of what is there. Raises VmError."""
-        listed = subprocess.run(
-            ("git", "-C", str(tree), "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
-            check=True,
-            capture_output=True,
-            timeout=60,
-        ).stdout
-        names = b"\0".join(name for name in listed.split(b"\0") if name and (tree / name.decode()).exists())
-        packed = subprocess.run(
-            ("tar", "-C", str(tree), "--null", "--files-from=-", "--create"),
-            input=names,
-            check=True,
-            capture_output=True,
-            timeout=60,
-        ).stdout
-        unpack = f"find {TREE} -mindepth 1 -not -path '*.egg-info*' -delete; tar -C {TREE} --extract"
-        self._feed(("sh", "-c", unpack), packed)
+    def unpack_tree(self, packed: bytes) -> None:
+        """Put the files of a tar archive in the place of the tree that is there. Raises VmError."""
+        self._feed(("sh", "-c", f"{CLEAR_TREE}; tar -C {TREE} --extract"), packed)
 
     def _feed(self, command: Sequence[str], data: bytes) -> None:
         try:

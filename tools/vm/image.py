@@ -26,7 +26,7 @@ DISK_TIMEOUT_S = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A folder with a disk, its kernel, and the keys to log in with."""
+    """A folder with a disk, its kernel, the keys to log in with, and the files that the disk was made of."""
 
     folder: Path
 
@@ -56,6 +56,11 @@ class Image:
         return self.folder / "known_hosts"
 
     @property
+    def root(self) -> Path:
+        """The system as a directory: its programs run here too, at this machine's speed."""
+        return self.folder / "system" / "root"
+
+    @property
     def packages(self) -> Path:
         """Its packages and their versions, a line each."""
         return self.folder / "packages"
@@ -79,13 +84,15 @@ def image_for(system: System, tree: Path, images: Path) -> Image:
 
 def _make(inputs: Inputs, tree: Path, image: Image) -> None:
     print(f"making {image.folder} with mmdebstrap", flush=True)
-    with _unfinished(image.folder) as folder, _root_directory(image.folder.parent) as root:
-        stage = folder / "stage"
+    with _unfinished(image.folder) as folder:
+        new = Image(folder=folder)
+        root, stage = new.root, folder / "stage"
+        root.parent.mkdir(mode=0o700)  # there are programs of root's with the set-user-ID bit in it
+        root.mkdir()
         _stage(inputs, tree, stage, folder)
         argv = mmdebstrap_argv(inputs, stage=stage, root=root)
         log = image.folder.parent / f"{inputs.system.name}.log"
         run_logged(argv, log, timeout_s=BOOTSTRAP_TIMEOUT_S, what="mmdebstrap")
-        new = Image(folder=folder)
         shutil.copy(_only(root, "boot/vmlinuz-*"), new.kernel)
         shutil.copy(_only(root, "boot/initrd.img-*"), new.initrd)
         query = ("dpkg-query", f"--admindir={root}/var/lib/dpkg", "-W")
@@ -130,14 +137,6 @@ def _unfinished(folder: Path) -> Iterator[Path]:
         made.mkdir()
         yield made
         os.rename(made, folder)
-
-
-@contextlib.contextmanager
-def _root_directory(parent: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".root-") as temporary:
-        root = Path(temporary, "root")
-        root.mkdir()
-        yield root
 
 
 def _only(root: Path, pattern: str) -> Path:

@@ -10,7 +10,6 @@ from tools.vm.recipe import LABEL
 
 Accelerator = Literal["kvm", "tcg"]
 ACCELERATORS: dict[Accelerator, str] = {"kvm": "kvm", "tcg": "tcg,thread=multi"}
-NICE = 15
 PROCESSORS = 2
 MEMORY_MIB = 3072
 # panic=-1 with -no-reboot: a kernel that panics ends QEMU, and is not waited for. The guest runs trusted code alone.
@@ -27,13 +26,14 @@ class Guest:
     console: Path
     port: int
     accelerator: Accelerator
+    nice: int
 
 
 def qemu_argv(guest: Guest) -> tuple[str, ...]:
     """For a guest without a display, a reboot or a way out of its own network."""
     network = f"user,id=lan,restrict=on,hostfwd=tcp:127.0.0.1:{guest.port}-:22"
     return (
-        *("nice", "-n", str(NICE), "qemu-system-x86_64"),
+        *("nice", "-n", str(guest.nice), "qemu-system-x86_64"),
         *("-accel", ACCELERATORS[guest.accelerator], "-cpu", "max", "-smp", str(PROCESSORS), "-m", str(MEMORY_MIB)),
         *("-nodefaults", "-display", "none", "-no-reboot"),
         *("-kernel", str(guest.kernel), "-initrd", str(guest.initrd), "-append", KERNEL),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.vm.systems import System
 
-VERSION = 1  # raise it when an image must be made anew though no input below has changed
+VERSION = 2  # raise it when an image must be made anew though no input below has changed
 VENV, TREE = "/opt/podwright", "/srv/podwright"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"

@@ -1,4 +1,4 @@
-"""A pod gets the devices, CPUs and memory that are to be its own when it is let in, or it is not let in.
+"""Allots devices, CPUs and memory to a pod at its admission. A pod that cannot have them is not admitted.
 
 The reasons and sentences are the kubelet's (pkg/kubelet/cm/admission of Kubernetes 1.36).
 """
@@ -17,25 +17,25 @@ UNEXPECTED = "UnexpectedAdmissionError"
 
 
 class ResourceAllocator(Protocol):
-    """What allots: `resources.topology.manager`."""
+    """Allots what containers request: `resources.topology.manager`."""
 
     async def allocate(self, pod: Pod) -> None:
         """Allot what the pod's containers want, all or nothing. Raises NotAdmitted and other PodwrightErrors."""
 
     def retain(self, uids: Collection[str]) -> None:
-        """Take back what all other pods have."""
+        """Release what all pods but these have."""
 
 
 class AllocationCheck:
     """Fulfils `chain.Check`."""
 
     def __init__(self, allocator: ResourceAllocator, all_sources_read: Callable[[], bool]) -> None:
-        """Until all sources are read, a pod that is not known may still come and have what was its own."""
+        """Until all sources are read, an unknown pod may still appear and needs what it was allotted."""
         self._allocator = allocator
         self._all_sources_read = all_sources_read
 
     async def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
-        """See `chain.Check`. What pods had that have ended since is free for this one."""
+        """See `chain.Check`. What pods had that have ended is free for this one."""
         if self._all_sources_read():
             self._allocator.retain([each.metadata.uid for each in (pod, *others)])
         try:

@@ -20,7 +20,7 @@ class AppArmorCheck:
         self._has_apparmor = has_apparmor
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:  # noqa: ARG002 # the protocol's
-        """See `chain.Check`. What runs already was let in before."""
+        """See `chain.Check`. A pod that has started was admitted before, and is not checked again."""
         profiles = [wanted_apparmor(pod, container) for container in all_containers(pod)]
         if pod.status.phase not in ("", PENDING) or not any(map(_needs_apparmor, profiles)):
             return None

@@ -20,8 +20,8 @@ class Refusal:
 class Check(Protocol):
     """One check. It may have effects that let the pod in, such as the allocation of devices.
 
-    A check that decides by itself answers at once, one that has to ask others is awaited. Nothing else is let in
-    meanwhile, so that it must have a deadline.
+    A check that has to ask others returns an awaitable. No other pod is admitted meanwhile, so the check needs a
+    deadline.
     """
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | Awaitable[Refusal | None] | None:

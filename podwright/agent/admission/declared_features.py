@@ -1,8 +1,8 @@
-"""Features that a pod needs and that not every node has: those which this node declares, and no others. Pure.
+"""Refuses pods that need a feature which this node does not declare. Pure.
 
-The API server and the scheduler go by the same list (`status.declaredFeatures`, KEP-5328). A static pod comes without
-them, and a pod that was bound before the node lost a feature comes, or changes, in spite of them. The rules are the
-kubelet's (component-helpers/nodedeclaredfeatures of Kubernetes 1.36).
+The API server and the scheduler go by the same list (`status.declaredFeatures`, KEP-5328). They never see a static
+pod, and a pod may have been bound, or changed, before the node lost a feature. The rules are the kubelet's
+(component-helpers/nodedeclaredfeatures of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RESIZE_PODS = "InPlacePodLevelResourcesVerticalScaling"
 RESIZE_INIT_CONTAINERS = "InPlacePodVerticalScalingInitContainers"
 
 
-class DeclaredFeatures:
+class DeclaredFeaturesCheck:
     """Fulfils `chain.Check`."""
 
     def __init__(self, declared: Collection[str]) -> None:

@@ -34,7 +34,7 @@ class Shortage:
 
 
 def shortages(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> list[Shortage]:
-    """What the node has too little of. Extended resources that the node does not know are another one's business."""
+    """The resources that the node has too little of. Extended resources that it does not know are not counted."""
     found = []
     if len(others) + 1 > (capacity := _units("pods", parse(allocatable.get("pods", "0")))):
         found.append(Shortage(resource="pods", requested=1, used=len(others), capacity=capacity))
@@ -57,7 +57,7 @@ def shortages(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -
 
 
 def at_least(allocatable: Mapping[str, str], taken: Mapping[str, int]) -> Mapping[str, str]:
-    """What is allotted already can be had, though the node may show less, as when devices have become unhealthy."""
+    """`allocatable`, raised to what is `taken` already: a node shows less when devices have become unhealthy."""
     short = {name for name, count in taken.items() if name in allocatable and parse(allocatable[name]).whole < count}
     return {**allocatable, **{name: str(taken[name]) for name in short}}
 
@@ -76,7 +76,7 @@ def port_conflict(pod: Pod, others: Iterable[Pod]) -> bool:
 
 
 def _host_ports(pod: Pod) -> Iterator[ContainerPort]:
-    """Those of regular containers and sidecars: ordinary init containers have none when others start."""
+    """The host ports of regular containers and sidecars. Ordinary init containers have ended when those start."""
     sidecars = (each for each in pod.spec.init_containers if each.restart_policy == "Always")
     for container in (*pod.spec.containers, *sidecars):
         yield from (port for port in container.ports if port.host_port > 0)

@@ -23,7 +23,7 @@ class Preemption(Protocol):
     """Makes room for critical pods: `preemption`."""
 
     def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:
-        """Have pods of less importance end, so that this one fits. Why that is not possible. Empty when it is."""
+        """End less important pods so that this one fits. Returns why that is impossible, or an empty text."""
 
 
 def _no_devices(_: str) -> Mapping[str, int]:
@@ -80,7 +80,7 @@ class FreshNodePredicates:
 
 
 def _unsupported(pod: Pod, node: Node) -> Refusal | None:
-    """What no other pod's end could change."""
+    """Why the node cannot run the pod, whichever other pods end."""
     if pod.metadata.labels.get(OS_LABEL, OS) != OS:
         return Refusal(
             reason="PodOSSelectorNodeLabelDoesNotMatch",

@@ -35,7 +35,7 @@ IPC_NAMES = frozenset(
 PREFIXES = {"net.": NET, "fs.mqueue.": IPC}
 
 
-class Sysctls:
+class SysctlCheck:
     """Fulfils `chain.Check`."""
 
     def __init__(self, patterns: Iterable[str]) -> None:

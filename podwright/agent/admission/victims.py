@@ -1,4 +1,4 @@
-"""Which pods have to end for a critical one. Pure. The rules are the kubelet's (pkg/kubelet/preemption).
+"""Which pods are ended to make room for a critical one. Pure. The rules are the kubelet's (pkg/kubelet/preemption).
 
 As few guaranteed pods as possible, then as few burstable ones, then as few of the others. Among those that serve
 equally well, the ones that request less.
@@ -25,7 +25,7 @@ def needs_of(short: Iterable[Shortage]) -> dict[str, int]:
 
 
 def victims(pod: Pod, others: Sequence[Pod], needs: Needs) -> list[Pod]:
-    """The pods to end. Raises ResourceExhausted when all of those that may be ended are not enough."""
+    """The pods to end. Raises ResourceExhausted when ending all that may be ended is not enough."""
     classes: dict[str, list[Pod]] = {BEST_EFFORT: [], BURSTABLE: [], GUARANTEED: []}
     for other in others:
         if may_preempt(pod, other):

@@ -1,7 +1,7 @@
 """Which resizes this node takes, when, and what every pod may use until then.
 
-The loop asks it for each pod that comes, changes or goes. The rules are those of pkg/kubelet/allocation of Kubernetes
-1.36. It decides. `workers.resizing` carries out.
+The loop calls it for each pod that is added, changed or removed. It only decides. `workers.resizing` carries resizes
+out. The rules are those of pkg/kubelet/allocation of Kubernetes 1.36.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class AllocatorPorts:
 
 
 class ResizeAllocator:
-    """See the module's text."""
+    """Keeps the resizes that wait, and decides about each."""
 
     def __init__(self, ports: AllocatorPorts) -> None:
         self._ports = ports
@@ -56,19 +56,19 @@ class ResizeAllocator:
         return with_allocation(pod, self._ports.records.get(pod.metadata.uid), self._ports.rules.gates)
 
     def admit(self, pod: Pod) -> None:
-        """A new pod was admitted with these resources."""
+        """Record the resources that a new pod was admitted with."""
         self._ports.records.put(pod.metadata.uid, allocation_of(pod, self._ports.rules.gates))
 
-    def came(self, pods: Iterable[Pod]) -> None:
-        """These pods are new to this agent. One that was resized while no agent ran waits for its turn."""
+    def note_new(self, pods: Iterable[Pod]) -> None:
+        """Note pods that are new to this agent. Those that were resized while no agent ran are queued."""
         pods = list(pods)
         self._ports.conditions.recover(pods)
         for pod in pods:
             if self.allocated(pod) is not pod:
                 self._wait(pod.metadata.uid)
 
-    def changed(self, old: Pod | None, new: Pod) -> bool:
-        """A pod's source has changed it. Whether pending resizes should be tried."""
+    def note_change(self, old: Pod | None, new: Pod) -> bool:
+        """Note that a source has changed a pod. Returns whether pending resizes should be tried."""
         if old is None or not self._count_changes(old, new):
             return False
         if self.allocated(new) is new:  # a resize that waited was taken back
@@ -78,7 +78,7 @@ class ResizeAllocator:
         self._wait(new.metadata.uid)
         return True
 
-    def frees(self, old: Pod | None, new: Pod) -> bool:
+    def frees_resources(self, old: Pod | None, new: Pod) -> bool:
         """Whether a change of a pod's status frees resources that a pending resize waits for."""
         if not self._pending or old is None:
             return False
@@ -91,8 +91,8 @@ class ResizeAllocator:
     async def retry(self, active: Callable[[], Sequence[Pod]], *, is_ready: bool, reason: str) -> list[str]:
         """Try all pending resizes in their order. The UIDs of pods whose allocation or conditions have changed.
 
-        `active` are the pods that run or will, with their allocations. Before all sources are read (`is_ready`),
-        nobody knows what is free. `reason` is a metric's word for what has happened.
+        `active` are the pods that run or will, with their allocations. Until all sources are read (`is_ready`), it is
+        not known what is free. `reason` is a metric's word for what has happened.
         """
         ports = self._ports
         self._due = ports.clock.monotonic() + (PAUSE_S if is_ready else FIRST_PAUSE_S)
@@ -116,7 +116,7 @@ class ResizeAllocator:
         return changed
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget other pods than these."""
+        """Forget all pods but these."""
         self._pending = [uid for uid in self._pending if uid in uids]
         self._ports.records.retain(uids)
         self._ports.conditions.retain(uids)
@@ -177,7 +177,7 @@ class ResizeAllocator:
         return [each.wanted.metadata.uid for each in in_order(pending)]
 
     def _count_changes(self, old: Pod, new: Pod) -> bool:
-        """Count what is asked for. Whether it is anything."""
+        """Count the changes that a pod asks for. Returns whether there are any."""
         before = {each.name: sizes(each.resources) for each in resizable(old, self._ports.rules.gates)}
         has_changed = sizes(old.spec.resources) != sizes(new.spec.resources)
         for container in resizable(new, self._ports.rules.gates):
@@ -203,7 +203,7 @@ def _shown(conditions: ResizeConditions, uid: str) -> list[tuple[str, str, str, 
 
 
 def _has_shrunk(old: Pod, new: Pod) -> bool:
-    """Whether containers have less now than they had: their statuses tell."""
+    """Whether a container's status shows less than before."""
     before = {each.name: sizes(each.resources) for each in old.status.container_statuses}
     for status in new.status.container_statuses:
         was, now = before.get(status.name), sizes(status.resources)

@@ -83,8 +83,8 @@ def decode(content: bytes) -> Allocations:
 def read(path: str) -> Allocations:
     """What the file holds. Nothing when it is absent. Raises OSError.
 
-    A damaged one is set aside, and pods count as allocated what they ask for: a kubelet would not start, and no pod of
-    the node would be looked after.
+    A damaged file is set aside, and pods count as allocated what they request. (A kubelet would not start, and nothing
+    would look after the node's pods.)
     """
     try:
         with open(path, "rb") as file:

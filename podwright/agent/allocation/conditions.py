@@ -25,7 +25,7 @@ class _Resize:
 
 
 class ResizeConditions:
-    """By pod UID."""
+    """The conditions about resizes of all pods, by UID."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -41,7 +41,10 @@ class ResizeConditions:
         return self._of(uid).pending
 
     def defer(self, pod: Pod, reason: str, message: str) -> bool:
-        """The resize is not taken now. True when that is news. All reasons but `Infeasible` are `Deferred`."""
+        """The resize is not taken now.
+
+        Returns whether the condition has changed. All reasons but `Infeasible` are `Deferred`.
+        """
         uid, generation = pod.metadata.uid, pod.metadata.generation
         reason = reason if reason == INFEASIBLE else DEFERRED
         known = self._of(uid)
@@ -51,16 +54,16 @@ class ResizeConditions:
         return before is None or (before.reason, before.observed_generation) != (reason, generation)
 
     def clear_pending(self, uid: str) -> None:
-        """Nothing waits any more."""
+        """The pod has no pending resize any more."""
         self._put(uid, _Resize(in_progress=self._of(uid).in_progress))
 
     def begin(self, pod: Pod) -> None:
-        """A resize was allocated. What went wrong with the one before is forgotten."""
+        """A resize was allocated. Forget the failure of the one before."""
         new = self._condition(IN_PROGRESS, None, "", "", pod.metadata.generation)
         self._put(pod.metadata.uid, _Resize(in_progress=new))
 
     def progress(self, pod: Pod, reason: str = "", message: str = "") -> tuple[int, bool]:
-        """A resize is under way, or has failed for now. Its generation, and whether that is news.
+        """A resize is under way, or has failed for now. Returns its generation, and whether the condition has changed.
 
         Without a reason, the one before stays: it holds until the resize is done.
         """
@@ -75,13 +78,16 @@ class ResizeConditions:
         return generation, before is None or (before.reason, before.message) != (reason, message)
 
     def finish(self, uid: str) -> int | None:
-        """The pod has what it was allocated. The generation of the resize that is over. None when there was none."""
+        """The pod has what it was allocated.
+
+        Returns the generation of the finished resize, None when there was none.
+        """
         known = self._of(uid)
         self._put(uid, _Resize(pending=known.pending))
         return known.in_progress.observed_generation if known.in_progress is not None else None
 
     def recover(self, pods: Iterable[Pod]) -> None:
-        """Take what the API shows of pods that are new to this agent."""
+        """Take over the conditions that the API shows of pods new to this agent."""
         for pod in pods:
             shown = {each.type: each for each in pod.status.conditions}
             found = _Resize(pending=shown.get(PENDING), in_progress=shown.get(IN_PROGRESS))
@@ -89,7 +95,7 @@ class ResizeConditions:
                 self._put(pod.metadata.uid, found)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget other pods than these."""
+        """Forget all pods but these."""
         self._pods = {uid: each for uid, each in self._pods.items() if uid in uids}
 
     def _of(self, uid: str) -> _Resize:

@@ -19,7 +19,7 @@ def pending(reason: str) -> str:
 
 
 def resize_message(begin: str, pod: Pod, generation: int, error: str = "") -> str:
-    """`begin`, then what is wanted of which generation of the spec, and what went wrong."""
+    """`begin`, then the wanted resources, the generation of the spec that wants them, and the error."""
     summary: dict[str, Any] = {
         "initContainers": _resources(pod.spec.init_containers),
         "containers": _resources(pod.spec.containers),

@@ -20,7 +20,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingResize:
-    """A pod as its spec wants it, as it was allocated, and since when it waits. None: it has not been tried yet."""
+    """A pod as its spec wants it, as it was allocated, and since when it waits (None: not tried yet)."""
 
     wanted: Pod
     allocated: Pod

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class AllocationRecords:
-    """By pod UID."""
+    """The resources of pods, by UID."""
 
     def __init__(self, path: str) -> None:
         """Nothing is read before `recover`."""
@@ -45,7 +45,7 @@ class AllocationRecords:
         self.put(uid, replace(self._pods.get(uid) or PodAllocation(), pod=resources))
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget other pods than these. The file says so with its next change."""
+        """Forget all pods but these. The file says so with its next change."""
         self._pods = {uid: allocation for uid, allocation in self._pods.items() if uid in uids}
 
     def _write(self) -> None:

@@ -20,7 +20,7 @@ from podwright.k8s.objects import Pod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resizes:
-    """See the module's text. `actuated` are the resources that the runtime and cgroups were told."""
+    """The parts of in-place resize. `actuated` are the resources that the runtime and the cgroups were given last."""
 
     allocator: ResizeAllocator
     allocated: AllocationRecords
@@ -33,7 +33,7 @@ class Resizes:
         self.actuated.recover()
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget other pods than these."""
+        """Forget all pods but these."""
         self.allocator.retain(uids)
         self.actuated.retain(uids)
 

@@ -223,7 +223,7 @@ class Agent:
         yield from self._cluster.metric_families()
 
     async def close(self) -> None:
-        """Look after pods no more. They run on."""
+        """Stop looking after pods. They run on."""
         await self._tasks.close()
         await self._preemptor.close()
         await self._shutdown.close()
@@ -238,7 +238,7 @@ class Agent:
 
 
 async def assemble(config: AgentConfig, dependencies: Dependencies, sources: Mapping[str, PodSource]) -> Agent:
-    """Make the agent and the directory that it keeps its things in. Raises PodwrightError and OSError."""
+    """Make the agent and its directory. Raises PodwrightError and OSError."""
     os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
     ids = await find_range(dependencies.runner, config.pods.user_namespace_ids or IDS_PER_POD)
     return Agent(config, dependencies, sources, ids)

@@ -8,7 +8,7 @@ from podwright.agent.node.capacity import reserved_amounts
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
-from podwright.agent.resources.keeping import KeptCgroups
+from podwright.agent.resources.keeping import PodCgroups
 from podwright.agent.resources.limits import PIDS, CgroupLimits, LimitRules, limits_of_root
 from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.resources.measured import MeasuredDriver
@@ -19,10 +19,10 @@ from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 
 
-def make_cgroups(context: AssemblyContext, managers: ResourceManagers, volumes: VolumeManager) -> KeptCgroups:
+def make_cgroups(context: AssemblyContext, managers: ResourceManagers, volumes: VolumeManager) -> PodCgroups:
     """The cgroups of pods, kept in step with them. With `cgroupsPerQOS: false` there are none."""
     tree = _tree(context, managers) if context.config.cgroups.per_qos else NoCgroups()
-    return KeptCgroups(tree, context.engine.active_pods, volumes.has_volumes)
+    return PodCgroups(tree, context.engine.active_pods, volumes.has_volumes)
 
 
 async def enforce_reserved(context: AssemblyContext) -> None:

@@ -7,20 +7,20 @@ from collections.abc import Callable
 from podwright.agent.admission.allocation import AllocationCheck
 from podwright.agent.admission.apparmor import AppArmorCheck
 from podwright.agent.admission.chain import Check
-from podwright.agent.admission.declared_features import DeclaredFeatures
+from podwright.agent.admission.declared_features import DeclaredFeaturesCheck
 from podwright.agent.admission.predicates import FreshNodePredicates, Predicates
-from podwright.agent.admission.sysctls import Sysctls
+from podwright.agent.admission.sysctls import SysctlCheck
 from podwright.agent.assembly.cgroups import pods_cgroup
 from podwright.agent.assembly.context import AssemblyContext
 from podwright.agent.cluster.protocol import Cluster
-from podwright.agent.eviction.admission import UnderPressure
+from podwright.agent.eviction.admission import PressureCheck
 from podwright.agent.eviction.manager import EvictionManager
 from podwright.agent.eviction.setup import EvictionInputs, make_eviction
 from podwright.agent.gc.containers import ContainerGc
 from podwright.agent.gc.images import ImageGc
 from podwright.agent.node.object import DECLARED, declared_features
 from podwright.agent.resources.managers import ResourceManagers
-from podwright.agent.shutdown.admission import WhileShuttingDown
+from podwright.agent.shutdown.admission import ShutdownCheck
 from podwright.agent.shutdown.groups import periods
 from podwright.agent.shutdown.logind import connect_logind
 from podwright.agent.shutdown.manager import ShutdownManager, ShutdownPorts
@@ -41,21 +41,21 @@ def make_checks(
 ) -> list[Check]:
     """What a pod must pass, in the kubelet's order: the first refusal decides."""
     return [
-        UnderPressure(lambda: eviction.pressures),
-        Sysctls(context.config.pods.allowed_unsafe_sysctls),
+        PressureCheck(lambda: eviction.pressures),
+        SysctlCheck(context.config.pods.allowed_unsafe_sysctls),
         AllocationCheck(managers.topology, context.engine.all_sources_read),
         FreshNodePredicates(predicates, cluster.refresh_node),
         AppArmorCheck(has_apparmor=apparmor.is_enabled()),
         make_features(context),
-        WhileShuttingDown(lambda: shutdown.is_shutting_down),
+        ShutdownCheck(lambda: shutdown.is_shutting_down),
     ]
 
 
-def make_features(context: AssemblyContext) -> DeclaredFeatures:
+def make_features(context: AssemblyContext) -> DeclaredFeaturesCheck:
     """What this node declares. A node that declares nothing takes pods as if it had everything."""
     gates = context.config.feature_gates
     declared = declared_features(gates, context.dependencies.watch.state)
-    return DeclaredFeatures(declared if gates["NodeDeclaredFeatures"] else DECLARED)
+    return DeclaredFeaturesCheck(declared if gates["NodeDeclaredFeatures"] else DECLARED)
 
 
 def make_node_eviction(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from podwright.agent.assembly.context import AssemblyContext
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
-from podwright.agent.gc.dead import KeptDead
+from podwright.agent.gc.dead import DeadContainerLimits
 from podwright.agent.gc.images import ImageGc, ImageGcPorts
 from podwright.agent.gc.unused_images import ImagePolicy
 from podwright.agent.images.records import PullRecords
@@ -27,7 +27,9 @@ def make_container_gc(context: AssemblyContext) -> ContainerGc:
         log_root=log_root,
         links_directory=links_directory(log_root),
     )
-    return ContainerGc(ports, KeptDead(per_container=kept.per_container, total=kept.total, min_age_s=kept.min_age_s))
+    return ContainerGc(
+        ports, DeadContainerLimits(per_container=kept.per_container, total=kept.total, min_age_s=kept.min_age_s)
+    )
 
 
 def make_image_gc(context: AssemblyContext, records: PullRecords | None) -> ImageGc:

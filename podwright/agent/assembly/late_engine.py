@@ -18,7 +18,7 @@ class LateEngine:
         self._made: AgentEngine | None = None
 
     def set(self, engine: AgentEngine) -> None:
-        """The engine is made."""
+        """Pass calls on to this engine from now on."""
         self._made = engine
 
     @property
@@ -32,7 +32,7 @@ class LateEngine:
         return self._engine.active_pods()
 
     def active_uids(self) -> list[str]:
-        """Their UIDs."""
+        """The UIDs of the pods that run, or will."""
         return [pod.metadata.uid for pod in self.active_pods()]
 
     def all_sources_read(self) -> bool:

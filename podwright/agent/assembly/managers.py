@@ -84,7 +84,7 @@ def pod_resources_ports(
 
 
 def cpu_reconciler_ports(context: AssemblyContext, managers: ResourceManagers) -> CpuReconcilerPorts:
-    """What keeps containers on their CPUs works with this."""
+    """What the reconciler of CPUs works with."""
     engine = context.engine
     return CpuReconcilerPorts(
         manager=managers.cpus,
@@ -96,7 +96,7 @@ def cpu_reconciler_ports(context: AssemblyContext, managers: ResourceManagers) -
 
 
 def make_pod_resizes(context: AssemblyContext, predicates: Predicates) -> Resizes:
-    """In-place resizes. One is taken when the pod still fits on the node."""
+    """In-place resizes. A resize is taken when the pod still fits on the node."""
     config, dependencies, node = context.config, context.dependencies, context.node
     settings = settings_of(config)
     rules = ResizeRules(

@@ -1,4 +1,4 @@
-"""What is found out and shown about pods: probes, statuses, and usage."""
+"""The parts that find out how pods are, and show it: probes, statuses, usage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from podwright.agent.pods.places import pod_directory
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
-from podwright.agent.resources.keeping import KeptCgroups
+from podwright.agent.resources.keeping import PodCgroups
 from podwright.agent.resources.node_plugins import NodePlugins
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.stats.provider import HostStats, StatsPorts
@@ -77,7 +77,7 @@ def count_lives(context: AssemblyContext, statuses: StatusManager) -> PodLives:
 
 
 def make_stats(
-    context: AssemblyContext, volumes: VolumeManager, drivers: CsiDrivers, cgroups: KeptCgroups
+    context: AssemblyContext, volumes: VolumeManager, drivers: CsiDrivers, cgroups: PodCgroups
 ) -> HostStats:
     """What the node and its pods use."""
     config, dependencies, shared = context.config, context.dependencies, context.shared

@@ -18,7 +18,7 @@ from podwright.agent.csi.refreshing import Refresher
 from podwright.agent.engine.ports import EngineMirrors, PodSource
 from podwright.agent.events.log import EventLog
 from podwright.agent.events.writer import EventWriter
-from podwright.agent.housekeeping import PerPod
+from podwright.agent.housekeeping import PerPodState
 from podwright.agent.images.accounts import ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.mirrors import ApiMirrors
@@ -28,7 +28,7 @@ from podwright.agent.node.lease import NodeLease
 from podwright.agent.node.pod_routes import PodRoutes
 from podwright.agent.node.volumes import ClusterNodeVolumes
 from podwright.agent.objects.accounts import ApiAccounts
-from podwright.agent.objects.following import Followed
+from podwright.agent.objects.following import FollowedObjects
 from podwright.agent.objects.projected import ApiProjections
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
@@ -69,7 +69,7 @@ class ApiCluster:
     """See `protocol.Cluster`. Objects can be read from the start. `join` adds what is written back."""
 
     def __init__(self, servers: ApiServers, node: CurrentNode, clock: Clock, events: EventLog) -> None:
-        """Those `events` too are written that are recorded before the node joins: the writer's queue keeps them."""
+        """`events` recorded before the node joins are written too: the writer's queue keeps them."""
         self._servers = servers
         self._node = node
         self._clock = clock
@@ -78,15 +78,15 @@ class ApiCluster:
         server = servers.pods
         self._event_writer = EventWriter(servers.events, name)
         events.listen(self._event_writer.take)
-        self._own_node = Followed(server, Node, Selection(fields=f"metadata.name={name}"))
-        self._pods = Followed(server, Pod, Selection(fields=f"spec.nodeName={name}"))
-        self._services = Followed(server, Service, Selection())
-        self._classes = Followed(server, RuntimeClass, Selection())
-        self._csi_drivers = Followed(server, CSIDriver, Selection())
+        self._own_node = FollowedObjects(server, Node, Selection(fields=f"metadata.name={name}"))
+        self._pods = FollowedObjects(server, Pod, Selection(fields=f"spec.nodeName={name}"))
+        self._services = FollowedObjects(server, Service, Selection())
+        self._classes = FollowedObjects(server, RuntimeClass, Selection())
+        self._csi_drivers = FollowedObjects(server, CSIDriver, Selection())
         self._objects = ApiObjects(partial(self._watch, ConfigMap), partial(self._watch, Secret))
         self._csi_node = CsiNodeInfo(servers.heartbeats, node)
         self._keeper: NodeKeeper | None = None
-        self._nodes: Followed[Node] | None = None  # all of them, for the routes to their pods
+        self._nodes: FollowedObjects[Node] | None = None  # all of them, for the routes to their pods
         tokens = PodTokens(server, clock)
         self._certificates = PodCertificates(server, node, clock)
         projections = ApiProjections(server, tokens, self._certificates)
@@ -95,7 +95,7 @@ class ApiCluster:
         self.services: Services = self._services
         self.classes: Classes = ApiRuntimeClasses(self._classes)
         self.claims: Claims = ApiClaims(server, name)
-        self.credentials: PerPod = projections
+        self.credentials: PerPodState = projections
         self.accounts: ServiceAccounts = ApiAccounts(server, tokens)
         self.mirrors: EngineMirrors = ApiMirrors(server, node)
         self.projections: ClusterSources = projections
@@ -133,7 +133,7 @@ class ApiCluster:
             keys = ChildKeyMaker(runner=ports.runner)
             tasks.start(self._certificates.run(keys, ports.events), name="certificates of pods")
         if config.node.pod_routes:
-            self._nodes = Followed(servers.pods, Node, Selection())
+            self._nodes = FollowedObjects(servers.pods, Node, Selection())
             self._nodes.start()
             routes = PodRoutes(self._nodes, self._node.node.metadata.name, ports.runner)
             tasks.start(routes.run(), name="routes to other nodes' pods")
@@ -151,7 +151,7 @@ class ApiCluster:
             await self._nodes.close()
         await self._objects.close()
 
-    def _all_followed(self) -> tuple[Followed[Any], ...]:
+    def _all_followed(self) -> tuple[FollowedObjects[Any], ...]:
         return (self._own_node, self._pods, self._services, self._classes, self._csi_drivers)
 
     def node_changed(self) -> None:
@@ -192,9 +192,9 @@ class ApiCluster:
             self._node.take(node)
             self.node_changed()
 
-    def _watch(self, kind: type[Held], namespace: str, name: str) -> Followed[Held]:
+    def _watch(self, kind: type[Held], namespace: str, name: str) -> FollowedObjects[Held]:
         selection = Selection(namespace=namespace, fields=f"metadata.name={name}")
-        followed = Followed(self._servers.pods, kind, selection, is_final=lambda found: bool(found.immutable))
+        followed = FollowedObjects(self._servers.pods, kind, selection, is_final=lambda found: bool(found.immutable))
         followed.start()
         return followed
 

@@ -11,7 +11,7 @@ from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, CsiDrivers
 from podwright.agent.engine.ports import EngineMirrors, PodSource
 from podwright.agent.events.log import EventLog
-from podwright.agent.housekeeping import PerPod
+from podwright.agent.housekeeping import PerPodState
 from podwright.agent.images.accounts import ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
@@ -48,7 +48,7 @@ class Cluster(Protocol):
     services: Services
     classes: Classes  # RuntimeClasses
     claims: Claims  # ResourceClaims
-    credentials: PerPod  # tokens of service accounts, and certificates of pods
+    credentials: PerPodState  # tokens of service accounts, and certificates of pods
     accounts: ServiceAccounts  # for credential providers
     mirrors: EngineMirrors  # of static pods
     projections: ClusterSources
@@ -61,7 +61,7 @@ class Cluster(Protocol):
         """Why the node is not ready. Empty when the cluster is no reason."""
 
     def metric_families(self) -> Iterable[Family]:
-        """The metrics about what pods have of the cluster."""
+        """The metrics of what pods get from the cluster."""
 
     def join(self, ports: ClusterPorts) -> None:
         """Register the node, follow what is bound to it, and write back."""

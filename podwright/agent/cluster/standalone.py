@@ -8,7 +8,7 @@ from podwright.agent.cluster.protocol import ClusterPorts
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, NoCluster
 from podwright.agent.engine.ports import EngineMirrors, NoCredentials, PodSource
-from podwright.agent.housekeeping import PerPod
+from podwright.agent.housekeeping import PerPodState
 from podwright.agent.images.accounts import NoAccounts, ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.mirrors import NoMirrors
@@ -36,7 +36,7 @@ class Standalone:
         self.services = services
         self.classes = classes
         self.claims: Claims = NoClaims()
-        self.credentials: PerPod = NoCredentials()
+        self.credentials: PerPodState = NoCredentials()
         self.accounts: ServiceAccounts = NoAccounts()
         self.mirrors: EngineMirrors = NoMirrors()
         self.projections: ClusterSources = NoClusterSources()

@@ -29,7 +29,7 @@ _LENIENT_HINT = "--lenient-config reads such a file as a kubelet does, and warns
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedConfig:
-    """The configuration, the same as a KubeletConfiguration document and as flags, and what the user should hear."""
+    """The configuration, the same as a KubeletConfiguration document and as flags, and remarks for the user."""
 
     config: AgentConfig
     document: dict[str, Any]

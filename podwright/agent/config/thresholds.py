@@ -76,7 +76,7 @@ def thresholds(
 
 
 def of_all_pods(found: Iterable[Threshold]) -> tuple[Threshold, ...]:
-    """The thresholds for the memory of all pods together, when that is limited: those of the hard ones of memory."""
+    """The thresholds for the memory of all pods together, when that is limited: the hard thresholds of memory."""
     memory = [each for each in found if each.signal is EvictionSignal.MEMORY and each.is_hard]
     return tuple(replace(each, signal=EvictionSignal.ALLOCATABLE_MEMORY) for each in memory)
 

@@ -97,14 +97,14 @@ class ConfigBuilder:
         return config
 
     async def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
-        """What a container of this size gets, as `container` would say it. Raises PodwrightError."""
+        """The resources that `container` gives to a container of this size. Raises PodwrightError."""
         allocation = await self._ports.allocations.of(pod, container)
         return with_allotted(pod, container, self._facts, self._settings, allocation)
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: StartImage, observed: ObservedPod, attempt: int
     ) -> tuple[api.ContainerConfig, Undo]:
-        """What a container is made of, and the undoing of what was made ready for it.
+        """What a container is made of, and a stack that undoes what was made ready for it.
 
         Raises ContainerFailure with reason CreateContainerConfigError. Nothing is left then.
         """

@@ -41,7 +41,7 @@ _MODES = {
     "ReadOnlyMany": _Mode.MULTI_NODE_READER_ONLY,
     "ReadWriteMany": _Mode.MULTI_NODE_MULTI_WRITER,
 }
-# Of drivers that tell one writer of a node from several.
+# The access modes of drivers that tell a single writer on a node from several.
 _FINER_MODES = {
     **_MODES,
     "ReadWriteOnce": _Mode.SINGLE_NODE_MULTI_WRITER,
@@ -69,7 +69,7 @@ class CsiNode:
         )
 
     async def capabilities(self, timeout_s: float = CALL_TIMEOUT_S) -> Capabilities:
-        """What it can do. What nobody knows is left out."""
+        """What it can do. Capabilities that we do not know are left out."""
         async with self._stub() as node:
             answer = await _call(node.NodeGetCapabilities, csi.NodeGetCapabilitiesRequest(), timeout_s)
         kinds = (each.rpc.type for each in answer.capabilities)

@@ -23,7 +23,7 @@ Version = tuple[int, int, int]
 
 
 class ClusterInfo(Protocol):
-    """Tells the cluster of drivers: `node_info`."""
+    """Shows the cluster which drivers there are: `node_info`."""
 
     async def install(self, driver: str, info: NodeInfo) -> None:
         """The driver is there. Raises PodwrightError."""
@@ -49,7 +49,7 @@ class _Driver:
 
 
 class CsiDrivers:
-    """See the module's text."""
+    """The registered drivers, and their node services."""
 
     def __init__(self, cluster: ClusterInfo) -> None:
         self._cluster = cluster
@@ -64,7 +64,7 @@ class CsiDrivers:
         return driver.node
 
     def names(self) -> tuple[str, ...]:
-        """Of all that have registered."""
+        """The names of all registered drivers."""
         return tuple(self._drivers)
 
     async def refresh(self, name: str) -> None:
@@ -76,7 +76,7 @@ class CsiDrivers:
         return await self.node(name).stats(handle, path)
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """Have it called with the name of each driver that has registered."""
+        """Call `listener` with the name of each driver that registers."""
         self._listeners.append(listener)
 
     def validate(self, plugin: Plugin) -> None:
@@ -103,7 +103,7 @@ class CsiDrivers:
         try:
             await self._cluster.uninstall(plugin.name)
         except PodwrightError as failure:
-            log.warning("the cluster is not told that a CSI driver has gone: driver=%s error=%s", plugin.name, failure)
+            log.warning("the cluster still shows a CSI driver that has gone: driver=%s error=%s", plugin.name, failure)
 
     def _checked(self, plugin: Plugin) -> _Driver:
         """Raises InvalidArgument."""

@@ -22,7 +22,7 @@ LONGEST_PAUSE_S = 10.0
 
 
 class CsiNodeInfo:
-    """See the module's text. One change at a time."""
+    """Makes one change at a time."""
 
     def __init__(self, server: ApiServer, node: CurrentNode) -> None:
         self._server = server
@@ -31,7 +31,10 @@ class CsiNodeInfo:
         self.problem = "CSINode is not yet initialized"  # why the node is not ready; empty when it is
 
     async def run(self) -> None:
-        """Have a CSINode once the node is registered: schedulers take a node without one for a node of no driver."""
+        """Create the CSINode once the node is registered.
+
+        Schedulers take a node without one for a node without drivers.
+        """
         await self._node.registered.wait()
         pause_s = PAUSE_S
         while True:
@@ -65,7 +68,7 @@ class CsiNodeInfo:
             raise Unavailable("the node is not registered yet", hint="the API server has not answered") from failure
 
     async def _insist(self, change: Callable[[], Awaitable[None]]) -> None:
-        """Others change the same objects: a conflict is tried again."""
+        """Repeat a change that conflicts: others change the same objects."""
         for attempt in range(TRIES):
             try:
                 async with self._turn:
@@ -96,7 +99,7 @@ class CsiNodeInfo:
             await self._server.update(after)
 
     async def _own(self) -> CSINode:
-        """The node's CSINode, made if need be. One of an earlier node of this name goes."""
+        """The node's CSINode, created if it is missing. That of an earlier node of this name is deleted."""
         node = self._node.node
         try:
             found = await self._server.get(CSINode, node.metadata.name)

@@ -35,7 +35,7 @@ def new_csi_node(node: Node) -> CSINode:
 
 
 def is_owned(csi_node: CSINode, node: Node) -> bool:
-    """Whether the CSINode belongs to this very node, not to one of its name that has gone."""
+    """Whether the CSINode belongs to this node, and not to an earlier one of its name."""
     owners = csi_node.metadata.owner_references
     return any(each.kind == "Node" and each.uid == node.metadata.uid for each in owners)
 
@@ -71,7 +71,7 @@ def _by_name(csi_node: CSINode) -> dict[str, CSINodeDriver]:
 
 
 def node_patch(node: Node, name: str, info: NodeInfo | None) -> dict[str, Any]:
-    """What is to change in the Node when a driver has come, or has gone (None). Empty for nothing.
+    """The patch of the Node for a driver that has registered, or has gone (None). Empty when nothing changes.
 
     Raises FailedPrecondition for a label that another driver or a person has given another value, InvalidArgument for
     a driver without a name for the node.

@@ -19,7 +19,7 @@ TICK_S = 10.0  # the shortest period that the API takes
 
 
 class Refresher:
-    """`csi_driver` is what the cluster says of a driver. It raises PodwrightError as long as that is not known."""
+    """`csi_driver` gives a driver's CSIDriver. It raises PodwrightError until that is known."""
 
     def __init__(self, drivers: CsiDrivers, csi_driver: Callable[[str], CSIDriver | None]) -> None:
         self._drivers = drivers

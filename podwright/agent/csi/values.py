@@ -1,4 +1,4 @@
-"""What is said to a CSI driver and what it answers, as values."""
+"""The arguments and answers of calls to a CSI driver, as values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CsiFailed(Unavailable):
 
 
 class DriverCapability(Enum):
-    """What a driver's node service can do beside the calls that each has (the specification's words)."""
+    """The optional capabilities of a driver's node service, by the specification's names."""
 
     STAGE_UNSTAGE_VOLUME = 1
     GET_VOLUME_STATS = 2

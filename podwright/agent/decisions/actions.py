@@ -142,10 +142,10 @@ def _resize(pod: Pod, plan: _Plan) -> PodResize:
 
 
 def _recreate(pod: Pod, observed: ObservedPod, sandbox: SandboxAction) -> PodActions:
-    """What may run again does so in a new sandbox, if there is anything.
+    """Start what may run again in a new sandbox, if there is anything.
 
-    The kubelet gives a pod that never restarts up as soon as it has had any container. Such a pod, when it loses its
-    sandbox before all of its containers have begun, is pending forever. Here they begin in the new sandbox.
+    The kubelet gives up a pod that never restarts as soon as it has had a container. If such a pod loses its sandbox
+    before all of its containers have begun, it is Pending forever. Here they begin in the new sandbox.
     """
     start = tuple(container.name for container in pod.spec.containers if _starts_anew(pod, container, observed))
     if not start and (not pod.spec.init_containers or _was_initialized(pod, observed)):
@@ -327,11 +327,11 @@ def _reason_to_kill(
 
 
 def _unknown(status: CriContainerStatus, kind: str) -> Kill:
-    """Perhaps it runs: two instances at once would be worse than one that is killed."""
+    """End a container whose state is unknown, as it may run: two instances at once would be worse."""
     return Kill(status=status, message=f'{kind} is in "{status.state.value}" state, try killing it before restart')
 
 
 def _has_changed(container: AnyContainer, status: CriContainerStatus) -> bool:
-    """Whether the container was made of another definition. One without a hash was made by somebody else: no."""
+    """Whether the container was made of another definition. One without a hash counts as unchanged: others made it."""
     written = status.annotations.get(CONTAINER_HASH)
     return written is not None and written != container_hash(container)

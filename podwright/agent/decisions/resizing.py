@@ -73,10 +73,10 @@ NO_RESIZE = PodResize()
 def resize_of(
     pod: Pod, container: Container, status: CriContainerStatus, actuated: PodAllocation | None
 ) -> ContainerResize | None:
-    """What a running container lacks of its size. None when it has it.
+    """The resize that a running container still needs. None when it needs none.
 
-    `actuated` is what the runtime was told last. None: nobody keeps account of it. A container that is not in it was
-    started by an agent that kept no account: it is told its size once more.
+    `actuated` is what the runtime was given last. None: no record is kept. A container that is not in it was started
+    by an agent without a record, and is resized once more.
     """
     if actuated is None or status.state is not CriContainerState.RUNNING:
         return None

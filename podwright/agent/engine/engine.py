@@ -194,7 +194,7 @@ class AgentEngine:
     async def gone(self, uids: Collection[str]) -> None:
         """Return when nothing is left of pods that no source wants: no worker, no container, no sandbox, no volume."""
         while True:
-            self.channels.offer("managers", PodsChanged(uids=()))  # something to keep house for
+            self.channels.offer("managers", PodsChanged(uids=()))  # so that a round of housekeeping begins
             await self._housekeeping.next_round()
             if not any(self._holds(uid) for uid in uids):
                 return
@@ -203,7 +203,7 @@ class AgentEngine:
         return self.registry.get(uid) is not None or self.workers.is_known(uid) or self.cache.peek(uid) is not None
 
     async def close(self) -> None:
-        """Leave the pods as they are, and look after them no more."""
+        """Stop looking after the pods, and leave them as they are."""
         await self._tasks.close()
         await self._housekeeping.close()
         await self._worker_tasks.close()

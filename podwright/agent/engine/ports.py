@@ -10,17 +10,17 @@ from podwright.agent.admission.chain import Check
 from podwright.agent.allocation.resizes import Resizes
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.housekeeping import OrphanMirrors, PerPod, PerPodOnHost
+from podwright.agent.housekeeping import OrphanMirrors, PerPodHostState, PerPodState
 from podwright.agent.loop import (
     HOUSEKEEPING_S,
     DeadContainers,
     LoopStatuses,
 )
 from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.resources.protocol import Cgroups
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.workers.hooks import HttpGetter
 from podwright.agent.workers.ports import (
-    Cgroups,
     Configs,
     Images,
     NoPodClaims,
@@ -43,26 +43,26 @@ class PodSource(Protocol):
         """The complete set of pods, whenever it may have changed. Without end."""
 
 
-class EngineStatuses(StatusKeeper, LoopStatuses, PerPod, Protocol):
+class EngineStatuses(StatusKeeper, LoopStatuses, PerPodState, Protocol):
     """`status.manager`, as workers, loop and housekeeping need it."""
 
     def get(self, uid: str) -> PodStatus | None:
         """The newest status. None for a pod that has none yet."""
 
 
-class EngineProbes(Probes, PerPod, Protocol):
+class EngineProbes(Probes, PerPodState, Protocol):
     """`probes.manager`."""
 
 
-class EngineVolumes(Volumes, PerPodOnHost, Protocol):
+class EngineVolumes(Volumes, PerPodHostState, Protocol):
     """`volumes.manager`."""
 
 
-class EngineUserRanges(UserRanges, PerPod, Protocol):
+class EngineUserRanges(UserRanges, PerPodState, Protocol):
     """`resources.userns`."""
 
 
-class EngineCgroups(Cgroups, PerPodOnHost, Protocol):
+class EngineCgroups(Cgroups, PerPodHostState, Protocol):
     """`resources.cgroups`."""
 
 
@@ -113,7 +113,7 @@ class EnginePorts:
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
     problem_of_change: Callable[[Pod, Pod], str] = lambda _old, _new: ""  # see LoopPorts
-    credentials: PerPod = field(default_factory=NoCredentials)
+    credentials: PerPodState = field(default_factory=NoCredentials)
     claims: PodClaims = field(default_factory=NoPodClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)

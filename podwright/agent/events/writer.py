@@ -33,7 +33,7 @@ NODE_EVENTS_NAMESPACE = "default"
 
 
 class EventWriter:
-    """See the module's text. `take` is a listener of `events.log`."""
+    """`take` is a listener of `events.log`."""
 
     def __init__(self, server: ApiServer, node_name: str) -> None:
         """`server` limits the rate by itself."""

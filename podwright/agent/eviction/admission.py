@@ -15,8 +15,8 @@ from podwright.k8s.objects import Pod, Taint
 MEMORY_TAINT = Taint(key="node.kubernetes.io/memory-pressure", effect="NoSchedule")  # what controllers give the node
 
 
-class UnderPressure:
-    """Fulfils `chain.Check`. As Admit of the kubelet's eviction manager."""
+class PressureCheck:
+    """Fulfils `chain.Check`, as Admit of the kubelet's eviction manager."""
 
     def __init__(self, pressures: Callable[[], Collection[Pressure]]) -> None:
         self._pressures = pressures
@@ -31,5 +31,5 @@ class UnderPressure:
 
 
 def _adds_little(pod: Pod) -> bool:
-    """What requests memory is counted on. What tolerates the taint knows what it does."""
+    """Whether a pod may come though memory is short: it requests resources, or it tolerates the taint."""
     return qos_class(pod) != BEST_EFFORT or any(tolerates(each, MEMORY_TAINT) for each in pod.spec.tolerations)

@@ -1,4 +1,4 @@
-"""What follows from where images and containers' layers are: what to measure of pods, and what to clear first. Pure.
+"""Which filesystems images and containers' layers are on, and what to measure and clear on each. Pure.
 
 As buildSignalToRankFunc and buildSignalToNodeReclaimFuncs of the kubelet (pkg/kubelet/eviction/helpers.go).
 """
@@ -25,7 +25,7 @@ class DiskPart(enum.Enum):
 
 
 class Garbage(enum.Enum):
-    """What nobody needs, and takes space."""
+    """What takes space and nobody needs."""
 
     CONTAINERS = "containers"
     IMAGES = "images"

@@ -47,7 +47,7 @@ class MemoryAlarm(Protocol):
         """Set the alarm by what the node uses now. `rang` is called when a threshold is crossed, either way."""
 
     def close(self) -> None:
-        """Have no alarm any more."""
+        """Turn the alarm off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,8 @@ class EvictionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """What a round has found."""
+class Measurements:
+    """What was measured of the node in one round."""
 
     node: NodeStats
     readings: Readings
@@ -85,7 +85,7 @@ class Round:
 
 
 class EvictionManager:
-    """See the module's text."""
+    """Runs the rounds."""
 
     def __init__(self, ports: EvictionPorts, settings: EvictionSettings, alarm: MemoryAlarm | None = None) -> None:
         self._ports = ports
@@ -138,29 +138,29 @@ class EvictionManager:
         log.info("evicted pods are still being removed: pods=%s", _full_names(pods))
 
     async def round(self) -> list[Pod]:
-        """Measure and act. The pods that had to go. Raises PodwrightError and OSError when measuring fails."""
+        """Measure and act. Returns the evicted pods. Raises PodwrightError and OSError when measuring fails."""
         limited = [pod for pod in self._ports.active() if has_limits(pod)] if self._settings.limits_storage else []
         if not limited and not self._settings.thresholds:
             return []
-        scene = await self._look()
-        thresholds = with_container_fs(self._settings.thresholds, on_images=scene.layout.layers_on_images)
+        measured = await self._measure()
+        thresholds = with_container_fs(self._settings.thresholds, on_images=measured.layout.layers_on_images)
         if self._alarm is not None:
-            self._alarm.arm(thresholds, scene.node, self._wake.set)
+            self._alarm.arm(thresholds, measured.node, self._wake.set)
         judgement = judge(
-            thresholds, scene.readings, self._memo, self._ports.clock.monotonic(), self._settings.transition_s
+            thresholds, measured.readings, self._memo, self._ports.clock.monotonic(), self._settings.transition_s
         )
         self._memo = judgement.memo
         self._set_pressures(judgement.pressures)
-        if limited and (gone := await self._enforce_limits(limited, scene)):
+        if limited and (gone := await self._enforce_limits(limited, measured)):
             return gone
         if not judgement.urgent:
             return []
-        return await self._relieve(scene, judgement.urgent, thresholds)
+        return await self._relieve(measured, judgement.urgent, thresholds)
 
-    async def _look(self) -> Round:
+    async def _measure(self) -> Measurements:
         node = await self._ports.stats.node(fresh=True)
         filesystems = await self._ports.stats.filesystems()
-        return Round(node=node, readings=read_signals(node, filesystems), layout=DiskLayout.of(filesystems))
+        return Measurements(node=node, readings=read_signals(node, filesystems), layout=DiskLayout.of(filesystems))
 
     def _set_pressures(self, pressures: frozenset[Pressure]) -> None:
         if pressures != self.pressures:
@@ -172,12 +172,12 @@ class EvictionManager:
 
     # -- limits of pods
 
-    async def _enforce_limits(self, limited: Sequence[Pod], scene: Round) -> list[Pod]:
+    async def _enforce_limits(self, limited: Sequence[Pod], measured: Measurements) -> list[Pod]:
         stats = {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}
         gone = []
         for pod in limited:
             found = stats.get(pod.metadata.uid)
-            over = overuse(pod, found, images_apart=scene.layout.images_apart) if found is not None else None
+            over = overuse(pod, found, images_apart=measured.layout.images_apart) if found is not None else None
             if over is not None and await self._evict(pod, Notice(message=over.message, annotations={}), AT_ONCE_S):
                 self._ports.metrics.evictions.add(over.signal)
                 gone.append(pod)
@@ -185,13 +185,15 @@ class EvictionManager:
 
     # -- the node
 
-    async def _relieve(self, scene: Round, urgent: Sequence[Threshold], thresholds: Sequence[Threshold]) -> list[Pod]:
+    async def _relieve(
+        self, measured: Measurements, urgent: Sequence[Threshold], thresholds: Sequence[Threshold]
+    ) -> list[Pod]:
         """Remove garbage, or else end one pod."""
         first = urgent[0]
         resource = RESOURCES[first.signal]
         log.info("eviction thresholds are met: signals=%s", names(each.signal for each in urgent))
         self._ports.events.node("Warning", "EvictionThresholdMet", f"Attempting to reclaim {resource}")
-        if await self._clear(scene.layout.garbage(first.signal), thresholds):
+        if await self._clear(measured.layout.garbage(first.signal), thresholds):
             log.info("no pod is evicted, removing garbage was enough: resource=%s", resource)
             return []
         active = self._ports.active()
@@ -199,9 +201,9 @@ class EvictionManager:
             log.warning("there is no pod to evict: resource=%s", resource)
             return []
         stats = await self._stats_for(resource)
-        self._note_age(urgent, scene.readings)
-        for pod in ranked(active, stats, first.signal, scene.layout):
-            notice = low_on(resource, pod, stats.get(pod.metadata.uid), urgent, scene.readings)
+        self._note_age(urgent, measured.readings)
+        for pod in ranked(active, stats, first.signal, measured.layout):
+            notice = low_on(resource, pod, stats.get(pod.metadata.uid), urgent, measured.readings)
             if await self._evict(pod, notice, self._grace_s(pod, first), is_pods_fault=False):
                 self._ports.metrics.evictions.add(first.signal.value)
                 return [pod]
@@ -217,10 +219,10 @@ class EvictionManager:
                 log.warning("garbage cannot be removed before an eviction: kind=%s error=%s", kind.value, failure)
         if not garbage:
             return False
-        return not met(thresholds, (await self._look()).readings, with_reclaim=True)
+        return not met(thresholds, (await self._measure()).readings, with_reclaim=True)
 
     async def _stats_for(self, resource: str) -> dict[str, PodStats]:
-        """By UID. Of memory alone where nothing else counts, which costs less."""
+        """The pods' statistics by UID. CPU and memory alone where that is enough, as it costs less."""
         if resource == MEMORY:
             return {each.pod_ref.uid: each for each in await self._ports.stats.pods_cpu_and_memory()}
         return {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}

@@ -34,7 +34,7 @@ class AlarmPoint:
 
 
 class CgroupAlarm:
-    """See the module's text. Fulfils `manager.MemoryAlarm`."""
+    """Fulfils `manager.MemoryAlarm`."""
 
     def __init__(self, host: CgroupHost, pods_cgroup: str, clock: Clock) -> None:
         """`pods_cgroup` is the one above all pods (empty: none)."""
@@ -66,7 +66,7 @@ class CgroupAlarm:
                 self._problem = str(failure)
 
     def close(self) -> None:
-        """Have no alarm any more."""
+        """Turn the alarm off."""
         loop = asyncio.get_running_loop()
         for eventfd in self._eventfds:
             loop.remove_reader(eventfd)

@@ -41,10 +41,10 @@ class Judgement:
 
 
 def with_container_fs(thresholds: Iterable[Threshold], *, on_images: bool) -> tuple[Threshold, ...]:
-    """The thresholds for the filesystem of containers' layers, which are those of the one that it is.
+    """Give containerfs the thresholds of the filesystem that it is on.
 
-    `on_images`: layers are beside images on a filesystem of their own. Else they are on the node's. What is configured
-    for containerfs itself counts for nothing, as in the kubelet.
+    `on_images`: containers' layers are beside images, on a filesystem of their own (imagefs). Else they are on the
+    node's (nodefs). Thresholds configured for containerfs itself are ignored, as in the kubelet.
     """
     own = [each for each in thresholds if each.signal not in _CONTAINER_FS]
     copies = [

@@ -46,7 +46,7 @@ def pressure_of(signal: EvictionSignal) -> Pressure:
 
 
 def read_signals(node: NodeStats, filesystems: Filesystems) -> Readings:
-    """All signals that these statistics tell of."""
+    """The reading of every signal that these statistics cover."""
     pods = next((part for part in node.system_containers if part.name == ALL_PODS), None)
     return dict(
         [

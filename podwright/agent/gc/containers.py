@@ -1,8 +1,8 @@
 """Removes dead containers, sandboxes and logs.
 
-An ended container has the older instances of its pod removed at once, and a pod that is gone has everything of it
-removed at once. A look at all of the node comes a minute after the last end, and as long as pods are ending: a node on
-which nothing ends has nothing to look for.
+When a container ends, the older instances of its pod are removed at once. When a pod is gone, everything of it is
+removed at once. The whole node is looked at a minute after the last end, and while pods are ending. Without an end
+there is nothing to look for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Protocol
 from podwright.agent.clock import Clock
 from podwright.agent.decisions.termination import MIN_STOP_S
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.gc.dead import KeptDead, dead_containers, dead_instances, dead_sandboxes
+from podwright.agent.gc.dead import DeadContainerLimits, dead_containers, dead_instances, dead_sandboxes
 from podwright.agent.gc.log_files import dangling_links, remove_log_directories, remove_logs
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import (
@@ -66,9 +66,9 @@ class ContainerGcPorts:
 
 
 class ContainerGc:
-    """See the module's text. The `DeadContainers` of the sync loop."""
+    """Fulfils `loop.DeadContainers`."""
 
-    def __init__(self, ports: ContainerGcPorts, kept: KeptDead) -> None:
+    def __init__(self, ports: ContainerGcPorts, kept: DeadContainerLimits) -> None:
         self._ports = ports
         self._kept = kept
         self._changed: set[str] = set()
@@ -120,7 +120,7 @@ class ContainerGc:
                 await self._remove_logged(status.id)
 
     async def _collect_gone(self, uids: Collection[str]) -> None:
-        """Remove what is left of pods of which nothing is needed any more."""
+        """Remove everything of pods that are gone."""
         if self._kept.min_age_s > 0:
             return  # the look at everything knows how old each container is
         limit = asyncio.Semaphore(AT_ONCE)
@@ -139,7 +139,7 @@ class ContainerGc:
             self._arm(RETRY_S)
 
     async def _remove_pod(self, uid: str) -> bool:
-        """Whether all that the runtime was seen to hold of a pod is gone, and its logs. The sandboxes are the last."""
+        """Remove a pod's containers, its logs, and last its sandboxes. Returns whether all are gone."""
         observed = self._ports.look(uid)
         containers, sandboxes = (observed.containers, observed.sandboxes) if observed is not None else ((), ())
         removed = await asyncio.gather(*(self._remove_container(each.id) for each in containers))
@@ -242,7 +242,7 @@ class ContainerGc:
         return True
 
     async def _sweep_links(self) -> None:
-        """Remove links whose logs are gone. That of a running container is only being rotated."""
+        """Remove links whose logs are gone. (The log of a running container is only being rotated.)"""
         ports = self._ports
         for link in await asyncio.to_thread(lambda: list(dangling_links(ports.links_directory, ports.log_root))):
             if not ports.is_own(link.pod_uid):

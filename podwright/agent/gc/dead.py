@@ -19,7 +19,7 @@ LOG_DIRECTORY_PARTS = 3  # namespace, name and UID: none of them has an undersco
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptDead:
+class DeadContainerLimits:
     """How much of the past stays. Negative numbers: no limit."""
 
     per_container: int = 1
@@ -28,12 +28,12 @@ class KeptDead:
 
 
 def dead_containers(
-    containers: Iterable[ContainerSummary], kept: KeptDead, now_ns: int, is_removable: IsRemovable
+    containers: Iterable[ContainerSummary], kept: DeadContainerLimits, now_ns: int, is_removable: IsRemovable
 ) -> list[ContainerSummary]:
     """Those to remove: all of pods that are gone, and the oldest of the others.
 
-    Attempts tell which instance of a container is newer: the clock may have been set back between two of them. One
-    that was created in the future is older than that, so it is old enough.
+    Attempts tell which instance of a container is newer, since the clock may have been set back in between. An
+    instance created in the future counts as old enough, for the same reason.
     """
     units: dict[tuple[str, str], list[ContainerSummary]] = defaultdict(list)
     gone: list[ContainerSummary] = []

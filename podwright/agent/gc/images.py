@@ -51,7 +51,7 @@ class ImageGcPorts:
 
 
 class ImageGc:
-    """See the module's text."""
+    """Runs the collection."""
 
     def __init__(self, ports: ImageGcPorts, policy: ImagePolicy) -> None:
         self._ports = ports

@@ -62,7 +62,7 @@ class Unused:
 
     @property
     def idle_since(self) -> float:
-        """When it was last good for something: used, or pulled for a container that may come."""
+        """When it was last used, or pulled for a container that was to start."""
         return self.age.first_seen_at if self.age.used_at is None else self.age.used_at
 
     @property

@@ -83,7 +83,10 @@ class Logins:
         return found
 
     async def _secrets(self, pod: Pod) -> list[Secret]:
-        """A pod may run without a secret that cannot be had: its image may be public, or there already."""
+        """The logins of the pod's secrets.
+
+        One that cannot be read is skipped: the image may be public, or there already.
+        """
         found, missing = [], []
         for reference in pod.spec.image_pull_secrets:
             if not reference.name:

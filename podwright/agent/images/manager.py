@@ -51,7 +51,7 @@ class _Wanted:
 
 
 class ImageManager:
-    """See the module's text."""
+    """Ensures images, one call for each container."""
 
     def __init__(
         self,
@@ -64,7 +64,10 @@ class ImageManager:
         metrics: ImageMetrics | None = None,
         pulled: Callable[[str, float], None] = lambda _uid, _seconds: None,
     ) -> None:
-        """`records` as the puller has them. `pulled` is told how long a pull for a pod took, in seconds."""
+        """`records` as the puller has them.
+
+        `pulled` is called with a pod's UID and how long a pull for it took, in seconds.
+        """
         self._images = images
         self._puller = puller
         self._logins = logins
@@ -126,7 +129,7 @@ class ImageManager:
         if present is not None and not must_pull:
             return EnsuredImage(reference=present.id, image=present)
         if wanted.policy == NEVER:
-            # The same answer for an image that is there but that this pod may not use: the pod must not learn of it.
+            # Also for an image that this pod may not use: the pod must not learn that it is there.
             text = f'Container image "{requested}" is not present with pull policy of Never'
             self._note(wanted, "Warning", "ErrImageNeverPull", text)
             raise self._failure(pod, container, reasons.ERR_IMAGE_NEVER_PULL, text)

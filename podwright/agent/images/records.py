@@ -67,7 +67,7 @@ def must_verify(policy: str, allowlist: Sequence[str], image: str, *, was_pulled
 
 
 class PullRecords:
-    """See the module's text. A disk that refuses is logged: the image is then verified when in doubt."""
+    """Keeps the records. When the disk refuses one, that is logged, and the image is verified when in doubt."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class PullRecords:
         return False
 
     def _record(self, image: str, image_ref: str, credentials: PullCredentials | None) -> bool:
-        """Add to an image's record. Whether that succeeded. None: pulled with nobody knows what."""
+        """Add to an image's record. Returns whether that succeeded. `credentials` None: pulled with unknown ones."""
         try:
             record = self._files.pulled(image_ref)
         except (OSError, PodwrightError):

@@ -22,7 +22,10 @@ class Cleaning:
 
 
 def cleaning(names: Iterable[str], max_files: int) -> Cleaning:
-    """For the rotated parts of one log. The log itself and its next part count among the `max_files`."""
+    """What to remove and compress of one log's rotated parts.
+
+    The log itself and its next part count among `max_files`.
+    """
     parts = sorted(names)
     leftovers = [name for name in parts if _is_leftover(name, parts)]
     kept = [name for name in parts if name not in leftovers]

@@ -38,7 +38,7 @@ class LogLimits:
 
 
 class LogRotator:
-    """See the module's text."""
+    """Looks at the logs at a fixed period."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class LogRotator:
 
 
 def _give_name_back(rotated: str, path: str) -> None:
-    """Unless there is a new log, which the runtime has made although its answer was lost."""
+    """Rename a log back, unless there is a new one: the runtime may have made it though its answer was lost."""
     with contextlib.suppress(FileExistsError):
         os.link(rotated, path, follow_symlinks=False)
         os.unlink(rotated)

@@ -59,7 +59,7 @@ class KeeperSettings:
 
 
 class NodeKeeper:
-    """See the module's text."""
+    """Registers the node, then reports its status."""
 
     def __init__(self, ports: KeeperPorts, settings: KeeperSettings) -> None:
         self._ports = ports
@@ -88,9 +88,10 @@ class NodeKeeper:
             self._wake.clear()
 
     async def _settle(self) -> None:
-        """Have an agent that was restarted find out how the node is, before it says that a ready node is not.
+        """After a restart, find out how the node is before reporting that it is not ready.
 
-        What it has not looked at yet counts as a problem. Schedulers and load balancers would leave the node alone.
+        What the agent has not looked at yet counts as a problem, and schedulers and load balancers would avoid the
+        node.
         """
         if not is_ready(self._ports.node.node.status.conditions):
             return
@@ -125,7 +126,7 @@ class NodeKeeper:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _announce(self) -> None:
-        """As a kubelet does, whatever the server had of the node before."""
+        """Record the events of a start, as a kubelet does also for a node that exists."""
         self._ports.events.node("Normal", "Starting", "Starting kubelet.")
         for change in changes((), self._ports.node.node.status.conditions):
             self._tell(change)
@@ -140,7 +141,7 @@ class NodeKeeper:
         try:
             return await self._ports.server.create(wanted)
         except (AlreadyExists, PermissionDenied) as failure:
-            # A server may refuse to create what it would let us find.
+            # A server may refuse to create an object that it would let us read.
             try:
                 found = await self._get()
             except NotFound:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from podwright.linux import huge_pages
+from podwright.linux.machine_files import TASK_LIMITS, meminfo, read_text, task_limit
 
 # systemd-resolved's stub listens on the host's loopback, which a pod cannot reach; this file has the real servers.
 RESOLVED_STUB = "127.0.0.53"
 RESOLVED_UPLINKS = "/run/systemd/resolve/resolv.conf"
-FILE_LIMIT_BYTES = 1024 * 1024
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}  # Go's words (GOARCH)
 
 
@@ -40,8 +40,8 @@ class Machine:
 
 def read_machine(root: str = "/") -> Machine:
     """Look at the machine whose files are below `root`. What cannot be read is left empty."""
-    memory = _meminfo(_text(f"{root}/proc/meminfo"))
-    machine_id = _text(f"{root}/etc/machine-id").strip() or _text(f"{root}/var/lib/dbus/machine-id").strip()
+    memory = meminfo(read_text(f"{root}/proc/meminfo"))
+    machine_id = read_text(f"{root}/etc/machine-id").strip() or read_text(f"{root}/var/lib/dbus/machine-id").strip()
     return Machine(
         hostname=socket.gethostname(),
         addresses=default_addresses(),
@@ -51,10 +51,10 @@ def read_machine(root: str = "/") -> Machine:
         max_pids=_max_pids(f"{root}/proc/sys/kernel"),
         huge_pages=_huge_pages(f"{root}{huge_pages.FOLDER}"),
         machine_id=machine_id,
-        system_uuid=_text(f"{root}/sys/class/dmi/id/product_uuid").strip() or machine_id,
-        boot_id=_text(f"{root}/proc/sys/kernel/random/boot_id").strip(),
+        system_uuid=read_text(f"{root}/sys/class/dmi/id/product_uuid").strip() or machine_id,
+        boot_id=read_text(f"{root}/proc/sys/kernel/random/boot_id").strip(),
         kernel_version=platform.release(),
-        os_image=_os_image(_text(f"{root}/etc/os-release")),
+        os_image=_os_image(read_text(f"{root}/etc/os-release")),
         architecture=ARCHITECTURES.get(platform.machine(), platform.machine()),
     )
 
@@ -69,7 +69,7 @@ def resolver_path(path: str, uplinks: str = RESOLVED_UPLINKS) -> str:
 
     Where `uplinks` does not exist, nothing better than `path` is known. See systemd-resolved.service(8).
     """
-    is_stub = any(line.split()[:2] == ["nameserver", RESOLVED_STUB] for line in _text(path).splitlines())
+    is_stub = any(line.split()[:2] == ["nameserver", RESOLVED_STUB] for line in read_text(path).splitlines())
     return uplinks if is_stub and os.path.exists(uplinks) else path
 
 
@@ -83,27 +83,14 @@ def default_addresses() -> tuple[str, ...]:
     return tuple(found) or ("127.0.0.1",)
 
 
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(FILE_LIMIT_BYTES)
-    except OSError:
-        return ""
-
-
-def _meminfo(text: str) -> dict[str, int]:
-    """Lines such as `MemTotal:  16384 kB` (proc_meminfo(5)), as bytes."""
-    return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)}
-
-
 def _max_pids(folder: str) -> int:
-    """The lower one of the two limits on tasks (proc_sys_kernel(5))."""
-    texts = [_text(f"{folder}/{name}").strip() for name in ("pid_max", "threads-max")]
-    return min((int(text) for text in texts if text.isdigit()), default=0)
+    return task_limit(read_text(f"{folder}/{name}") for name in TASK_LIMITS) or 0
 
 
 def _huge_pages(folder: str) -> dict[int, int]:
-    counts = {size: _text(f"{directory}/nr_hugepages").strip() for size, directory in huge_pages.pages(folder).items()}
+    counts = {
+        size: read_text(f"{directory}/nr_hugepages").strip() for size, directory in huge_pages.pages(folder).items()
+    }
     return {size_bytes: size_bytes * int(count) for size_bytes, count in counts.items() if count.isdigit()}
 
 

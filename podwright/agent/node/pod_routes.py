@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from podwright.agent.objects.following import Followed
+from podwright.agent.objects.following import FollowedObjects
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.k8s.objects import Node
 from podwright.process import Command, ProcessRunner
@@ -60,9 +60,9 @@ def changes(wanted: Routes, present: Routes) -> list[tuple[str, ...]]:
 
 
 class PodRoutes:
-    """See the module's text."""
+    """Keeps the routes as the nodes' objects say."""
 
-    def __init__(self, nodes: Followed[Node], own_name: str, runner: ProcessRunner) -> None:
+    def __init__(self, nodes: FollowedObjects[Node], own_name: str, runner: ProcessRunner) -> None:
         self._nodes = nodes
         self._own_name = own_name
         self._runner = runner

@@ -27,7 +27,7 @@ class ClusterNodeVolumes:
         self._look_again()
 
     async def until_attached(self, volume: str) -> None:
-        """See NodeVolumes. In use first: else the controller could detach it while it is being mounted."""
+        """See NodeVolumes. Waits for "in use" first: else the controller could detach the volume during its mount."""
         await self._node.until(lambda: self._has(volume))
 
     def _has(self, volume: str) -> bool:

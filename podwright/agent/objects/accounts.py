@@ -8,7 +8,7 @@ from podwright.k8s.objects import Pod, ServiceAccount, ServiceAccountTokenProjec
 
 
 class ApiAccounts:
-    """See the module's text."""
+    """Fulfils `images.accounts.ServiceAccounts`."""
 
     def __init__(self, server: ApiServer, tokens: PodTokens) -> None:
         self._server = server

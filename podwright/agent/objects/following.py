@@ -16,7 +16,7 @@ from podwright.tasks import Tasks
 K = TypeVar("K", bound=Kind)
 
 
-class Followed(Generic[K]):
+class FollowedObjects(Generic[K]):
     """A reflector with its cache."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Followed(Generic[K]):
         self._tasks.start(self.synced(), name=f"first {self._name}")
 
     async def close(self) -> None:
-        """Follow no more. What is known stays."""
+        """Stop following. What is known stays."""
         await self._tasks.close()
 
     async def synced(self) -> None:

@@ -6,7 +6,7 @@ from podwright.k8s.objects import ConfigMap, Pod, Secret
 
 
 class NoObjects:
-    """See the module's text."""
+    """Has no objects."""
 
     async def config_map(self, namespace: str, name: str) -> ConfigMap | None:  # noqa: ARG002 # the protocol's
         return None

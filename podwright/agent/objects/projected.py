@@ -26,14 +26,14 @@ class Certificates(Protocol):
         """The private key and the certificate chain, both in PEM. Raises PodwrightError."""
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget those of other pods than these."""
+        """Forget those of all pods but these."""
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """Have it called with the UID of each pod whose certificates are others than before."""
+        """Call `listener` with the UID of each pod whose certificates have changed."""
 
 
 class ApiProjections:
-    """See the module's text."""
+    """Fulfils `volumes.ports.ClusterSources`."""
 
     def __init__(self, server: ApiServer, tokens: PodTokens, certificates: Certificates) -> None:
         self._bundles = TrustBundles(server)
@@ -57,7 +57,7 @@ class ApiProjections:
         return self._certificates.certificate(pod, volume, index, projection)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget tokens and certificates of other pods than these."""
+        """Forget the tokens and certificates of all pods but these."""
         self._tokens.retain(uids)
         self._certificates.retain(uids)
 

@@ -1,4 +1,4 @@
-"""How the agent gets at the objects that pods refer to."""
+"""How the agent reads the objects that pods refer to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class ObjectGetter(Protocol):
         """None when there is none."""
 
     def register(self, pod: Pod) -> None:
-        """Keep what the pod refers to at hand, until it is unregistered. A new version replaces the one before."""
+        """Keep the objects that the pod refers to in memory until `unregister`.
+
+        A new version replaces the one before.
+        """
 
     def unregister(self, pod: Pod) -> None:
-        """The pod needs nothing any more."""
+        """The pod needs its objects no longer."""

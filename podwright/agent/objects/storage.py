@@ -1,7 +1,7 @@
 """The API's objects about storage, as the agent reads and writes them. Fulfils `volumes.ports.ClusterStorage`.
 
-A node may get claims, PersistentVolumes and attachments, and may list and watch only CSIDrivers: so the former are
-read when they are needed, as a kubelet does.
+A node may list and watch CSIDrivers, but only get claims, PersistentVolumes and attachments. So those are read when
+they are needed, as by a kubelet.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STATUS = "status"
 
 @contextlib.contextmanager
 def _in_its_words() -> Iterator[None]:
-    """What is not there is said as the API server says it: people read it in events of pods."""
+    """Keep the API server's own message for a missing object: people read it in events of pods."""
     try:
         yield
     except ApiNotFound as failure:
@@ -48,7 +48,7 @@ class CsiDriverStore(Protocol):
 
 
 class ApiStorage:
-    """See the module's text. All calls raise PodwrightError."""
+    """Fulfils `volumes.ports.ClusterStorage`. All calls raise PodwrightError."""
 
     def __init__(self, server: ApiServer, drivers: CsiDriverStore, tokens: PodTokens) -> None:
         self._server = server

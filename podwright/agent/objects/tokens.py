@@ -51,7 +51,7 @@ class KnownToken:
 
 
 class PodTokens:
-    """See the module's text."""
+    """The tokens by account, audience and pod."""
 
     def __init__(self, server: ApiServer, clock: Clock) -> None:
         self._server = server
@@ -87,7 +87,7 @@ class PodTokens:
         return token
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget the tokens of other pods than these."""
+        """Forget the tokens of all pods but these."""
         self._tokens = {key: token for key, token in self._tokens.items() if key.pod_uid in uids}
 
     async def _request(self, key: _TokenKey, pod: Pod) -> KnownToken:

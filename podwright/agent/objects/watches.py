@@ -32,7 +32,7 @@ class Watch(Protocol[Held_co]):
         """The object now. None when there is none."""
 
     async def close(self) -> None:
-        """Watch no more. What is known stays."""
+        """Stop watching. What is known stays."""
 
 
 class ApiObjects:
@@ -57,7 +57,7 @@ class ApiObjects:
         return await self._secrets.get(namespace, name)
 
     def register(self, pod: Pod) -> None:
-        """See ObjectGetter. The new references are taken before the old ones are given back."""
+        """See ObjectGetter. The watches of the new version are begun before those of the old one end."""
         before = self._pods.get(pod.metadata.uid)
         self._count(pod, 1)
         self._pods[pod.metadata.uid] = pod
@@ -70,7 +70,7 @@ class ApiObjects:
             self._count(before, -1)
 
     async def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching everything."""
         await self._config_maps.close()
         await self._secrets.close()
 
@@ -99,7 +99,7 @@ class _Watched(Generic[Held]):
         self._tasks = Tasks()
 
     def count(self, namespace: str, names: Iterable[str], step: int) -> None:
-        """One pod more, or one less, refers to them."""
+        """Count one more, or one fewer, pod that refers to them."""
         for name in names:
             key = (namespace, name)
             entry = self._entries.get(key)

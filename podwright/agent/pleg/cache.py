@@ -18,16 +18,17 @@ from podwright.agent.runtime.convert import observed
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import CriContainerStatus, ObservedPod, SandboxStatus
 from podwright.errors import NotFound
+from podwright.tasks import retrieve
 
 GONE_KEPT = 1000
 NEVER = -math.inf
-EVENT_S = 0.1  # how long an event may be under way before it is worth a question to the runtime
+EVENT_S = 0.1  # how long to wait for an event before the runtime is asked
 
 Deliver = Callable[[PodEvent], None]
 
 
 class StatusCache:
-    """See the module's text. `deliver` gets every event, in order."""
+    """`deliver` gets every event, in order."""
 
     def __init__(self, runtime: CriRuntime, clock: Clock, deliver: Deliver) -> None:
         self._runtime = runtime
@@ -50,13 +51,13 @@ class StatusCache:
         return list(self._pods.values())
 
     def listed(self, began: float, unseen: Collection[str]) -> None:
-        """The whole node was listed: a pod that is not here had nothing then, but for those that could not be seen."""
+        """The node was listed at `began`: a pod that is not in the cache had nothing, unless it is `unseen`."""
         self._listed_at, self._unseen = began, frozenset(unseen)
 
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
         """The newest look when it shows enough, or the one that an event brings soon. None when none does.
 
-        For those who have just changed something: the event of it is under way, and costs no question.
+        For callers that have just changed something: the event about it is on its way, and costs no call.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EVENT_S):
@@ -99,8 +100,7 @@ class StatusCache:
     def _ended(self, uid: str, task: asyncio.Task[ObservedPod]) -> None:
         if self._looks.get(uid, (0.0, None))[1] is task:
             del self._looks[uid]
-        if not task.cancelled():
-            task.exception()  # whoever waits gets it; nobody may wait any more
+        retrieve(task)
 
     async def _look(self, uid: str, began: float) -> ObservedPod:
         summaries, container_summaries = await asyncio.gather(
@@ -136,7 +136,7 @@ class StatusCache:
         return observed(uid, sandboxes, containers.values(), began)
 
     def put(self, pod: ObservedPod) -> None:
-        """Take a look in, unless a newer one is there, and deliver what it changes."""
+        """Keep a look, unless a newer one is there, and deliver the events that follow from it."""
         if (news := self._news.pop(pod.uid, None)) is not None:
             news.set()
         known = self._pods.get(pod.uid)

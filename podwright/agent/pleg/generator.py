@@ -63,7 +63,7 @@ class Generator:
         self._streaming = False
         self._beginning: asyncio.Task[Literal[True]] | None = None
         self._relist_now = asyncio.Event()
-        self._dirty: set[str] = set()  # pods that something happened to, and that nobody has looked at since
+        self._dirty: set[str] = set()  # pods with an event since the last look at them
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._relisted_at: float | None = None
         self._failure = ""
@@ -75,7 +75,7 @@ class Generator:
             self._tasks.start(self._follow_forever(), name="runtime events")
 
     async def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         await self._tasks.close()
 
     @property
@@ -140,7 +140,7 @@ class Generator:
             began = self._clock.monotonic()
             try:
                 await self._follow()
-                reason = "the runtime ended it"
+                reason = "the runtime ended the stream"
             except Unimplemented:
                 self._stream_ended("there are none")
                 log.info("the runtime streams no events, so its pods are listed each second")

@@ -45,7 +45,7 @@ class PluginChannel:
             raise InvalidArgument(f"{path!r} is not the path of a socket", hint="it is absolute and 107 bytes at most")
 
     async def ready(self, timeout_s: float | None = None) -> None:
-        """Wait for the connection, CONNECT_TIMEOUT_S unless told otherwise. Raises DeadlineExceeded."""
+        """Wait for the connection, by default CONNECT_TIMEOUT_S. Raises DeadlineExceeded."""
         timeout_s = CONNECT_TIMEOUT_S if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(timeout_s):

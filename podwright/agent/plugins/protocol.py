@@ -35,4 +35,4 @@ class PluginHandler(Protocol):
         """
 
     async def deregister(self, plugin: Plugin) -> None:
-        """The plug-in's socket has gone, or it has not taken in that it is registered. An unknown one is fine."""
+        """The plug-in's socket has gone, or it has not accepted its registration. An unknown one succeeds."""

@@ -1,8 +1,8 @@
 """One socket of a plug-in, from its first call until it has gone.
 
-A plug-in is asked what it is, its handler validates and registers it, and it is told so. What fails is tried again
-after a pause that grows: a plug-in may make its socket before it serves. The steps are those of the kubelet
-(pkg/kubelet/pluginmanager/operationexecutor of Kubernetes 1.36).
+The agent asks the plug-in what it is, has its handler validate and register it, and notifies the plug-in. What fails
+is tried again after a pause that grows: a plug-in may make its socket before it serves. The steps are those of the
+kubelet (pkg/kubelet/pluginmanager/operationexecutor of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ NAME_MAX = 253
 
 
 class Registration:
-    """See the module's text. `run` is called once, then `end`."""
+    """`run` is called once, then `end`."""
 
     def __init__(self, path: str, handlers: Mapping[str, PluginHandler]) -> None:
         self.path = path
         self._handlers = handlers
-        self._given: Plugin | None = None  # what a handler has been told of
+        self._given: Plugin | None = None  # what a handler was given to register
 
     async def run(self) -> None:
         """Return when the plug-in is registered."""
@@ -71,7 +71,7 @@ class Registration:
                 await _notify(connection)
             except PodwrightError as failure:
                 await self.end()
-                raise FailedPrecondition(f"it did not take in that it is registered: {failure}") from failure
+                raise FailedPrecondition(f"it has not accepted that it is registered: {failure}") from failure
         finally:
             await connection.close()
         log.info("a plug-in is registered: kind=%s name=%s socket=%s", plugin.kind, plugin.name, self.path)
@@ -81,7 +81,7 @@ class Registration:
         if handler is None:
             raise InvalidArgument(f"no handler registered for plugin type: {plugin.kind} at socket {self.path}")
         handler.validate(plugin)
-        self._given = plugin  # before, so that `end` undoes a call that is cancelled
+        self._given = plugin  # set before the call, so that `end` undoes a call that is cancelled
         try:
             await handler.register(plugin)
         except PodwrightError:

@@ -43,7 +43,7 @@ async def listen(server: grpc.aio.Server, path: str) -> None:
 
 
 async def close(server: grpc.aio.Server, path: str) -> None:
-    """Serve no more, and remove the socket."""
+    """Stop serving, and remove the socket."""
     await server.stop(None)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)

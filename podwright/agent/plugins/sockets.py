@@ -13,7 +13,7 @@ DIRECTORIES_MAX = 1000  # a folder of plug-ins has a handful
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Tells a socket from one that was made later at its path. A change of owner or mode leaves it as it is."""
+    """Tells a socket from a later one at its path. A change of owner or mode does not change it."""
 
     device: int
     inode: int

@@ -1,7 +1,7 @@
 """The folder in which plug-ins make their sockets (`plugins_registry`).
 
-Any socket below it is a plug-in. inotify tells of changes, and the folder is read anew at each, so that only what is
-there counts: a lost notice costs a while, never a plug-in.
+Any socket below it is a plug-in. After each notice of inotify the folder is read anew, and only what is there counts.
+So a lost notice delays a plug-in, and never loses one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REARM_S = 1.0  # until the next try when the folder cannot be watched
 
 
 class PluginWatcher:
-    """See the module's text."""
+    """Registers and deregisters plug-ins as their sockets come and go."""
 
     def __init__(self, folder: str, handlers: Mapping[str, PluginHandler]) -> None:
         """`handlers` by the kind of plug-in, such as CSI_PLUGIN."""
@@ -50,7 +50,7 @@ class PluginWatcher:
         self._tasks.start(self._watch(), name="plug-in watcher")
 
     async def close(self) -> None:
-        """Look no more. Handlers are told nothing: plug-ins are still there."""
+        """Stop looking. Handlers are not called: the plug-ins are still there."""
         await self._tasks.close()
 
     async def _watch(self) -> None:
@@ -89,7 +89,7 @@ class PluginWatcher:
             news.set()
 
     async def _follow(self, path: str) -> None:
-        """Do what has to be done about one path, one thing after the other, until nothing is there."""
+        """Register and deregister what is at one path, in order, until nothing is there."""
         news = self._news[path]
         try:
             while (stamp := self._found.get(path)) is not None:

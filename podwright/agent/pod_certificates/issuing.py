@@ -1,8 +1,8 @@
-"""The certificates of all pods of this node: asked for, waited for, renewed, and forgotten with their pods.
+"""The certificates of all pods of this node: requested, renewed, and forgotten with their pods.
 
-A volume that needs a certificate asks for it, and finds none at first. From then on the request is this room's
-business, and the volume is looked at again when the answer is there. Nothing is kept over a restart of the agent: all
-certificates are asked for anew then, as by a kubelet.
+A volume that needs a certificate calls for it and gets none at first. From then on this module follows the request,
+and the volume is looked at again when the answer is there. Nothing is kept over a restart of the agent: all
+certificates are requested anew, as by a kubelet.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.metrics.prometheus import Family, gauge
 from podwright.agent.node.current import CurrentNode
-from podwright.agent.objects.following import Followed
+from podwright.agent.objects.following import FollowedObjects
 from podwright.agent.objects.versions import NewestVersion
 from podwright.agent.pod_certificates.keys import PodKeyMaker
 from podwright.agent.pod_certificates.requests import VERSIONS, new_request
@@ -58,7 +58,7 @@ class _IssuedEntry:
 
 
 class PodCertificates:
-    """See the module's text."""
+    """Holds all certificates, and makes the requests."""
 
     def __init__(
         self, server: ApiServer, node: CurrentNode, clock: Clock, *, chance: Callable[[], float] = random.random
@@ -74,7 +74,7 @@ class PodCertificates:
         self._is_on = False
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """Have it called with the UID of each pod that has got another certificate, or none for good."""
+        """Call `listener` with the UID of each pod that has a new certificate, or a final refusal."""
         self._listeners.append(listener)
 
     def certificate(
@@ -100,7 +100,7 @@ class PodCertificates:
         return entry.certificate.credentials()
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget the certificates of other pods than these."""
+        """Forget the certificates of all pods but these."""
         self._entries = {key: entry for key, entry in self._entries.items() if key.uid in uids}
 
     def families(self) -> Iterator[Family]:
@@ -123,7 +123,7 @@ class PodCertificates:
         await self._node.registered.wait()
         version = await self._find_version()
         selection = Selection(fields=f"spec.nodeName={self._node.node.metadata.name}")
-        requests = Followed(self._server, version, selection)
+        requests = FollowedObjects(self._server, version, selection)
         tasks = Tasks()
         requests.start()
         tasks.start(self._look_on_change(requests), name="answers to requests for pods' certificates")
@@ -144,7 +144,7 @@ class PodCertificates:
                 log.warning("pods get no certificates: error=%s", failure)
             await asyncio.sleep(LONGEST_PAUSE_S)
 
-    async def _look_on_change(self, requests: Followed[PodCertificateRequest]) -> None:
+    async def _look_on_change(self, requests: FollowedObjects[PodCertificateRequest]) -> None:
         while True:
             await requests.changed()
             self._looks_wanted.set()
@@ -152,7 +152,7 @@ class PodCertificates:
     async def _look_again_and_again(
         self,
         version: type[PodCertificateRequest],
-        requests: Followed[PodCertificateRequest],
+        requests: FollowedObjects[PodCertificateRequest],
         keys: PodKeyMaker,
         events: EventRecorder,
     ) -> None:
@@ -175,7 +175,7 @@ class PodCertificates:
     def _decide(
         self, entry: _IssuedEntry, seen: dict[tuple[str, str], PodCertificateRequest], events: EventRecorder
     ) -> bool:
-        """Take what was answered. Whether a request is to be made now."""
+        """Take over the answer to a request. Returns whether a new request is due."""
         before = entry.certificate
         waiting = before.waiting
         request = seen.get((entry.pod.metadata.namespace, waiting.name)) if waiting is not None else None

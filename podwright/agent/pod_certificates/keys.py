@@ -34,7 +34,7 @@ class PodKeyMaker(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildKeyMaker:
-    """A `PodKeyMaker`: see the module's text."""
+    """A `PodKeyMaker` that runs `key_child`."""
 
     runner: ProcessRunner = field(repr=False)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.k8s.objects import Condition, PodCertificateRequest
 
-ABANDON_AFTER_S = 600.0  # a request that is nowhere to be seen for so long has been deleted
+ABANDON_AFTER_S = 600.0  # a request that was not seen for so long was deleted
 OVERDUE_AFTER_S = 600.0
 JITTER_S = 300.0  # so that the certificates of many pods are not asked for at one time
 
@@ -38,7 +38,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A request of ours that nobody has answered, by its name. It is taken for deleted after `abandon_at`."""
+    """A request of ours without an answer, by its name. It counts as deleted after `abandon_at`."""
 
     name: str
     key: bytes = field(repr=False)
@@ -47,7 +47,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRequest:
-    """The signer's last word: `word` is `Denied` or `Failed`."""
+    """A final refusal of the signer: `word` is `Denied` or `Failed`."""
 
     word: str
     reason: str
@@ -56,12 +56,12 @@ class RefusedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """The state of one certificate. `told` has the reasons of the warnings that were given about `issued`."""
+    """The state of one certificate. `warned` has the reasons of the warnings that were given about `issued`."""
 
     issued: Issued | None = None
     waiting: Waiting | None = None
     refused: RefusedRequest | None = None
-    told: frozenset[str] = frozenset()
+    warned: frozenset[str] = frozenset()
 
     def credentials(self) -> tuple[bytes, bytes]:
         """The key and the chain. Raises FailedPrecondition after a refusal, and Unavailable before an answer."""
@@ -84,7 +84,7 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NextStep:
+class CertificateStep:
     """The state from now on, whether a request is to be made, and warnings about the pod (reason, message)."""
 
     certificate: Certificate
@@ -92,26 +92,28 @@ class NextStep:
     warnings: tuple[tuple[str, str], ...] = ()
 
 
-def decide(certificate: Certificate, request: PodCertificateRequest | None, now: float, chance: float) -> NextStep:
+def decide(
+    certificate: Certificate, request: PodCertificateRequest | None, now: float, chance: float
+) -> CertificateStep:
     """What follows from the request that is waited for, None when it is not seen. `chance` is from 0 to 1."""
     waiting = certificate.waiting
     if certificate.refused is not None:
-        return NextStep(certificate=certificate)
+        return CertificateStep(certificate=certificate)
     if waiting is not None and request is not None:
         for condition in request.status.conditions:
             if condition.type in ("Denied", "Failed"):
                 return _refusal(request, condition)
             if condition.type == "Issued":
-                return NextStep(certificate=_issued(request, waiting, now, chance))
+                return CertificateStep(certificate=_issued(request, waiting, now, chance))
     if waiting is not None and request is None and now > waiting.abandon_at:
         certificate, waiting = replace(certificate, waiting=None), None
     issued = certificate.issued
     if issued is not None and now < issued.refresh_at:
-        return NextStep(certificate=certificate)
-    warnings = tuple(each for each in _late(issued, now) if each[0] not in certificate.told)
-    told = certificate.told | {reason for reason, _ in warnings}
-    return NextStep(
-        certificate=replace(certificate, told=told),
+        return CertificateStep(certificate=certificate)
+    warnings = tuple(each for each in _late(issued, now) if each[0] not in certificate.warned)
+    warned = certificate.warned | {reason for reason, _ in warnings}
+    return CertificateStep(
+        certificate=replace(certificate, warned=warned),
         wants_request=waiting is None,
         warnings=warnings,
     )
@@ -124,12 +126,12 @@ def _late(issued: Issued | None, now: float) -> Iterator[tuple[str, str]]:
         yield "CertificateExpired", "PodCertificate expired"
 
 
-def _refusal(request: PodCertificateRequest, condition: Condition) -> NextStep:
+def _refusal(request: PodCertificateRequest, condition: Condition) -> CertificateStep:
     refused = RefusedRequest(word=condition.type, reason=condition.reason, message=condition.message)
     name = f"{request.metadata.namespace}/{request.metadata.name}"
     verb = "was denied" if condition.type == "Denied" else "failed"
     message = f'PodCertificateRequest {name} {verb}, reason="{condition.reason}", message="{condition.message}"'
-    return NextStep(certificate=Certificate(refused=refused), warnings=((condition.type, message),))
+    return CertificateStep(certificate=Certificate(refused=refused), warnings=((condition.type, message),))
 
 
 def _issued(request: PodCertificateRequest, waiting: Waiting, now: float, chance: float) -> Certificate:

@@ -1,7 +1,7 @@
 """What a pod has been given of CPU and memory, apart from what its spec asks for now. Pure.
 
 A pod's resources have three values: the spec's (wanted), the allocated ones (admitted by this node, what its workers
-use), and the actuated ones (told to the runtime and written into cgroups). See KEP 1287.
+use), and the actuated ones (given to the runtime and written into cgroups). See KEP 1287.
 """
 
 from __future__ import annotations

@@ -26,10 +26,10 @@ class KeyedBackoff:
         self._entries: dict[str, _BackoffEntry] = {}
 
     def until_ns(self, key: str, since_ns: int, now_ns: int) -> int:
-        """When the wait that began at `since_ns` (the last failure) is over, not after `now_ns` when there is none.
+        """When the wait that began at `since_ns` (the last failure) is over. At most `now_ns` when there is no wait.
 
-        A failure that lies ahead is from before the clock was set back. How long ago that was cannot be known, and
-        the wait must not last until the clock comes there again.
+        A failure in the future is from before the clock was set back. How long ago that was is not known, and the wait
+        must not last until the clock is there again.
         """
         entry = self._entries.get(key)
         if entry is None or self._has_expired(entry, since_ns) or since_ns > now_ns:

@@ -25,7 +25,7 @@ def qos_class(pod: Pod) -> QosClass:
 def compute_qos_class(spec: PodSpec) -> QosClass:
     """The class by CPU and memory (ComputePodQOS of pkg/apis/core/v1/helper/qos).
 
-    Resources of the pod as a whole count alone where it has them. Ephemeral containers have none.
+    Where the pod as a whole has resources, only those count. Ephemeral containers have none.
     """
     parts = _parts(spec)
     requests, limits = _sums(part.requests for part in parts), _sums(part.limits for part in parts)

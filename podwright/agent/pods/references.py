@@ -21,7 +21,7 @@ class References:
 
 
 def container_references(container: AnyContainer) -> References:
-    """What the environment of a container refers to."""
+    """The ConfigMaps and Secrets in a container's environment."""
     config_maps: set[str] = set()
     secrets: set[str] = set()
     for source in container.env_from:

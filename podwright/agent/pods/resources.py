@@ -22,7 +22,7 @@ def pod_requests(spec: PodSpec, *, overhead: bool = True) -> Amounts:
 
 
 def pod_limits(spec: PodSpec, *, overhead: bool = True) -> Amounts:
-    """The limits of the pod. Overhead is added where there is a limit: where there is none, nothing is limited."""
+    """The limits of the pod. Overhead is added only to what has a limit."""
     limits = {**aggregate_limits(spec), **pod_level_limits(spec)}
     extra = {name: amount for name, amount in _amounts(spec.overhead).items() if limits.get(name, ZERO).nano}
     return _sum(limits, extra) if overhead else limits

@@ -1,4 +1,4 @@
-"""One attempt of a probe: what it is sent to, and what came of it."""
+"""One attempt of a probe: its target and its result."""
 
 from __future__ import annotations
 

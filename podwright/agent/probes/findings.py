@@ -16,12 +16,12 @@ class Findings:
         return self._found.get((container_id, kind))
 
     def set(self, container_id: str, kind: ProbeKind, finding: ProbeResult) -> bool:
-        """Whether that is another finding than before."""
+        """Record a finding. Returns whether it differs from the one before."""
         key = (container_id, kind)
         changed = self._found.get(key) is not finding
         self._found[key] = finding
         return changed
 
     def forget(self, container_id: str, kind: ProbeKind) -> None:
-        """The instance is not probed any more."""
+        """Forget what a probe found of an instance."""
         self._found.pop((container_id, kind), None)

@@ -1,7 +1,7 @@
 """HTTP GET for probes and hooks, with the rules of the kubelet's clients (pkg/probe/http, pkg/kubelet/lifecycle).
 
-A connection serves one request, certificates are not verified, and proxies are not used: a container is asked, and
-nothing between it and the node. On h11 and bare sockets a request costs less than half of what it does on aiohttp.
+A connection serves one request, certificates are not verified, and proxies are not used: the request is for the
+container itself. On h11 and bare sockets a request costs less than half of what it does on aiohttp.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class HookGetter:
     """The `HttpGetter` of life cycle hooks: any answer is a success."""
 
     async def get(self, action: HTTPGetAction, container: Container, ip: str) -> str:
-        """See HttpGetter. What the fallback sends is readable on the way, so that it carries no Authorization."""
+        """See HttpGetter. The fallback is not encrypted, so it carries no Authorization."""
         url = action_url(action, container, ip)
         headers = request_headers(((header.name, header.value) for header in action.http_headers), "lifecycle")
         try:

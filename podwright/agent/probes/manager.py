@@ -15,7 +15,7 @@ from podwright.agent.pods.containers import lasting_containers
 from podwright.agent.probes.findings import Findings
 from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.probes.schedule import probe_of
-from podwright.agent.probes.worker import Deliver, ProbeWorkerPorts, RunsProbes, Worker
+from podwright.agent.probes.worker import Deliver, ProbeRunner, ProbeWorkerPorts, Worker
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import ContainerStatus, Pod
 from podwright.tasks import Tasks
@@ -35,7 +35,7 @@ class ProbeManager:
 
     def __init__(
         self,
-        prober: RunsProbes,
+        prober: ProbeRunner,
         deliver: Deliver,
         clock: Clock,
         *,
@@ -64,7 +64,10 @@ class ProbeManager:
         return self._findings.get(container_id, kind)
 
     def add(self, pod: Pod) -> None:
-        """Probe the pod's containers from now on. Again for every new version of the pod, or of its instances."""
+        """Probe the pod's containers from now on.
+
+        Called again for each new version of the pod, or instance of a container.
+        """
         uid = pod.metadata.uid
         probed = self._pods.setdefault(uid, _Probed(pod=pod))
         probed.pod = pod
@@ -99,7 +102,7 @@ class ProbeManager:
             worker.see(status, ip, was_good=was_good)
 
     def stop_liveness_and_startup(self, uid: str) -> None:
-        """The pod is to end: no probe may restart its containers. What was found stands."""
+        """The pod is to end: no probe may restart its containers. The findings stay."""
         probed = self._pods.get(uid)
         if probed is None:
             return
@@ -109,7 +112,7 @@ class ProbeManager:
                 task.cancel()
 
     def remove(self, uid: str) -> None:
-        """Probe the pod no more, and forget what was found."""
+        """Stop probing the pod, and forget the findings."""
         probed = self._pods.pop(uid, None)
         if probed is None:
             return

@@ -40,7 +40,7 @@ class Prober:
         return finding
 
     def forget(self, pod: Pod) -> None:
-        """The pod is probed no more."""
+        """The pod is not probed any longer."""
         self._metrics.forget_probes(pod.metadata.uid, pod.metadata.name, pod.metadata.namespace)
 
     async def _run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:

@@ -95,7 +95,7 @@ class Probers:
 
 
 def _of_a_later_release(field: str, value: str) -> Unimplemented:
-    """Asking in another way than the pod wants would say that a healthy container has failed."""
+    """Raises Unimplemented for a value of a later release: another request than the pod wants would fail."""
     return Unimplemented(
         f"{field} {value!r} is not supported", hint="fields newer than Kubernetes 1.36 are not honoured"
     )

@@ -45,11 +45,11 @@ class Series:
     count: int = 0
 
     def then(self, finding: ProbeResult) -> Series:
-        """The series with one more result."""
+        """The series after one more result."""
         return Series(finding, self.count + 1 if finding is self.finding else 1)
 
     def decides(self, schedule: Schedule) -> bool:
-        """Whether there are enough equal results to believe them."""
+        """Whether there are enough equal results to count."""
         needed = schedule.successes if self.finding is ProbeResult.SUCCESS else schedule.failures
         return self.count >= needed
 
@@ -66,7 +66,7 @@ def probe_of(container: Container, kind: ProbeKind) -> Probe | None:
 
 
 def initial_finding(kind: ProbeKind) -> ProbeResult:
-    """What counts of a new container until its probe has decided."""
+    """The finding of a new container until its probe has decided."""
     match kind:
         case ProbeKind.LIVENESS:
             return ProbeResult.SUCCESS

@@ -1,4 +1,4 @@
-"""The worker of one probe of one container: it runs while a run is due, and waits for news otherwise.
+"""The worker of one probe of one container: it runs the probe when that is due, and waits otherwise.
 
     no instance, or not running --running--> waiting for `started` --> due every period --decided--> on hold
          ^------------------------- a new container id resets everything ----------------------------'
@@ -28,21 +28,21 @@ log = logging.getLogger(__name__)
 Deliver = Callable[[ProbeOutcome], Awaitable[None]]
 
 
-class RunsProbes(Protocol):
+class ProbeRunner(Protocol):
     """Runs a probe once: `prober.Prober`."""
 
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
         """SUCCESS or FAILURE. None when nothing was learnt."""
 
     def forget(self, pod: Pod) -> None:
-        """The pod is probed no more."""
+        """The pod is not probed any longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeWorkerPorts:
     """What all workers share."""
 
-    prober: RunsProbes
+    prober: ProbeRunner
     findings: Findings
     deliver: Deliver
     refresh: Callable[[str], None]  # show the workers of the pod with this UID what the runtime holds now
@@ -52,7 +52,7 @@ class ProbeWorkerPorts:
 
 
 class Worker:
-    """See the module's text."""
+    """The worker of one probe."""
 
     def __init__(self, ports: ProbeWorkerPorts, pod: Pod, container: Container, kind: ProbeKind, probe: Probe) -> None:
         self.pod = pod  # the newest version
@@ -111,7 +111,7 @@ class Worker:
     def _first_wait_s(self) -> float:
         """After a start of the agent, the probes of the containers that it finds are spread over their periods.
 
-        Not those whose result nobody knows: until then, the pod does not count as ready.
+        Probes without a result run at once: until then, their pod does not count as ready.
         """
         status = self._instance
         if status is None:
@@ -147,11 +147,11 @@ class Worker:
         target = Target(pod=self.pod, container=self.container, container_id=instance.id, ip=self._ip)
         try:
             finding = await self._ports.prober.run(self.kind, self._probe, target)
-        except Exception:  # whatever it is, the container's next probe is not to be lost to it
+        except Exception:  # whatever it is, the next run must still come
             log.exception("a probe failed: container=%s kind=%s", self.container.name, self.kind.value)
             finding = None
         if self._instance is None or self._instance.id != instance.id or self._due_at is None:
-            return  # the answer of an instance that has ended meanwhile
+            return  # the result is of an instance that has ended meanwhile
         self._due_at = max(due_at + self._schedule.period_s, self._ports.clock.monotonic())
         if finding is not None:
             await self._take(instance.id, finding)

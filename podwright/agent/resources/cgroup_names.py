@@ -34,7 +34,7 @@ class CgroupNames:
 
     @property
     def kubepods(self) -> str:
-        """The one of all pods, and the parent of guaranteed ones."""
+        """The cgroup of all pods, and the parent of guaranteed ones."""
         return self._path((*self.root, KUBEPODS))
 
     def of_class(self, qos: QosClass) -> str:

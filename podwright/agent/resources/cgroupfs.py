@@ -91,7 +91,7 @@ def remove(host: CgroupHost, path: str, timeout_s: float = REMOVE_TIMEOUT_S) -> 
 
 
 def _pass_controllers_on(directory: str) -> None:
-    """v2: a cgroup has the controllers that its parent passes on. One that cannot be passed on is left out."""
+    """v2: pass controllers on to child cgroups. A controller that cannot be passed on is left out."""
     available = _words(f"{directory}/cgroup.controllers")
     passed_on = _words(f"{directory}/cgroup.subtree_control")
     for name in CONTROLLERS:
@@ -100,7 +100,7 @@ def _pass_controllers_on(directory: str) -> None:
 
 
 def _inherit_cpuset(parent: str, directory: str) -> None:
-    """v1: a new cpuset is empty, and no process can join it. v2 has the parent's by itself."""
+    """v1: a new cpuset is empty, and no process can join it, so copy the parent's. v2 does so itself."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         own = f"{directory}/{name}"
         if not _words(own):
@@ -118,7 +118,7 @@ def _words(path: str) -> list[str]:
 
 
 def _write(wanted: Iterable[Write]) -> list[tuple[Write, OSError]]:
-    """What was refused, and why."""
+    """The writes that were refused, each with its error."""
     refused: list[tuple[Write, OSError]] = []
     for write in wanted:
         try:

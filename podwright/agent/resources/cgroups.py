@@ -1,6 +1,6 @@
-"""The cgroups of pods, by QoS class. Fulfils `Cgroups` of `workers.ports`.
+"""The cgroups of pods, by QoS class. Fulfils `protocol.QosCgroups`.
 
-What exists is read from the host each time, so that nothing has to be remembered over a restart.
+What exists is read from the host each time, so nothing has to be kept over a restart.
 """
 
 from __future__ import annotations
@@ -62,8 +62,7 @@ class CgroupTree:
     async def ensure_root(self) -> None:
         """Make the cgroups of all pods and of the classes. Raises PodwrightError.
 
-        More memory may be in use than pods are to have from now on. Then an event says so, and `update_qos` tries
-        again.
+        When more memory is in use than the new limit of all pods, an event says so, and `update_qos` tries again.
         """
         names = self._names
         if names.root and not cgroupfs.has_directory(self._host, names.top):
@@ -109,7 +108,7 @@ class CgroupTree:
         try:
             await self._driver.make(path, limits_of_pod(pod, self._rules, lifts_quota=self._lifts_quota(pod)))
         except BaseException as failure:
-            await self._undo(path)  # the next pass would take it for one with limits
+            await self._undo(path)  # else the next pass would find it and assume that it has limits
             if isinstance(failure, OSError):
                 raise Internal(f"cgroup {path} cannot be made: {failure}", hint=_HINT) from failure
             raise
@@ -150,7 +149,7 @@ class CgroupTree:
                 raise DeadlineExceeded(f"processes in cgroup {path} do not end", hint="one may hang in the kernel")
 
     async def reduce_cpu(self, uid: str) -> None:
-        """Give a pod that is to end as little CPU as can be. Raises PodwrightError."""
+        """Give a pod that ends the least CPU that a cgroup can have. Raises PodwrightError."""
         for path in self._paths_of(uid):
             try:
                 await self._driver.limit(path, CgroupLimits(cpu_shares=SHARES_MIN))
@@ -172,7 +171,10 @@ class CgroupTree:
             yield from (uid for name in names if (uid := self._names.uid_of(parent, name)))
 
     def _paths_of(self, uid: str) -> list[str]:
-        """The class of a pod that has gone is not known, unless this agent made its cgroup: look in all of them."""
+        """Where the pod's cgroup may be.
+
+        The class of a pod that is gone is known only if this agent made its cgroup.
+        """
         known = self._made.get(uid)
         paths = [known] if known is not None else [self._names.of_pod(qos, uid) for qos in CLASSES]
         return [path for path in paths if any(os.path.isdir(folder) for folder in self._host.directories(path))]

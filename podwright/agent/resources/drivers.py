@@ -76,7 +76,7 @@ class SystemdDriver:
         await self._files.remove(path)
 
     def _kill(self, path: str) -> None:
-        """What is left then is for `remove` of the files to report."""
+        """Kill the processes in the cgroup. A failure is reported by the `remove` that follows."""
         cgroup.kill_all(self._host, path, timeout_s=KILL_TIMEOUT_S)
 
     async def _run(self, commands: Iterable[tuple[str, ...]]) -> None:
@@ -89,14 +89,14 @@ class SystemdDriver:
 
 
 async def _to_the_end(function: Callable[..., None], *args: Any) -> None:
-    """Run it in a thread. A caller that is cancelled waits too: its undoing must not meet a cgroup in the making."""
+    """Run it in a thread, and wait for its end even when cancelled: an undo must not run beside it."""
     work = asyncio.create_task(asyncio.to_thread(function, *args), name=f"cgroups: {function.__name__}")
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
         await asyncio.wait([work])
         if not work.cancelled():
-            work.exception()  # the caller has gone: nobody asks for the failure
+            work.exception()  # the caller was cancelled: retrieve the failure
         raise
 
 

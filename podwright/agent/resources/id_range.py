@@ -37,7 +37,7 @@ def default_range(per_pod: int = UNIT) -> IdRange:
 async def find_range(runner: ProcessRunner, per_pod: int = UNIT) -> IdRange:
     """The range that /etc/subuid and /etc/subgid name for the user, or the default without user or program.
 
-    Raises FailedPrecondition when the user exists, but what it may have is not one range for users and groups.
+    Raises FailedPrecondition when the user exists and does not have exactly one range, the same for users and groups.
     """
     if not (_user_exists() and _is_installed()):
         return default_range(per_pod)

@@ -1,13 +1,13 @@
-"""Keeps the cgroup tree in step with the pods: the classes' weights as pods come and go, and no leftovers."""
+"""Keeps the cgroup tree in step with the pods: the classes' weights, and no cgroups of pods that are gone."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection
 
 from podwright.agent.resources.limits import CgroupLimits
+from podwright.agent.resources.protocol import QosCgroups
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks
@@ -18,47 +18,10 @@ PERIOD_S = 60.0
 SETTLE_S = 0.5  # pods that come together are one change of the classes' weights
 
 
-class Tree(Protocol):
-    """`resources.cgroups`."""
-
-    async def ensure_root(self) -> None:
-        """Make the cgroups of all pods and of the classes. Raises PodwrightError."""
-
-    async def update_qos(self, pods: Sequence[Pod]) -> None:
-        """Give the classes what their pods request together."""
-
-    def parent_of(self, pod: Pod) -> str:
-        """What CRI calls the cgroup parent."""
-
-    def exists(self, pod: Pod) -> bool:
-        """Whether the pod's cgroup is there."""
-
-    async def ensure(self, pod: Pod) -> None:
-        """Make the pod's cgroup."""
-
-    def wanted(self, pod: Pod) -> CgroupLimits:
-        """The limits of a pod with these resources."""
-
-    def current(self, pod: Pod) -> CgroupLimits | None:
-        """CPU and memory that the pod's cgroup has now. None when it has none of ours."""
-
-    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
-        """Change limits of the pod's cgroup."""
-
-    async def remove(self, uid: str) -> None:
-        """Remove the pod's cgroup."""
-
-    async def reduce_cpu(self, uid: str) -> None:
-        """Give a pod that ends as little as can be."""
-
-    def found(self) -> frozenset[str]:
-        """The UIDs of the pods that have a cgroup."""
-
-
-class KeptCgroups:
+class PodCgroups:
     """The `EngineCgroups` of the engine."""
 
-    def __init__(self, tree: Tree, pods: Callable[[], list[Pod]], has_volumes: Callable[[str], bool]) -> None:
+    def __init__(self, tree: QosCgroups, pods: Callable[[], list[Pod]], has_volumes: Callable[[str], bool]) -> None:
         """`pods` are those that run or will. A pod that still has volumes keeps its cgroup, with little CPU."""
         self._tree = tree
         self._pods = pods
@@ -73,7 +36,7 @@ class KeptCgroups:
         self._tasks.start(self._update_forever(), name="cgroups of QoS classes")
 
     async def close(self) -> None:
-        """Keep nothing in step any more. Cgroups stay."""
+        """Stop updating. Cgroups stay."""
         await self._tasks.close()
 
     def parent_of(self, pod: Pod) -> str:

@@ -20,7 +20,7 @@ from podwright.agent.resources.topology.setup import topology_manager, usable_to
 
 
 class ResourceManagers:
-    """What allots things of this machine to containers."""
+    """The managers that allot resources of this machine to containers."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class ResourceManagers:
         metrics: ManagerMetrics,
         clock: Clock,
     ) -> None:
-        """`devices` are those who allot devices. Raises InvalidArgument and FailedPrecondition."""
+        """`devices` allots devices. Raises InvalidArgument and FailedPrecondition."""
         self._config = config
         machine = usable_topology() if _needs_machine(config) else MachineTopology(cpus=(), nodes=())
         self.cpus = cpu_manager(config, machine, metrics)

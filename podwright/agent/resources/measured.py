@@ -1,4 +1,4 @@
-"""A cgroup driver that times what it does, as the kubelet's cgroup manager."""
+"""A cgroup driver that times its calls, as the kubelet's cgroup manager does."""
 
 from __future__ import annotations
 

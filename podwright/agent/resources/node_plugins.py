@@ -1,4 +1,4 @@
-"""What the agent does with plug-ins of the node, tied together: who registers, what they have, and who may see it."""
+"""The plug-ins of the node: their registration, what they provide, and the API that shows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from podwright.agent.resources.pod_resources.server import PodResourcesPorts, Po
 
 
 class NodePlugins:
-    """Until it is started, nobody can register, and neither `devices` nor `claims` give anything."""
+    """Until `start`, no plug-in can register, and neither `devices` nor `claims` allots anything."""
 
     def __init__(self, root: str, ports: DevicePorts, claim_ports: ClaimPorts) -> None:
         """`root` is the agent's own directory."""
@@ -24,9 +24,9 @@ class NodePlugins:
         self.claims = ClaimManager(root, claim_ports)
 
     async def start(self, shown: PodResourcesPorts, others: Mapping[str, PluginHandler]) -> None:
-        """Recover, let plug-ins in, and serve what is `shown`. Raises PodwrightError and OSError.
+        """Recover, accept registrations, and serve what is `shown`. Raises PodwrightError and OSError.
 
-        `others` use plug-ins of further kinds. A plug-in of a kind that nobody uses is told so.
+        `others` use plug-ins of further kinds. A plug-in of any other kind is refused.
         """
         self._running.push_async_callback(self.devices.close)
         await self.devices.start()
@@ -45,5 +45,5 @@ class NodePlugins:
         watcher.start()
 
     async def close(self) -> None:
-        """Let nobody in any more. What is allotted stays, and plug-ins are told nothing."""
+        """Stop accepting registrations. What is allotted stays, and plug-ins are not called."""
         await self._running.aclose()

@@ -26,7 +26,7 @@ def recover_state(
 ) -> State:
     """The state in the file at `path`, checked. `empty` is the state without a file, `manager` the manager's name.
 
-    Raises FailedPrecondition, as a kubelet does not start either: pods may run on what the file would give to others.
+    Raises FailedPrecondition. A kubelet does not start then either: pods may use what would be allotted to others.
     """
     content = read_state(path)
     try:

@@ -28,7 +28,7 @@ class CgroupSteps:
 
 
 def cgroup_steps(current: CgroupLimits, wanted: CgroupLimits, resource: str) -> CgroupSteps:
-    """The changes for `cpu` or `memory`. What is not wanted limited is left as it is."""
+    """The changes for `cpu` or `memory`. A value without a wanted limit is left as it is."""
     return _memory_steps(current, wanted) if resource == "memory" else _cpu_steps(current, wanted)
 
 

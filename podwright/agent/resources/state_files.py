@@ -48,7 +48,7 @@ def read_state(path: str) -> bytes | None:
 def write_state(path: str, content: bytes) -> None:
     """Replace the file, so that a killed agent leaves the old one or the new one. Raises OSError.
 
-    A file that says so already is left alone: a full disk must not keep an agent from starting again.
+    A file with this content is left alone: a full disk must not keep an agent from starting.
     """
     with contextlib.suppress(FailedPrecondition):
         if read_state(path) == content:
@@ -57,7 +57,7 @@ def write_state(path: str, content: bytes) -> None:
 
 
 def keep_state(path: str, content: bytes) -> None:
-    """As `write_state`, for what may only be done once it is on disk. Raises Internal."""
+    """As `write_state`, for state that must be on disk before it is used. Raises Internal."""
     try:
         write_state(path, content)
     except OSError as failure:

@@ -1,4 +1,4 @@
-"""Whether the node may have swap (failSwapOn). What containers may use of it is said in `configs.resources`."""
+"""Whether the node may have swap (failSwapOn). `configs.resources` decides how much of it containers may use."""
 
 from __future__ import annotations
 

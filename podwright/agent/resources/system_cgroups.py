@@ -77,7 +77,7 @@ def move_all(host: CgroupHost, source: str, path: str) -> None:
 
 
 def set_oom_score_adj(score: int) -> None:
-    """How readily the kernel kills this process when memory runs out. A refusal is logged (capabilities(7))."""
+    """Set how readily the kernel kills this process when memory runs out. A refusal is logged (capabilities(7))."""
     try:
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write(str(score))

@@ -1,4 +1,4 @@
-"""Ranges of user ids for pods with `hostUsers: false`: one for each pod, no two the same.
+"""Ranges of user ids for pods with `hostUsers: false`: each pod has one of its own.
 
 A pod's range is on disk, in the kubelet's file and format (`<root>/pods/<UID>/userns`), before a sandbox has it.
 Blocking calls, but short.
@@ -101,7 +101,7 @@ class UserNamespaceAllocator:
         return users
 
     def release(self, uid: str) -> None:
-        """The pod has ended, and its range may go to another one. Raises OSError."""
+        """The pod has ended: its range is free again. Raises OSError."""
         if uid not in self._first_ids:
             return
         with contextlib.suppress(FileNotFoundError):

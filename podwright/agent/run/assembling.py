@@ -1,4 +1,4 @@
-"""The agent of a run, made for the server that the run uses: the ports of `run_files` on a real machine."""
+"""Makes the agent of a run for the server that the run uses. The real `RunPorts` of `run_files`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podwright.agent.clock import Clock, SystemClock
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.run.daemon import RunServer, server_for
-from podwright.agent.run.down import Doomed
+from podwright.agent.run.down import PodToEnd
 from podwright.agent.run.options import RunOptions
 from podwright.agent.run.pulls import ReportedImages
 from podwright.agent.run.release import release
@@ -34,7 +34,7 @@ from podwright.cri.client import CriClient
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.process import PosixProcessRunner, ProcessRunner
 
-ANSWER_S = 30.0  # for the status of a server that has told its version
+ANSWER_S = 30.0  # for the status of a server that has answered Version
 CGROUP_DRIVER = "cgroupfs"  # the agent of a run makes no cgroups
 
 
@@ -81,7 +81,7 @@ class AgentAssembly:
         except OSError as failure:
             raise FailedPrecondition(f"the agent cannot work in {root}: {failure}", hint="run as root") from failure
 
-    async def release(self, doomed: Doomed) -> None:
+    async def release(self, doomed: PodToEnd) -> None:
         await release(self.options.root, doomed)
 
 
@@ -96,7 +96,7 @@ async def assembled(server: RunServer, options: RunOptions, reporter: Reporter) 
             async with asyncio.timeout(ANSWER_S):
                 await watch.first_answer(server.endpoint)
         except TimeoutError:
-            raise Unavailable(f"{server.endpoint} does not tell its status") from None
+            raise Unavailable(f"{server.endpoint} does not report its status") from None
         yield AgentAssembly(
             options=options,
             reporter=reporter,

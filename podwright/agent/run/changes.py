@@ -1,6 +1,6 @@
-"""What is new between two statuses of a pod, in the order in which it happened. Pure.
+"""What has changed between two statuses of a pod, in the order in which it happened. Pure.
 
-A look may come late: an instance that started and ended between two looks is shown with both.
+An instance that started and ended between the two is shown with both changes.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from podwright.agent.run.reporter import ContainerChange, PodPhase
 from podwright.agent.run.statuses import all_statuses
 from podwright.k8s.objects import Container, ContainerStateTerminated, ContainerStatus, Pod, PodStatus
 
-# What the agent says of containers that never ran when their pod has ended: nothing of theirs was seen to end.
+# The agent's reason for containers that had not run when their pod ended. They have no end to show.
 UNSEEN = "ContainerStatusUnknown"
-# Reasons that every container goes through: nobody needs a line of them.
+# Reasons that every container has for a while, which are not shown.
 USUAL_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
 PHASES: dict[str, PodPhase] = {"Running": "Running", "Succeeded": "Succeeded", "Failed": "Failed"}
 
@@ -65,7 +65,7 @@ def _container_changes(
 def _new_ends(before: ContainerStatus | None, now: ContainerStatus) -> Iterator[tuple[int, ContainerStateTerminated]]:
     """(attempt, end) of each instance whose end was not shown before, oldest first.
 
-    A status may name one older than all in the status before: then the newest one was the last one there.
+    An end may be older than all in the status before, when the newest instance was removed.
     """
     known = dict(_ends(before)) if before is not None else {}
     newest = max(known, default=-1)
@@ -80,7 +80,7 @@ def _new_ends(before: ContainerStatus | None, now: ContainerStatus) -> Iterator[
 def _ends(status: ContainerStatus) -> Iterator[tuple[int, ContainerStateTerminated]]:
     last = status.last_state.terminated
     if last is not None:
-        # A container that waits for its next start has its newest instance as the last one.
+        # The newest instance of a container that waits for its next start is in its last state.
         is_newest = last.container_id == status.container_id
         yield status.restart_count - (0 if is_newest else 1), last
     if status.state.terminated is not None:

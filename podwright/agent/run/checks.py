@@ -1,4 +1,4 @@
-"""What an expansion says about the objects: what is missing, what clashes, what is not honoured. Pure."""
+"""Checks of all objects together: references, clashes of names, and what is not honoured. Pure."""
 
 from __future__ import annotations
 

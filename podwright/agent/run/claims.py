@@ -63,7 +63,7 @@ class ClaimFolders:
 def bind(
     claims: Iterable[PersistentVolumeClaim], volumes: Iterable[PersistentVolume]
 ) -> dict[tuple[str, str], HostPathVolumeSource]:
-    """The folders of claims that a PersistentVolume of the files is for: named by one side, or the other."""
+    """The folders of claims that a PersistentVolume of the files is bound to, by the name in either of the two."""
     by_name = {volume.metadata.name: volume for volume in volumes}
     bound = {}
     for claim in claims:

@@ -1,7 +1,7 @@
-"""Which pods a run wants now, and whether it is over. `look` is pure, `Control` brings it to the agent's source.
+"""Which pods a run wants now, and whether it is over. `look` decides (pure), `Control` hands the pods to the agent.
 
-The agent reports statuses to `note`. Whatever they change (the next pod of a StatefulSet, another attempt of a job, a
-service that has an address now) becomes the next set of the source.
+The agent reports statuses to `note`. What follows from them (the next pod of a StatefulSet, another attempt of a job,
+a service's address) is in the next set of pods that its source yields.
 """
 
 from __future__ import annotations
@@ -15,47 +15,47 @@ from podwright.agent.clock import Clock, utc_now
 from podwright.agent.run.plan import RunPlan
 from podwright.agent.run.services import Backends
 from podwright.agent.run.statuses import Statuses, is_ready, is_terminal
-from podwright.agent.run.workloads import State
+from podwright.agent.run.workloads import WorkloadState
 from podwright.agent.sources.memory import MemorySource
 from podwright.k8s.objects import Pod, PodStatus, Service
 
-SERVICE_WAIT_S = 30.0  # for the address of a service's first pod, before pods that may use it start without it
+SERVICE_WAIT_S = 30.0  # how long pods wait for the address of a service's first pod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """A workload that is over. `reason` is empty where its pods say why it failed."""
+class WorkloadEnd:
+    """A workload that has ended. `reason` is empty where its pods show why it failed."""
 
     owner: str
-    state: State
+    state: WorkloadState
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class RunSnapshot:
     """A run at one moment. `due` is when to look again even if nothing happens, `owners` has each pod's workload."""
 
     pods: tuple[Pod, ...]
     owners: Mapping[str, str]
     services: tuple[Service, ...]
-    endings: tuple[Ending, ...]
+    endings: tuple[WorkloadEnd, ...]
     due: datetime | None
     is_over: bool
-    is_settled: bool  # everything is ready, or over well: whoever detaches may go
+    is_settled: bool  # everything is ready or has succeeded: a run with --detach ends
 
     @property
-    def failed(self) -> tuple[Ending, ...]:
+    def failed(self) -> tuple[WorkloadEnd, ...]:
         """The workloads that have failed."""
-        return tuple(each for each in self.endings if each.state is State.FAILED)
+        return tuple(each for each in self.endings if each.state is WorkloadState.FAILED)
 
 
-def look(plan: RunPlan, statuses: Statuses, now: datetime, began: datetime) -> Look:
+def look(plan: RunPlan, statuses: Statuses, now: datetime, began: datetime) -> RunSnapshot:
     """What follows from the statuses. A run is over when a workload has failed, or none runs any more."""
     verdicts = [(workload, workload.verdict(statuses, now)) for workload in plan.workloads]
     endings = tuple(
-        Ending(owner=workload.owner, state=verdict.state, reason=verdict.reason)
+        WorkloadEnd(owner=workload.owner, state=verdict.state, reason=verdict.reason)
         for workload, verdict in verdicts
-        if verdict.state is not State.RUNNING
+        if verdict.state is not WorkloadState.RUNNING
     )
     by_owner = {workload.owner: workload.pods(statuses, now) for workload in plan.workloads}
     wanted = tuple(pod for pods in by_owner.values() for pod in pods)
@@ -64,8 +64,8 @@ def look(plan: RunPlan, statuses: Statuses, now: datetime, began: datetime) -> L
     held = frozenset(pod.metadata.uid for pod in wanted if _is_held(pod, backends, now < wait_ends))
     pods = tuple(backends.with_names(pod) for pod in wanted if pod.metadata.uid not in held)
     times = [time for workload in plan.workloads if (time := workload.due(statuses, now)) is not None]
-    has_failed = any(each.state is State.FAILED for each in endings)
-    return Look(
+    has_failed = any(each.state is WorkloadState.FAILED for each in endings)
+    return RunSnapshot(
         pods=pods,
         owners={pod.metadata.uid: owner for owner, members in by_owner.items() for pod in members},
         services=backends.listed(),
@@ -93,7 +93,9 @@ def _is_settled(plan: RunPlan, pods: tuple[Pod, ...], statuses: Statuses) -> boo
 class Control:
     """Keeps a source at what its plan wants. Belongs to the event loop's thread."""
 
-    def __init__(self, plan: RunPlan, source: MemorySource, clock: Clock, changed: Callable[[Look], None]) -> None:
+    def __init__(
+        self, plan: RunPlan, source: MemorySource, clock: Clock, changed: Callable[[RunSnapshot], None]
+    ) -> None:
         """`changed` gets every new look."""
         self._plan = plan
         self._source = source
@@ -113,7 +115,7 @@ class Control:
         return self._statuses.get(uid)
 
     def note(self, uid: str, status: PodStatus) -> None:
-        """A pod has another status. Pods of others are passed over."""
+        """A pod has another status. Other runs' pods are ignored."""
         if uid in self._statuses and self._statuses[uid] != status:
             self._statuses[uid] = status
             self.refresh()
@@ -126,7 +128,7 @@ class Control:
         self._began = self._now()
         self.refresh()
 
-    def refresh(self) -> Look:
+    def refresh(self) -> RunSnapshot:
         """Look now, and hand out what is wanted."""
         found = look(self._plan, self._statuses, self._now(), self._began)
         for pod in found.pods:
@@ -138,7 +140,7 @@ class Control:
         return found
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -69,7 +69,7 @@ class ServerOptions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunServer:
-    """A CRI server that answers. `embedded` ones end with the run. Nobody else uses them."""
+    """A CRI server that answers. An `embedded` one ends with the run, and is used by it alone."""
 
     endpoint: str
     name: str
@@ -233,7 +233,7 @@ async def _end(process: Process) -> None:
 
 
 def _stop_orphan(path: str) -> None:
-    """End the daemon that a killed run left in our slot: it is whoever listens on the slot's socket."""
+    """End the daemon that a killed run left in our slot: the process that listens on the slot's socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(PROBE_TIMEOUT_S)
         try:

@@ -122,7 +122,7 @@ def _in_folder(path: str) -> list[str]:
 
 
 def _open_readable(path: str, flags: int) -> int:
-    """A regular file, or a pipe such as a shell's `<(...)`. A device could be read without end."""
+    """Open a regular file, or a pipe such as a shell's `<(...)`. Reading a device may have no end."""
     fd = os.open(path, flags | os.O_CLOEXEC)
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):

@@ -1,4 +1,4 @@
-"""`podwright run --kube-down`: ending what an earlier run made of the same files. `plan_down` is pure."""
+"""`podwright run --kube-down`: ends the pods that an earlier run made of the same files. `plan_down` is pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIN_GRACE_S = 2  # the kubelet's: a program gets a moment even where its manifes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doomed:
+class PodToEnd:
     """A pod to end. `record` is the run that made it."""
 
     pod: RunPod
@@ -25,9 +25,9 @@ class Doomed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownPlan:
-    """`living` are pods of a run that goes on, `foreign` sandboxes that no run has made: both are left alone."""
+    """`living` are pods of runs that still run, `foreign` are sandboxes that no run has made. Both are left alone."""
 
-    doomed: tuple[Doomed, ...] = ()
+    doomed: tuple[PodToEnd, ...] = ()
     living: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
 
@@ -35,13 +35,15 @@ class DownPlan:
 def plan_down(
     plan: RunPlan, records: Sequence[RunRecord], held: frozenset[str], sandboxes: Sequence[SandboxSummary]
 ) -> DownPlan:
-    """What the files' workloads mean now: every pod that a run has made for one of them, whatever it is called.
+    """Every pod that a run has made for one of the files' workloads, whatever the pod's name.
 
     `records` are of runs that have ended, `held` the UIDs of pods whose run lives.
     """
     owners = {workload.owner for workload in plan.workloads}
     names = {(pod.metadata.namespace, pod.metadata.name) for pod in plan.all_pods()}
-    doomed = tuple(Doomed(pod=pod, record=record) for record in records for pod in record.pods if pod.owner in owners)
+    doomed = tuple(
+        PodToEnd(pod=pod, record=record) for record in records for pod in record.pods if pod.owner in owners
+    )
     known = {each.pod.uid for each in doomed}
     others = {
         each.pod_uid: f"{each.pod_namespace}/{each.pod_name}"
@@ -57,18 +59,18 @@ def plan_down(
 
 @dataclass(slots=True, kw_only=True)
 class Takedown:
-    """Ends pods at a runtime. `release` takes away what this machine keeps of one: volumes, files, logs."""
+    """Ends pods at a runtime. `release` removes what this machine keeps of a pod: volumes, files, logs."""
 
     runtime: CriRuntime
-    release: Callable[[Doomed], Awaitable[None]]
+    release: Callable[[PodToEnd], Awaitable[None]]
     problems: list[str] = field(default_factory=list)
 
-    async def end(self, doomed: Sequence[Doomed]) -> frozenset[str]:
-        """All at once. The UIDs of those of which nothing is left. What fails is in `problems`."""
+    async def end(self, doomed: Sequence[PodToEnd]) -> frozenset[str]:
+        """End all pods at once. Returns the UIDs of those that are gone. Failures are in `problems`."""
         ended = await asyncio.gather(*(self._end_one(each) for each in doomed))
         return frozenset(each.pod.uid for each, gone in zip(doomed, ended, strict=True) if gone)
 
-    async def _end_one(self, doomed: Doomed) -> bool:
+    async def _end_one(self, doomed: PodToEnd) -> bool:
         try:
             await self._end(doomed)
         except (PodwrightError, OSError) as failure:
@@ -76,7 +78,7 @@ class Takedown:
             return False
         return True
 
-    async def _end(self, doomed: Doomed) -> None:
+    async def _end(self, doomed: PodToEnd) -> None:
         uid, grace_s = doomed.pod.uid, max(MIN_GRACE_S, doomed.pod.grace_s)
         containers = await self.runtime.pod_containers(uid)
         alive = [each.id for each in containers if each.state is not CriContainerState.EXITED]

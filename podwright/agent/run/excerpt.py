@@ -1,4 +1,4 @@
-"""What a container wrote, as a part of a message to a person: a few lines, nothing that moves a cursor. Pure."""
+"""What a container wrote, shortened for a message: a few lines without control characters. Pure."""
 
 from __future__ import annotations
 

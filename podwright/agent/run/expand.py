@@ -18,7 +18,7 @@ from podwright.agent.run.replicas import (
     expand_stateful_set,
 )
 from podwright.agent.run.services import unmatched
-from podwright.agent.run.workloads import Together, Workload
+from podwright.agent.run.workloads import ParallelPods, Workload
 from podwright.errors import InvalidArgument
 from podwright.k8s.objects import (
     ConfigMap,
@@ -64,7 +64,7 @@ def workload_of(value: Kind, maker: PodMaker) -> Workload | None:  # noqa: PLR09
     """The workload that an object is. None for one that has no pods."""
     match value:
         case Pod():
-            return Together(owner=str(owner_of(value, value.metadata)), members=(maker.finish(value),))
+            return ParallelPods(owner=str(owner_of(value, value.metadata)), members=(maker.finish(value),))
         case Deployment():
             return expand_deployment(value, maker)
         case ReplicaSet():

@@ -17,7 +17,7 @@ from podwright.agent.pods.phases import FAILED, SUCCEEDED
 from podwright.agent.run.naming import suffix
 from podwright.agent.run.pods import Owner, PodMaker, owner_of
 from podwright.agent.run.statuses import Statuses, finished_at, is_terminal, restarts
-from podwright.agent.run.workloads import JobVerdict, State
+from podwright.agent.run.workloads import JobVerdict, WorkloadState
 from podwright.k8s.defaults.apply import with_defaults
 from podwright.k8s.objects import (
     Container,
@@ -75,7 +75,7 @@ class JobRun:
     def pods(self, statuses: Statuses, now: datetime) -> tuple[Pod, ...]:
         """See Workload. A job that is over keeps the pods that have ended, and ends the others."""
         made = self._made(statuses)
-        if self.verdict(statuses, now).state is not State.RUNNING:
+        if self.verdict(statuses, now).state is not WorkloadState.RUNNING:
             return tuple(attempt.pod for attempt in made if not attempt.is_active)
         wanted = [attempt.pod for attempt in made]
         retry_at = self._retry_at(made)
@@ -88,11 +88,11 @@ class JobRun:
 
     def verdict(self, statuses: Statuses, now: datetime) -> JobVerdict:
         if self.spec.suspend:
-            return JobVerdict(state=State.SUCCEEDED)
+            return JobVerdict(state=WorkloadState.SUCCEEDED)
         made = self._made(statuses)
         if reason := self._failure(made, now):
-            return JobVerdict(state=State.FAILED, reason=reason)
-        return JobVerdict(state=State.SUCCEEDED if self._is_done(made) else State.RUNNING)
+            return JobVerdict(state=WorkloadState.FAILED, reason=reason)
+        return JobVerdict(state=WorkloadState.SUCCEEDED if self._is_done(made) else WorkloadState.RUNNING)
 
     def due(self, statuses: Statuses, now: datetime) -> datetime | None:
         made = self._made(statuses)
@@ -106,7 +106,7 @@ class JobRun:
         return [attempt for places in self._places(statuses) for attempt in places if attempt.status is not None]
 
     def _places(self, statuses: Statuses) -> Iterator[list[_Attempt]]:
-        """For each index its attempts, and one that was never made at the end. Without indexes: for each number."""
+        """For each index its attempts, the last one not made yet. Without indexes: for each number."""
         if self._is_indexed:
             for index in range(self.spec.completions or 0):
                 yield self._attempts(statuses, index)

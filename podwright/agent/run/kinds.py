@@ -38,7 +38,7 @@ READ: dict[str, type[Kind]] = {
         PersistentVolume,
     )
 }
-# Kinds of the built-in groups without which pods run all the same, and what is missing then. No text: nothing is.
+# Built-in kinds that are left out, and what is missing without them. An empty text: nothing.
 LEFT_OUT: dict[str, str] = {
     "Namespace": "",
     "ServiceAccount": "there is no API server that its pods could talk to",
@@ -82,7 +82,7 @@ def is_read(document: Document) -> bool:
 
 
 def loss_of(document: Document) -> str:
-    """What it means that a document of another kind is left out. Empty when it means nothing."""
+    """What is missing when a document of another kind is left out. Empty for nothing."""
     if not _is_built_in(document.api_version):
         return "its controller does not run here"
     return LEFT_OUT[document.kind]

@@ -1,4 +1,4 @@
-"""`podwright run --kube-down`: from files to pods that are gone, and what is said about it."""
+"""`podwright run --kube-down`, from the files to the exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from podwright.agent.run.documents import load_files
-from podwright.agent.run.down import Doomed, DownPlan, Takedown, plan_down
+from podwright.agent.run.down import DownPlan, PodToEnd, Takedown, plan_down
 from podwright.agent.run.expand import expand
 from podwright.agent.run.outcome import EXIT_FAILED, EXIT_OK
 from podwright.agent.run.plan import RunFacts, RunPlan
@@ -27,12 +27,12 @@ async def take_down(
     root: str,
     endpoint: str,
     runtime: CriRuntime,
-    release: Callable[[Doomed], Awaitable[None]],
+    release: Callable[[PodToEnd], Awaitable[None]],
     reporter: Reporter,
 ) -> int:
     """End and remove what earlier runs made of these workloads. The exit code. Raises PodwrightError.
 
-    `release` takes away what this machine keeps of a pod beside the runtime. Folders of claims stay.
+    `release` removes what this machine keeps of a pod outside of the runtime. Folders of claims stay.
     """
     records = await asyncio.to_thread(abandoned, root, endpoint)
     held = await asyncio.to_thread(held_pods, root, endpoint)

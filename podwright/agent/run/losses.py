@@ -1,6 +1,6 @@
-"""What a file asks for and one machine cannot honour, each with what it means. Pure.
+"""Fields that a run on one machine cannot honour, each with what it means. Pure.
 
-Only what is written is named: fields that hold a default are no request.
+Only fields that the file sets are named, not defaults.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ WORKLOAD_SPEC: dict[str, dict[str, str]] = {
         "persistentVolumeReclaimPolicy": "folders are always kept",
     },
 }
-# Values that ask for nothing more than what happens anyway.
+# Values that change nothing.
 QUIET: dict[str, tuple[object, ...]] = {
     "schedulerName": ("default-scheduler",),
     "serviceAccountName": ("default",),

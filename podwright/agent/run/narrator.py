@@ -18,9 +18,9 @@ from podwright.k8s.objects import Pod, PodStatus
 
 EVENTS_KEPT = 1000
 KILLED = 137
-# Worth a line although nothing is wrong: the containers start anew.
+# Shown although they are no warnings: the containers are restarted.
 TOLD = frozenset({"SandboxChanged"})
-# What statuses show as well, with the same message.
+# Events whose message a status shows too.
 SHOWN_BY_STATUSES = frozenset({"BackOff", "Failed", "ErrImageNeverPull", "InspectFailed"})
 
 
@@ -34,7 +34,7 @@ class _Shown:
 
 
 class Narrator:
-    """See the module's text. Belongs to the event loop's thread."""
+    """Use it on the event loop's thread only."""
 
     def __init__(self, reporter: Reporter, path_of: LogPath, *, name_pods: Callable[[], bool]) -> None:
         """`name_pods` says whether containers are shown with their pods' names: where there are several pods."""
@@ -64,12 +64,12 @@ class Narrator:
     def note_event(self, event: RecordedEvent) -> None:
         """Something was recorded about a pod."""
         shown = self._pods.get(event.subject.uid)
-        if shown is not None and is_told(event):
+        if shown is not None and is_reported(event):
             self._events.append((shown.pod, event))
             self._wake()
 
     def note_stop(self) -> None:
-        """The pods are made to end from now on."""
+        """The pods are ended from now on."""
         self._is_stopping = True
 
     async def run(self) -> None:
@@ -129,8 +129,8 @@ class Narrator:
         self._reporter.warning(f"pod {name}{where}: {event.reason}: {message}")
 
 
-def is_told(event: RecordedEvent) -> bool:
-    """Whether an event is worth a line: a warning that no status shows, at its first time."""
+def is_reported(event: RecordedEvent) -> bool:
+    """Whether an event is shown: a warning, at its first occurrence, that no status shows."""
     if event.reason in TOLD:
         return True
     return event.type == "Warning" and event.count == 1 and event.reason not in SHOWN_BY_STATUSES

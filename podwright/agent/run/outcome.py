@@ -1,4 +1,4 @@
-"""What a run amounts to: which containers are to blame, and the exit code. Pure."""
+"""The outcome of a run: which containers failed, and the exit code. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.pods.phases import FAILED
-from podwright.agent.run.control import Look
+from podwright.agent.run.control import RunSnapshot
 from podwright.agent.run.excerpt import excerpt
 from podwright.agent.run.reporter import container_label
 from podwright.agent.run.statuses import Statuses, all_statuses, sidecar_names
@@ -18,7 +18,7 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_TIMEOUT = 124  # as timeout(1)
 
-# Why a container that never ran does not run. A node tries again; in front of a person a run ends with it.
+# Waiting reasons of a container that cannot start. A node tries again. A run ends with this failure.
 START_FAILURES = frozenset(
     {
         "ErrImagePull",
@@ -34,9 +34,9 @@ START_FAILURES = frozenset(
         "PreStartHookError",
     }
 )
-# The runtimes' words for an instance whose program could not be started.
+# The runtimes' reasons for an instance whose program could not be started.
 NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
-# Events of pods whose containers cannot be started at all, and how often they may come before the run ends.
+# Events of pods whose containers cannot be started at all, and after how many of them the run ends.
 EVENT_LIMITS = {"FailedCreatePodSandBox": 3, "FailedMount": 3}
 
 
@@ -103,8 +103,8 @@ def unstartable(status: PodStatus, *, label: str = "") -> tuple[FailedContainer,
     )
 
 
-def failures(look: Look, statuses: Statuses) -> tuple[Failure, ...]:
-    """Everything that makes the run a failure now, the most exact first. Empty while nothing has failed."""
+def failures(look: RunSnapshot, statuses: Statuses) -> tuple[Failure, ...]:
+    """Everything that makes the run a failure now, the most specific first. Empty while nothing has failed."""
     several = len(look.pods) > 1
     found: list[Failure] = []
     for pod in look.pods:
@@ -116,8 +116,8 @@ def failures(look: Look, statuses: Statuses) -> tuple[Failure, ...]:
     return tuple(found)
 
 
-def restarting(look: Look, statuses: Statuses) -> tuple[FailedContainer, ...]:
-    """The containers that failed and wait for their next start. They end no run, but one that is stopped has failed.
+def restarting(look: RunSnapshot, statuses: Statuses) -> tuple[FailedContainer, ...]:
+    """The containers that failed and wait for a restart. They do not end a run, but make a stopped run a failure.
 
     Sidecars never count.
     """
@@ -140,7 +140,7 @@ def restarting(look: Look, statuses: Statuses) -> tuple[FailedContainer, ...]:
 
 
 def hopeless(event: RecordedEvent) -> FailedPod | None:
-    """The failure that an event means once it has come too often. None for all others."""
+    """The failure that an event means once it has occurred too often. None for other events."""
     limit = EVENT_LIMITS.get(event.reason)
     if limit is None or event.count < limit:
         return None
@@ -149,7 +149,7 @@ def hopeless(event: RecordedEvent) -> FailedPod | None:
 
 
 def exit_code(found: Iterable[Failure], *, timed_out: bool = False, forced: bool = False) -> int:
-    """`forced`: the person did not wait for the pods to end. A limit of time goes before all else."""
+    """`forced`: the user did not wait for the pods to end. `timed_out` comes before all else."""
     if timed_out:
         return EXIT_TIMEOUT
     return EXIT_FAILED if forced or any(True for _ in found) else EXIT_OK

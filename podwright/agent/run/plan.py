@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from podwright.agent.run.workloads import InOrder, Together, Workload
+from podwright.agent.run.workloads import OrderedPods, ParallelPods, Workload
 from podwright.k8s.objects import ConfigMap, Pod, Secret, Service
 
 BEGINNING = datetime.fromtimestamp(0, UTC)
@@ -40,6 +40,6 @@ class RunPlan:
 
 def foreseen(workload: Workload) -> Iterable[Pod]:
     """The pods of a workload that can be named before the run."""
-    if isinstance(workload, Together | InOrder):
+    if isinstance(workload, ParallelPods | OrderedPods):
         return workload.members
     return workload.pods({}, BEGINNING)

@@ -21,8 +21,8 @@ from podwright.k8s.objects.base import Kind
 class PodMaker:
     """What all pods of a run share.
 
-    `run_id` makes UIDs that no earlier run has used: what it left at the runtime is not taken for this run's. The
-    node's agent knows them by their prefix, and leaves these pods alone.
+    `run_id` makes UIDs that no earlier run has used, so that its leftovers at the runtime are not taken for this
+    run's. The node's agent recognises the UIDs by their prefix, and leaves these pods alone.
     """
 
     run_id: str
@@ -37,7 +37,11 @@ class PodMaker:
             pod,
             metadata=replace(metadata, name=name, generate_name=""),
             spec=replace(
-                self.folders.resolve(pod), node_name=self.node_name, dns_policy=_without_cluster(pod.spec.dns_policy)
+                self.folders.resolve(pod),
+                node_name=self.node_name,
+                node_selector={},  # `losses` warns of both. With them the agent would refuse the pod
+                affinity=None,
+                dns_policy=_without_cluster(pod.spec.dns_policy),
             ),
         )
         uid = metadata.uid or f"{RUN_UID_PREFIX}{content_uid(pod, self.run_id)}"
@@ -70,7 +74,7 @@ class PodMaker:
 
 
 def _without_cluster(dns_policy: str) -> str:
-    """There is no DNS server of a cluster: pods use this machine's, as a kubelet without clusterDNS has them do it."""
+    """There is no cluster DNS: pods use this machine's servers, as with a kubelet without clusterDNS."""
     return "Default" if dns_policy in ("ClusterFirst", "ClusterFirstWithHostNet") else dns_policy
 
 

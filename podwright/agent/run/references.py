@@ -1,6 +1,6 @@
 """References from pods to ConfigMaps and Secrets that the files do not hold. Pure.
 
-A cluster may get a missing object later, files do not: what is missing is a fault before anything starts.
+In a cluster a missing object may be created later. In files it is a fault, found before anything starts.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class KnownObjects:
 
 
 def missing_references(spec: PodSpec, known: KnownObjects, path: str = "spec") -> Iterator[Problem]:
-    """Every reference of a pod that leads nowhere. `path` is where the spec stands in its object."""
+    """Every reference of a pod to an object or key that the files lack. `path` is the field path of the spec."""
     for index, reference in enumerate(spec.image_pull_secrets):
         where = f"{path}.imagePullSecrets[{index}].name"
         yield from known.missing(where, "Secret", reference.name, optional=False)

@@ -1,4 +1,4 @@
-"""What this machine keeps of a pod whose run is dead: volumes, files, logs."""
+"""Removes what this machine keeps of a pod whose run has died: volumes, files, logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.gc.log_files import dangling_links
-from podwright.agent.run.down import Doomed
+from podwright.agent.run.down import PodToEnd
 from podwright.agent.run.runs import agent_root, log_directories
 from podwright.agent.volumes.remover import Remover
 from podwright.agent.volumes.teardown import remove_pod
@@ -18,8 +18,8 @@ from podwright.agent.volumes.threads import Threads
 LIMIT_S = 30.0
 
 
-async def release(root: str, doomed: Doomed) -> None:
-    """Take it away. Nothing of the pod runs any more. `root` is that of all runs. Raises PodwrightError, OSError."""
+async def release(root: str, doomed: PodToEnd) -> None:
+    """Remove it. No container of the pod runs any more. `root` is that of all runs. Raises PodwrightError, OSError."""
     record, uid = doomed.record, doomed.pod.uid
     await Remover(agent_root(root, record.run_id), Threads()).remove(uid, remove_pod, LIMIT_S)
     await asyncio.to_thread(_remove_logs, record.log_root, uid)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from podwright.agent.run.naming import generated_name, template_hash
 from podwright.agent.run.pods import Owner, PodMaker, owner_of
-from podwright.agent.run.workloads import InOrder, Together, Workload
+from podwright.agent.run.workloads import OrderedPods, ParallelPods, Workload
 from podwright.k8s.objects import (
     DaemonSet,
     Deployment,
@@ -41,7 +41,7 @@ def expand_deployment(deployment: Deployment, maker: PodMaker) -> Workload:
         )
         for index in range(spec.replicas or 0)
     )
-    return Together(owner=str(owner), members=members)
+    return ParallelPods(owner=str(owner), members=members)
 
 
 def expand_replica_set(replica_set: ReplicaSet, maker: PodMaker) -> Workload:
@@ -51,7 +51,7 @@ def expand_replica_set(replica_set: ReplicaSet, maker: PodMaker) -> Workload:
         maker.from_template(owner, replica_set.spec.template, generated_name(f"{owner.name}-", index))
         for index in range(replica_set.spec.replicas or 0)
     )
-    return Together(owner=str(owner), members=members)
+    return ParallelPods(owner=str(owner), members=members)
 
 
 def expand_daemon_set(daemon_set: DaemonSet, maker: PodMaker) -> Workload:
@@ -59,7 +59,7 @@ def expand_daemon_set(daemon_set: DaemonSet, maker: PodMaker) -> Workload:
     owner, template = owner_of(daemon_set, daemon_set.metadata), daemon_set.spec.template
     labels = {REVISION_HASH: template_hash(template), TEMPLATE_GENERATION: "1"}
     name = generated_name(f"{owner.name}-", maker.node_name)
-    return Together(owner=str(owner), members=(maker.from_template(owner, template, name, labels=labels),))
+    return ParallelPods(owner=str(owner), members=(maker.from_template(owner, template, name, labels=labels),))
 
 
 def expand_stateful_set(stateful_set: StatefulSet, maker: PodMaker) -> Workload:
@@ -68,8 +68,8 @@ def expand_stateful_set(stateful_set: StatefulSet, maker: PodMaker) -> Workload:
     first = spec.ordinals.start if spec.ordinals is not None else 0
     members = tuple(_stateful_pod(stateful_set, owner, first + index, maker) for index in range(spec.replicas or 0))
     if spec.pod_management_policy == "Parallel":
-        return Together(owner=str(owner), members=members)
-    return InOrder(owner=str(owner), members=members)
+        return ParallelPods(owner=str(owner), members=members)
+    return OrderedPods(owner=str(owner), members=members)
 
 
 def claim_names(stateful_set: StatefulSet) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a run shows to the person in front of it, and the plain way of showing it.
+"""What a run shows to its user, and a `Reporter` that shows it as plain lines.
 
 A run calls a `Reporter` and prints nothing itself. The CLI brings one with colours and bars. Calls come from the event
 loop's thread, must not block for long and must not raise.
@@ -68,10 +68,10 @@ class Reporter(Protocol):
     """What a run shows."""
 
     def info(self, message: str) -> None:
-        """Something worth a line: which endpoint, which pod, which address."""
+        """Information: which endpoint, which pod, which address."""
 
     def warning(self, message: str) -> None:
-        """Something that was asked for and is not done, or is done differently."""
+        """Something that was requested and is not done, or is done differently."""
 
     def error(self, message: str) -> None:
         """Why the run fails."""
@@ -80,7 +80,7 @@ class Reporter(Protocol):
         """Show something that moves until `pull_finished` of the same image."""
 
     def pull_progress(self, image: str, state: PullState) -> None:
-        """How far it is, some times a second. Only Podwright's own runtime says it."""
+        """The progress of the pull, several times a second. Only Podwright's own runtime reports it."""
 
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
         """The pull ended. `size_bytes` 0 means unknown. `error` is empty when it succeeded."""

@@ -1,4 +1,4 @@
-"""Faults of one object: those that the API server would name, and what one machine cannot mean. Pure."""
+"""Faults of one object: those that the API server would report, and what a run cannot do. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from podwright.k8s.validation.metadata import validate_metadata
 from podwright.k8s.validation.pods import validate_pod
 
 _UID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]{0,62}")
-REPLICAS_MAX = 500  # more pods than any machine runs: a slip of the hand must not make thousands of objects
+REPLICAS_MAX = 500  # more than any machine runs: a typing error must not make thousands of objects
 
 
 def faults_of(value: Kind) -> Iterator[Problem]:
@@ -80,7 +80,7 @@ def _pod(pod: Pod) -> Iterator[Problem]:
 
 
 def _local(pod: Pod, prefix: str) -> Iterator[Problem]:
-    """What the API takes and a run cannot mean."""
+    """What the API accepts and a run cannot do."""
     metadata, spec = pod.metadata, pod.spec
     if metadata.uid and not _UID.fullmatch(metadata.uid):
         # It names directories.

@@ -17,7 +17,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.run.claims import make_folders
 from podwright.agent.run.daemon import RunServer
 from podwright.agent.run.documents import load_texts
-from podwright.agent.run.down import Doomed, Takedown
+from podwright.agent.run.down import PodToEnd, Takedown
 from podwright.agent.run.expand import expand
 from podwright.agent.run.notify import notify
 from podwright.agent.run.options import RunOptions, check
@@ -43,13 +43,13 @@ class Assembly(Protocol):
     def engine(self, inputs: EngineInputs) -> RunEngine:
         """The agent of one run."""
 
-    async def release(self, doomed: Doomed) -> None:
-        """Take away what this machine keeps of a pod whose run is dead: volumes, files, logs."""
+    async def release(self, doomed: PodToEnd) -> None:
+        """Remove what this machine keeps of a pod whose run has died: volumes, files, logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPorts:
-    """What a run is made with. `notify` tells the service manager how far it is."""
+    """What a run works with. `notify` sends the run's state to the service manager."""
 
     node_name: str
     clock: Clock
@@ -120,7 +120,7 @@ class _Deadline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """One run, once its files are known to be good."""
+    """One run of files without faults."""
 
     options: RunOptions
     reporter: Reporter
@@ -164,13 +164,13 @@ class _Run:
         self.reporter.info(f"using {kind}{server.name} {server.version} at {server.endpoint}")
 
     async def _clean_up(self, assembly: Assembly, endpoint: str) -> None:
-        """End what runs that were killed have left, and remove the files of detached pods that somebody removed."""
+        """End the pods that killed runs have left, and remove the files of detached pods that were removed."""
         records = await asyncio.to_thread(abandoned, self.options.root, endpoint)
         there = {each.pod_uid for each in await assembly.runtime.sandboxes()} if records else set()
         work = Takedown(runtime=assembly.runtime, release=assembly.release)
         for record in records:
             doomed = [pod for pod in record.pods if not record.detached or pod.uid not in there]
-            gone = await work.end([Doomed(pod=pod, record=record) for pod in doomed])
+            gone = await work.end([PodToEnd(pod=pod, record=record) for pod in doomed])
             if gone or not record.pods:
                 await asyncio.to_thread(forget, self.options.root, record, gone)
         if any(record.pods and not record.detached for record in records):
@@ -182,7 +182,7 @@ class _Run:
         await asyncio.to_thread(make_folders, plan.folders, self.options.claims_root)
 
     async def _new_plans(self, texts: Texts) -> AsyncIterator[RunPlan]:
-        """The plans of versions that can be run. The others are named and passed over."""
+        """The plans of later versions of the files. Versions with faults are reported and skipped."""
         while True:
             texts = await changed_texts(self.options.paths, texts)
             try:
@@ -197,7 +197,7 @@ class _Run:
 
 
 async def _refuse_same_names(runtime: CriRuntime, plan: RunPlan) -> None:
-    """Raises AlreadyExists when a pod of the same name runs: two would fight for ports and confuse whoever looks."""
+    """Raises AlreadyExists when a pod of the same name runs: both would want the same ports."""
     wanted = {(pod.metadata.namespace, pod.metadata.name) for pod in plan.all_pods()}
     for sandbox in await runtime.sandboxes():
         if sandbox.state is CriSandboxState.READY and (sandbox.pod_namespace, sandbox.pod_name) in wanted:

@@ -17,9 +17,9 @@ from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
 
 CHECK_S = 2.0  # how often it is checked whether the runtime can be used
-PATIENCE_S = 10.0  # with a runtime that cannot: it may be started again meanwhile
+PATIENCE_S = 10.0  # with a runtime that does not answer: it may be restarting
 LEFT_S = 0.1  # between looks at what is left on disk
-BUSY_S = 0.1  # a pass that ends sooner is waited for
+BUSY_S = 0.1  # how long a pass may take before its pod's status is shown without it
 
 
 class RunAgent:
@@ -34,7 +34,7 @@ class RunAgent:
         agent.events.listen(self._note_start)
 
     async def run(self) -> None:
-        """See Engine. Raises Unavailable when the runtime cannot be used any more."""
+        """See RunEngine. Raises Unavailable when the runtime cannot be used any more."""
         agent = self._agent
         try:
             await agent.start()
@@ -62,8 +62,9 @@ class RunAgent:
             self._tasks.start(self._show_start(event.subject.uid), name=f"status of pod {event.subject.name}")
 
     async def _show_start(self, uid: str) -> None:
-        """A pod's status comes with its worker's next pass. People see what has started although a pass goes on: it
-        may wait for the image of the next container, or for a hook.
+        """Show what has started during a long pass, which may wait for the next container's image or for a hook.
+
+        Otherwise a pod's status comes with its worker's next pass.
         """
         agent = self._agent
         await asyncio.sleep(BUSY_S)
@@ -73,7 +74,7 @@ class RunAgent:
         try:
             status = await agent.statuses.build(pod, await agent.shared.cache.look(uid))
         except PodwrightError:
-            return  # the pass itself has to do with it
+            return  # the pass itself builds a status
         if self._is_starting(uid) and agent.statuses.newest(uid) is before:  # else this one may be the older one
             agent.statuses.set(pod, status)
 
@@ -98,7 +99,7 @@ class RunAgent:
             await asyncio.sleep(CHECK_S)
 
     def on_status(self, watcher: Callable[[str, PodStatus], None]) -> None:
-        """See Engine. A terminal phase comes when no container of the pod runs any more, as in the API."""
+        """See RunEngine. A terminal phase comes when no container of the pod runs any more, as in the API."""
         self._agent.statuses.on_change(lambda entry: watcher(entry.uid, entry.shown))
 
     def on_event(self, listener: Callable[[RecordedEvent], None]) -> None:
@@ -121,7 +122,7 @@ class RunAgent:
         )
 
     def kill(self, uids: Iterable[str]) -> None:
-        """See Engine. The runtime is asked at once: workers leave every container a second or two."""
+        """See RunEngine. The runtime kills the containers: a worker would leave each of them a second or two."""
         for uid in uids:
             self._agent.engine.workers.shorten(uid, 0)
             observed = self._agent.shared.cache.peek(uid)

@@ -2,7 +2,7 @@
 
 `runs/ID.json` is the record of a run, and `runs/ID/` the root directory of its agent: each run has one of its own,
 since an agent removes the directories of all pods that it does not know. A run holds the lock of its record while it
-lives. A record without a holder is of a run that was detached, or killed. Blocking, but short.
+runs. A record that is not locked is of a run that was detached or killed. Blocking, but short.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunLog:
-    """The record of a run that lives. `write` replaces it."""
+    """The record of this run. `write` replaces it."""
 
     def __init__(self, path: str, descriptor: int) -> None:
         self._path = path
@@ -128,12 +128,12 @@ def claimed(root: str, run_id: str) -> Iterator[RunLog]:
 
 
 def abandoned(root: str, endpoint: str) -> list[RunRecord]:
-    """The records of runs on the endpoint that nobody holds. One that cannot be read is passed over."""
+    """The records of ended runs on the endpoint. One that cannot be read is skipped."""
     return [record for path in _paths(root) if (record := _unheld(path)) is not None and record.endpoint == endpoint]
 
 
 def held_pods(root: str, endpoint: str) -> frozenset[str]:
-    """The UIDs of pods whose run lives."""
+    """The UIDs of pods whose run still runs."""
     unheld = {record.run_id for record in abandoned(root, endpoint)}
     records = [record for path in _paths(root) if (record := _read(path)) is not None]
     return frozenset(pod.uid for each in records if each.run_id not in unheld for pod in each.pods)

@@ -1,7 +1,7 @@
-"""Services without a proxy: each leads to one of the pods that its selector matches. Pure.
+"""Services without a proxy: each has the address of one of the pods that its selector matches. Pure.
 
-A container finds a service by its variables, which have the pod's address and port, and by its name in /etc/hosts.
-Both are what is known when the container starts.
+A container gets the address and port in the service's variables, and the name in /etc/hosts, as they are when it
+starts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A run from its first pod to its last: what the agent, the person and the files have to say to it.
+"""A run from its first pod to its last: it connects the agent, the reporter and the files.
 
-`RunEngine` is the agent, assembled for this run. The session hands it the pods that are wanted, shows what it reports,
-and decides when the run is over.
+`RunEngine` is the agent, assembled for this run. The session hands it the wanted pods, shows what it reports, and
+decides when the run is over.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.configs.ports import Services
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.objects.documents import DocumentObjects
-from podwright.agent.run.control import Control, Look
+from podwright.agent.run.control import Control, RunSnapshot
 from podwright.agent.run.narrator import Narrator, full_name
 from podwright.agent.run.notify import READY, STOPPING
 from podwright.agent.run.outcome import Failure, failures, hopeless, restarting
@@ -54,7 +54,7 @@ class RunEngine(Protocol):
         """Return when nothing is left of these pods: containers, sandboxes, volumes, files."""
 
     def kill(self, uids: Iterable[str]) -> None:
-        """Let these pods, which are ending, have no more time for it."""
+        """Kill the containers of these pods, which are ending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class EngineInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """How a run ended. `failures` are what had failed before its pods were made to end."""
+    """How a run ended. `failures` are those from before its pods were ended."""
 
     failures: tuple[Failure, ...]
     detached: bool = False
@@ -78,7 +78,7 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionInputs:
-    """What a session gets of its caller.
+    """What a session gets from its caller.
 
     `new_plans` yields the plans of files that have changed (`--watch`). `notify` is called with READY once everything
     is ready, and with STOPPING when the pods are made to end.
@@ -103,7 +103,7 @@ class Session:
         self._inputs = inputs
         self._record = inputs.record
         self._pods: dict[str, Pod] = {}
-        self._look: Look | None = None
+        self._look: RunSnapshot | None = None
         self._hopeless: list[Failure] = []
         self._changed = asyncio.Event()
         self._is_ending = False
@@ -141,7 +141,7 @@ class Session:
             found = (*self._failures(), *self._restarting())
             if self._inputs.detach and not found and not self._inputs.stop.graceful.is_set():
                 return self._detached()
-            await self._narrator.settle(SETTLE_S)  # the logs of pods go with them
+            await self._narrator.settle(SETTLE_S)  # pods' logs are removed with the pods
             is_gone = await self._end(engine)
             return RunResult(failures=found)
         finally:
@@ -161,7 +161,7 @@ class Session:
     def _has_several(self) -> bool:
         return self._look is not None and len(self._look.pods) > 1
 
-    def _note_look(self, look: Look) -> None:
+    def _note_look(self, look: RunSnapshot) -> None:
         self._look = look
         new = [pod for pod in look.pods if pod.metadata.uid not in self._pods]
         for pod in new:
@@ -224,7 +224,7 @@ class Session:
         return (*failures(self._look, self._known_statuses()), *self._hopeless)
 
     def _restarting(self) -> tuple[Failure, ...]:
-        """What has failed and was about to be tried again, for a run that is stopped."""
+        """Failures that were about to be retried, for a run that is stopped."""
         if self._look is None or not self._inputs.stop.graceful.is_set():
             return ()
         return restarting(self._look, self._known_statuses())
@@ -253,7 +253,7 @@ class Session:
         return RunResult(failures=(), detached=True)
 
     async def _end(self, engine: asyncio.Task[None]) -> bool:
-        """Let all pods end. A second request to stop leaves them no more time. Whether nothing is left of them."""
+        """End all pods. A second request to stop kills them. Returns whether nothing is left of them."""
         self._is_ending = True
         self._inputs.notify(STOPPING)
         self._control.close()

@@ -13,10 +13,10 @@ NO_IMAGE_GC_PERCENT = 100
 
 
 def agent_config(root: str, log_root: str) -> AgentConfig:
-    """A kubelet's defaults, but for what a run leaves to others.
+    """A kubelet's defaults, except for what a run leaves to others.
 
-    Images stay: the machine's owner, or the node agent beside the run, removes them. Whoever may start a run may use
-    every image. Pods get the runtime's own cgroup parent: a tree of classes would be the node agent's.
+    Images stay: the node agent beside the run, or an administrator, removes them. A run may use every image. Pods get
+    the runtime's own cgroup parent: the tree of QoS classes belongs to a node agent.
     """
     config = AgentConfig()
     return replace(

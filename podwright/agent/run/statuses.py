@@ -1,4 +1,4 @@
-"""What a PodStatus means to whoever waits for the pod. Pure."""
+"""What a PodStatus says to a run. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking a run to stop: once for the graceful way, twice for at once. Filled by signals or by a caller."""
+"""Requests to stop a run: the first one is graceful, the second one immediate. Made by signals or by a caller."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StopRequest:
         self.forced = asyncio.Event()
 
     def ask(self) -> None:
-        """Ask once (more)."""
+        """Request a stop."""
         if self.graceful.is_set():
             self.forced.set()
         self.graceful.set()
@@ -44,14 +44,14 @@ class StopRequest:
                 loop.remove_signal_handler(number)
 
     async def pause(self, seconds: float) -> bool:
-        """Wait so long, or until asked. True when asked."""
+        """Wait that long, or until a stop is requested. Returns whether one is."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.graceful.wait()
         return self.graceful.is_set()
 
     async def interruptible(self, work: Awaitable[Result]) -> Result:
-        """The result of `work`. Cancels it and raises StopRequested when asked to stop before it is done."""
+        """The result of `work`. A request to stop cancels it and raises StopRequested."""
         return await self._until(work, self.graceful)
 
     async def unless_forced(self, work: Awaitable[Result]) -> Result:

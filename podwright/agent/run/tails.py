@@ -65,7 +65,7 @@ class LogTails:
 
 
 async def _settle(task: asyncio.Task[None]) -> None:
-    """Wait for its end, but not for ever. A log that cannot be read must not fail the pod."""
+    """Wait for its end, with a limit. A log that cannot be read must not fail the pod."""
     await asyncio.wait((task,), timeout=FINISH_TIMEOUT_S)
     task.cancel()
     (result,) = await asyncio.gather(task, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Following files: when what they hold has become something else (`--watch`)."""
+"""Following files: waits until their contents change (`--watch`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_texts(paths: Sequence[str]) -> Texts:
 
 
 async def changed_texts(paths: Sequence[str], known: Texts) -> Texts:
-    """Wait until the files hold something else, and the same twice: editors write in steps.
+    """Wait until the files have other contents, twice the same in a row: editors write in steps.
 
     Files that cannot be read are being replaced: they are looked at again.
     """

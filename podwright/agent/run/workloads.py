@@ -1,6 +1,6 @@
 """Workloads: which pods each of them wants now, and whether it is over. Pure.
 
-A workload does not change. What happens comes in as the statuses of its pods.
+A workload is a constant value. The statuses of its pods are arguments.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from podwright.agent.run.statuses import Statuses, is_ready
 from podwright.k8s.objects import Pod
 
 
-class State(enum.Enum):
-    """How far a workload is."""
+class WorkloadState(enum.Enum):
+    """Whether a workload runs, and how it ended."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -26,9 +26,9 @@ class State(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobVerdict:
-    """`reason` says why it failed where its pods do not: `BackoffLimitExceeded` and the like."""
+    """`reason` says why it failed, if its pods do not: `BackoffLimitExceeded` and the like."""
 
-    state: State
+    state: WorkloadState
     reason: str = ""
 
 
@@ -53,15 +53,15 @@ class Workload(Protocol):
 
 
 def together(statuses: Statuses, pods: Iterable[Pod]) -> JobVerdict:
-    """Pods of which each has to succeed."""
+    """The verdict of pods that all have to succeed."""
     phases = {statuses[pod.metadata.uid].phase if pod.metadata.uid in statuses else "" for pod in pods}
     if FAILED in phases:
-        return JobVerdict(state=State.FAILED)
-    return JobVerdict(state=State.SUCCEEDED if phases <= {SUCCEEDED} else State.RUNNING)
+        return JobVerdict(state=WorkloadState.FAILED)
+    return JobVerdict(state=WorkloadState.SUCCEEDED if phases <= {SUCCEEDED} else WorkloadState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Together:
+class ParallelPods:
     """Pods that all run from the beginning: a Pod, or the replicas of a Deployment."""
 
     owner: str
@@ -81,7 +81,7 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InOrder:
+class OrderedPods:
     """Pods that start one after the other, each when those before it are ready (podManagementPolicy OrderedReady).
 
     A pod that was started stays, also when one before it is not ready any more.

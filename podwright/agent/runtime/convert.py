@@ -42,7 +42,7 @@ SIGNAL_PREFIX = "SIGNAL_"
 
 
 def pod_uid(labels: Mapping[str, str]) -> str:
-    """The UID in the labels that the agent writes. Empty for what is somebody else's, or cannot be a UID of ours."""
+    """The pod's UID in the labels that the agent writes. Empty without one, or for a text that cannot be a UID."""
     uid = labels.get(POD_UID, "")
     return uid if is_uid(uid) else ""
 

@@ -33,7 +33,7 @@ class HandlerNames:
 
 
 class RuntimeHandlers:
-    """See the module's text."""
+    """The handlers of pods."""
 
     def __init__(self, watch: RuntimeWatch, classes: Classes) -> None:
         self._watch = watch

@@ -21,7 +21,7 @@ _OTHER_NAMES = {"update_container_resources": "update_container"}
 
 
 class MeasuredCriClient(CriClient):
-    """See the module's text."""
+    """Counts and times each call."""
 
     def __init__(self, endpoint: str, metrics: KubeletMetrics, clock: Clock) -> None:
         super().__init__(endpoint)

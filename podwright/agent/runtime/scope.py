@@ -1,7 +1,7 @@
 """A runtime that shows only the pods that are an agent's own.
 
 An agent's housekeeping ends pods that no source wants, and several agents may share an endpoint: that of the node, and
-those of `podwright run`. None of them must see what belongs to another one.
+those of `podwright run`. None of them must see the others' pods.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ IsOwn = Callable[[str], bool]
 
 
 class OwnRuntime(RuntimeClient):
-    """See `CriRuntime`. Lists and events are filtered, calls about one object are not: who has its id may use it."""
+    """See `CriRuntime`.
+
+    Lists and events are filtered. Calls about one object are not: they come from a filtered list.
+    """
 
     def __init__(self, cri: CriClient, is_own: IsOwn, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """`is_own` says by a pod's UID whose the pod is. `timeout_s` is what an ordinary call may take."""

@@ -1,4 +1,4 @@
-"""Whether the runtime and its network can be worked with: asked every few seconds, and kept."""
+"""Whether the runtime and its network are ready: asked every few seconds, and kept."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ NOT_ASKED = CriCondition(status=False, reason="NotAsked", message="the runtime w
 
 
 def _say_silent() -> None:
-    """A call that hangs fails after minutes, and nobody may want anything of the sync loop until then."""
-    log.warning("the runtime does not answer, it hangs or the machine does: silent=%gs", SILENT_S)
+    """Log that the runtime is silent.
+
+    A call that hangs fails only after minutes, and until then nothing else says so.
+    """
+    log.warning("the runtime does not answer, it or the machine may hang: silent=%gs", SILENT_S)
 
 
 class RuntimeWatch:
@@ -42,12 +45,12 @@ class RuntimeWatch:
 
     @property
     def state(self) -> RuntimeState:
-        """The conditions and features as they were last told."""
+        """The conditions and features in the last answer."""
         return self._state
 
     async def first_answer(self, endpoint: str) -> None:
         """Wait until the runtime answers, however long that takes. The log says that we wait."""
-        pause_s, told = FIRST_PAUSE_S, ""
+        pause_s, logged = FIRST_PAUSE_S, ""
         while True:
             try:
                 self.version = await self._runtime.version()
@@ -57,9 +60,14 @@ class RuntimeWatch:
             else:
                 log.info("the runtime answers: endpoint=%s name=%s version=%s", endpoint, *self._name())
                 return
-            if told != self._failure:
-                log.warning("waiting for a runtime: endpoint=%s error=%s", endpoint, self._failure)
-                told = self._failure
+            if logged != self._failure:
+                log.warning(
+                    "waiting for a runtime (start it, or choose another one by --container-runtime-endpoint): "
+                    "endpoint=%s error=%s",
+                    endpoint,
+                    self._failure,
+                )
+                logged = self._failure
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -81,7 +89,7 @@ class RuntimeWatch:
         self._tasks.start(self._ask_forever(), name="runtime status")
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         await self._tasks.close()
 
     async def _ask_forever(self) -> None:

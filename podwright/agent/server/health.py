@@ -1,4 +1,4 @@
-"""`/healthz`: whether the agent does its work. Each check says what is wrong. An empty text is well."""
+"""`/healthz`: whether the agent works. Each check returns what is wrong, or an empty text."""
 
 from __future__ import annotations
 

@@ -28,18 +28,18 @@ class Servers:
         self._sockets: list[str] = []
 
     def serve_socket(self, path: str, routes: Sequence[HttpRoute]) -> None:
-        """Answer root on a socket of mode 0600. Raises FailedPrecondition."""
+        """Serve root, on a socket of mode 0600. Raises FailedPrecondition."""
         self._add(HttpListener(listen_unix(path), HttpService(routes, self._counts), limits=self._limits))
         self._sockets.append(path)
 
     def serve_plain(self, address: str, port: int, routes: Sequence[HttpRoute]) -> int:
-        """Answer whoever asks. The port. Raises FailedPrecondition."""
+        """Serve every client. Returns the port. Raises FailedPrecondition."""
         return self._add(
             HttpListener(listen_tcp(address, port), HttpService(routes, self._counts), limits=self._limits)
         )
 
     def serve_api(self, address: str, port: int, routes: Sequence[HttpRoute], guard: Guard, tls: TlsSource) -> int:
-        """Answer who may ask. The port. Raises FailedPrecondition."""
+        """Serve authorized clients. Returns the port. Raises FailedPrecondition."""
         service = HttpService(routes, self._counts, guard)
         return self._add(HttpListener(listen_tcp(address, port), service, limits=self._limits, tls=tls))
 
@@ -49,7 +49,7 @@ class Servers:
         return listener.port
 
     async def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         for listener in self._listeners:
             await listener.close()
         for path in self._sockets:

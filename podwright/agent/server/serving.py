@@ -1,4 +1,4 @@
-"""From a request to its answer: counted, guarded, routed. Whatever fails is an answer too."""
+"""From a request to its answer: counted, guarded, routed. A failure becomes an answer too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class HttpService:
     """One server's routes."""
 
     def __init__(self, routes: Sequence[HttpRoute], counts: RequestCounts, guard: Guard | None = None) -> None:
-        """Without a guard, whoever can connect may ask."""
+        """Without a guard, every client is served."""
         self._router = Router(routes)
         self._counts = counts
         self._guard = guard

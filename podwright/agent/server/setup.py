@@ -58,14 +58,14 @@ DESCRIPTORS_PER_CONNECTION = 4  # a stream needs one more to the runtime; the re
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownConfig:
     """The effective configuration as people see it: a KubeletConfiguration, and all flags."""
 
     document: Mapping[str, Any]
     flags: Mapping[str, str]
 
 
-async def serve(config: AgentConfig, agent: Agent, shown: Shown, stack: contextlib.AsyncExitStack) -> None:
+async def serve(config: AgentConfig, agent: Agent, shown: ShownConfig, stack: contextlib.AsyncExitStack) -> None:
     """Listen on all that is configured until `stack` ends. Raises FailedPrecondition and InvalidArgument."""
     server = config.server
     parts = _Parts(config, agent, shown)
@@ -94,7 +94,7 @@ def _connections() -> int:
 class _Parts:
     """The handlers of one agent."""
 
-    def __init__(self, config: AgentConfig, agent: Agent, shown: Shown) -> None:
+    def __init__(self, config: AgentConfig, agent: Agent, shown: ShownConfig) -> None:
         self._config = config
         self._agent = agent
         self._shown = shown

@@ -1,4 +1,4 @@
-"""What the agent knows, as the API's objects and as JSON for people. Reads and changes nothing."""
+"""The agent's state as objects of the API and as JSON for people. It only reads."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from podwright.agent.admission.chain import Refusal
 from podwright.k8s.objects import Pod
 
 
-class WhileShuttingDown:
+class ShutdownCheck:
     """Fulfils `chain.Check`."""
 
     def __init__(self, is_shutting_down: Callable[[], bool]) -> None:

@@ -23,7 +23,7 @@ class ShutdownGroup:
 
 
 def periods(config: ShutdownSection, *, by_priority: bool) -> tuple[PriorityGrace, ...]:
-    """How long pods of which priority have, lowest first. Nothing when nobody is to wait for them.
+    """The grace periods by priority, lowest first. Empty when pods are not waited for.
 
     `by_priority`: whether shutdownGracePeriodByPodPriority counts (its feature gate). Else there are two groups: what
     is critical ends last, within its part of the whole time.

@@ -1,4 +1,4 @@
-"""systemd-logind by D-Bus: its inhibitor locks, and its word that the machine shuts down.
+"""systemd-logind by D-Bus: its inhibitor locks, and its signal that the machine shuts down.
 
 See org.freedesktop.login1(5) and https://systemd.io/INHIBITOR_LOCKS. The library is imported when a connection is
 made: an agent without graceful shutdown does not need it.
@@ -64,7 +64,7 @@ class Logind:
         return reply.unix_fds[0]
 
     async def allow_delay(self, seconds: int) -> None:
-        """See LoginManager: a drop-in of logind's configuration, which it is then told to read."""
+        """See LoginManager. Writes a drop-in of logind's configuration, and has logind read it."""
         await asyncio.to_thread(self._write_drop_in, seconds)
         body = ["systemd-logind.service", "all", HANGUP]
         await self._call(SYSTEMD, SYSTEMD_PATH, f"{SYSTEMD}.Manager", "KillUnit", "ssi", body)
@@ -81,7 +81,7 @@ class Logind:
         return is_down
 
     async def _watch(self) -> None:
-        """A task of its own: who gives up waiting for the end of a connection ends what the library waits with."""
+        """In a task of its own, because cancelling the wait for a disconnect cancels the library's own future."""
         try:
             await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call] # the library's has no annotations
         except (OSError, EOFError) as failure:
@@ -99,7 +99,7 @@ class Logind:
         self._tell(message.body[0])
 
     def _tell(self, news: bool | None) -> None:  # the signal's argument
-        if self._news.full():  # only the last word counts
+        if self._news.full():  # only the newest signal counts
             self._news.get_nowait()
         self._news.put_nowait(news)
 

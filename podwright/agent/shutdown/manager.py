@@ -1,8 +1,8 @@
 """The shutdown manager: it has the machine wait until pods have ended, those of low priority first.
 
-It holds a delay lock of logind. When the machine shuts down it ends the pods and lets go of the lock. When a shutdown
-is called off it takes the lock again. As the kubelet's (pkg/kubelet/nodeshutdown of Kubernetes 1.36), but for a
-machine without logind: there a kubelet gives up, and this agent says so once and looks again every minute.
+It holds a delay lock of logind. When the machine shuts down it ends the pods and releases the lock. When the shutdown
+is cancelled it takes the lock again. The rules are the kubelet's (pkg/kubelet/nodeshutdown of Kubernetes 1.36), except
+on a machine without logind: there a kubelet gives up, and this agent logs that once and looks again every minute.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class ShutdownPorts:
 
 
 class ShutdownManager:
-    """See the module's text."""
+    """Waits for shutdowns."""
 
     def __init__(self, ports: ShutdownPorts, found: tuple[PriorityGrace, ...], *, keeps_times: bool = True) -> None:
-        """`found` are the `groups.periods`. `keeps_times`: whether the file and the metrics tell of shutdowns."""
+        """`found` are the `groups.periods`. `keeps_times`: whether the file and the metrics record shutdowns."""
         self._ports = ports
         self._periods = found
         self._keeps_times = keeps_times
@@ -70,7 +70,7 @@ class ShutdownManager:
         return PROBLEM if self.is_shutting_down else ""
 
     async def close(self) -> None:
-        """Have no shutdown wait any more."""
+        """Release the lock: shutdowns do not wait any longer."""
         await self._tasks.close()
         self._let_go()
 
@@ -91,7 +91,7 @@ class ShutdownManager:
                     await logind.close()
             except (PodwrightError, OSError) as failure:
                 if str(failure) != self._problem:
-                    log.warning("pods will be cut off when the machine shuts down: error=%s", failure)
+                    log.warning("pods will be killed when the machine shuts down: error=%s", failure)
                 self._problem = str(failure)
             await asyncio.sleep(pause_s)
 
@@ -130,7 +130,7 @@ class ShutdownManager:
         )
 
     async def _take_lock(self, logind: LoginManager) -> None:
-        """The new one first: there must be no moment without."""
+        """Take a new lock before the old one is released, so that there is always one."""
         lock = await logind.delay_shutdown()
         self._let_go()
         self._lock = lock
@@ -162,7 +162,7 @@ class ShutdownManager:
             log.warning("pods have not ended in time before the machine does: grace_s=%d", group.grace_s)
 
     async def _end_all(self, group: ShutdownGroup) -> None:
-        """Volumes too: their drivers may be pods of the next group."""
+        """End the pods, and wait for their volumes too: their drivers may be pods of the next group."""
         await asyncio.gather(*(self._ports.ender.end(pod, CAUSE, grace_s(pod, group)) for pod in group.pods))
         while any(self._ports.has_volumes(pod.metadata.uid) for pod in group.pods):  # noqa: ASYNC110 # nobody tells
             await asyncio.sleep(UNMOUNT_POLL_S)

@@ -1,4 +1,4 @@
-"""What tells that the machine shuts down, and can be made to wait."""
+"""What signals a shutdown of the machine, and can delay it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class LoginManager(Protocol):
         """How long a shutdown waits for us at most (InhibitDelayMaxSec)."""
 
     async def delay_shutdown(self) -> int:
-        """Have the next shutdown wait. A file descriptor, which the caller closes when the machine may go."""
+        """Delay the next shutdown. Returns a file descriptor, which the caller closes to let the machine shut down."""
 
     async def allow_delay(self, seconds: int) -> None:
-        """Have logind wait for so long, if asked to. It takes effect some time after. Raises OSError too."""
+        """Let a shutdown be delayed for that long. It takes effect some time after. Raises OSError too."""
 
     async def next_shutdown(self) -> bool:
-        """Wait for news: true when the machine shuts down, false when that was called off."""
+        """Wait for the next signal: true when the machine shuts down, false when that was cancelled."""
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""

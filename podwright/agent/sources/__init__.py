@@ -1,4 +1,6 @@
 """Where pods come from: a folder of manifests, a URL, the API, or a list in memory.
 
-Each source sends its complete set of pods whenever it changes. `merge` turns sets into changes for the sync loop.
+Each source (`file`, `http`, `api`, `memory`) sends its complete set of pods whenever it changes. `merge` turns sets
+into `changes` for the sync loop. `manifest` reads the text of static pods, `static` gives them their identity, and
+`api_references` finds what they must not need.
 """

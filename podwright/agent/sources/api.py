@@ -27,7 +27,7 @@ class ApiSource:
         self._node = node
 
     async def sets(self) -> AsyncIterator[list[Pod]]:
-        """The complete set after each change. Pods are admitted by the node's labels and taints: those come first."""
+        """The complete set after each change, once the node is known: pods are admitted by its labels and taints."""
         await self._node.registered.wait()
         while True:
             await self._store.changed()

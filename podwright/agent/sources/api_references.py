@@ -1,4 +1,4 @@
-"""What a pod needs of the API: a static pod may need nothing, since it has to run without an API server.
+"""What a pod needs of the API. A static pod must need nothing, because it has to run without an API server.
 
 Source: HasAPIObjectReference of Kubernetes 1.36 (pkg/api/pod/util.go), and its words for what is referred to.
 """

@@ -2,9 +2,9 @@
 
 A folder gives one pod per regular file, in the order of names. Hidden files and folders in it are passed over. A
 change is seen by inotify, and the whole folder is read again every `period_s` in case a notice was lost. A file that
-cannot be read as a pod leaves the others alone, and the pod that it held before is kept: a manifest half written must
-not end a pod. A file that is removed ends its pod, also when it is there again before it is looked for, as with a
-kubelet (pkg/kubelet/config/file_linux.go of Kubernetes 1.36).
+cannot be read as a pod does not affect the others, and its previous pod is kept: a half-written manifest must not end
+a pod. A file that is removed ends its pod, even if it is back before the folder is read, as with a kubelet
+(pkg/kubelet/config/file_linux.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class FileSource:
         changed.clear()
 
     def _forget_removed(self) -> bool:
-        """Whether files that held something have been removed. What is there now under their names is read anew."""
+        """Forget files that were removed. Returns whether there were any. New files of their names are read anew."""
         removed, self._removed = self._removed, set()
         gone = [path for name in removed if (path := os.path.join(self._path, name)) in self._files]
         for path in gone:
@@ -124,7 +124,7 @@ class FileSource:
         return [known.pod for known in self._files.values() if known.pod is not None]
 
     def read(self) -> list[Pod]:
-        """The pods that the path holds now. Blocks: to take a large manifest apart takes seconds.
+        """The pods that the path holds now. Blocks: a large manifest takes seconds.
 
         A path that was never there holds none. One that has vanished, or cannot be listed, keeps its pods: a file
         system that is not mounted must not end what runs.
@@ -143,7 +143,7 @@ class FileSource:
         is_new = str(failure) != self._problem
         self._problem = str(failure)
         if is_new and self._files:
-            log.error("cannot read manifests, the pods that they held go on: path=%s error=%s", self._path, failure)
+            log.error("cannot read manifests, their pods run on: path=%s error=%s", self._path, failure)
         elif is_new:
             log.warning("there are no manifests: path=%s error=%s", self._path, failure)
 
@@ -162,7 +162,7 @@ class FileSource:
             return None
         except (PodwrightError, OSError) as failure:
             return self._kept(path, before, stamp, str(failure))
-        except Exception as failure:  # a fault of the reader's must not end the pods of other files
+        except Exception as failure:  # a bug in the reader must not end the pods of other files
             log.exception("a manifest cannot be taken apart: file=%s", path)
             return self._kept(path, before, stamp, f"{type(failure).__name__}: {failure}")
 
@@ -173,9 +173,9 @@ class FileSource:
         return static_pod(pod, source=FILE, origin=path, node_name=self._node_name)
 
     def _kept(self, path: str, before: _KnownFile | None, stamp: Stamp, problem: str) -> _KnownFile:
-        """What a file that cannot be used holds: what it held before. It is read again when it has changed."""
+        """What counts for a file that cannot be used: its previous pod. The file is read again when it has changed."""
         if before is None or before.problem != problem:
-            kept = " (the pod that it held before goes on)" if before is not None and before.pod is not None else ""
+            kept = " (its previous pod runs on)" if before is not None and before.pod is not None else ""
             # An empty file is mostly one that is being written: what it will hold is read when it is closed.
             level = logging.INFO if stamp[SIZE] == 0 and stamp != UNREAD else logging.ERROR
             log.log(level, "cannot read a manifest: file=%s error=%s%s", path, problem, kept)

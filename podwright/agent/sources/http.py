@@ -50,7 +50,7 @@ class HttpSource:
                 if str(failure) != self._problem:
                     log.error("cannot read pods: error=%s", failure)  # noqa: TRY400 # one line says it
                 self._problem = str(failure)
-            except Exception:  # a fault of the reader's must not end the source
+            except Exception:  # a bug in the reader must not end the source
                 log.exception("an answer cannot be taken apart: url=%s", self._url)
             await asyncio.sleep(self._period_s)
 
@@ -66,7 +66,7 @@ class HttpSource:
         return await asyncio.to_thread(self._read, data)
 
     def _read(self, data: bytes) -> list[Pod]:
-        """Blocks: to take a large answer apart takes seconds."""
+        """Read the pods. Blocks: a large answer takes seconds."""
         return [
             static_pod(pod, source=HTTP, origin=self._url, node_name=self._node_name)
             for pod in read_pods(data, self._url)

@@ -47,7 +47,7 @@ def _read(document: Document, origin: str) -> Pod:
 
 
 def _typed(document: Document, origin: str) -> Pod:
-    """Unknown fields and the like are named. What a kubelet would take all the same is taken."""
+    """The typed object. Unknown fields and the like are logged, and ignored as by a kubelet."""
     try:
         return read_object(document, Pod)
     except ManifestError as strict:

@@ -1,4 +1,4 @@
-"""From the complete sets that sources send to changes of pods.
+"""Turns the complete sets that sources send into changes of pods.
 
 The rules are the kubelet's (pkg/kubelet/config/config.go of Kubernetes 1.36).
 """
@@ -24,7 +24,7 @@ class Merger:
     """Remembers each source's last set."""
 
     def __init__(self, clock: Clock, dropped: Dropped) -> None:
-        """`dropped` gets each pod that is left out, and why, once for as long as it is."""
+        """`dropped` is called once for each pod that is left out, with the reason."""
         self._clock = clock
         self._dropped = dropped
         self._sets: dict[str, dict[str, Pod]] = {}
@@ -65,7 +65,7 @@ class Merger:
     def _unique(self, source: str, pods: Iterable[Pod], known: Mapping[str, Pod]) -> list[Pod]:
         """The pods without those whose name or UID another one of the set has.
 
-        Those of the set before come first: a second manifest of a name must not end the pod that runs.
+        Pods that were there before come first: a second manifest of the same name must not end the running pod.
         """
         names: set[str] = set()
         unique: dict[str, Pod] = {}

@@ -1,4 +1,4 @@
-"""From a manifest to a static pod: the name, UID and marks that the kubelet gives it.
+"""From a manifest to a static pod: the name, UID, labels and annotations that the kubelet gives it.
 
 Source: pkg/kubelet/config/common.go of Kubernetes 1.36.
 """

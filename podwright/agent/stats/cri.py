@@ -1,13 +1,14 @@
 """CRI's messages to the summary's values. Pure. Follows pkg/kubelet/stats/cri_stats_provider.go of Kubernetes 1.36.
 
-A runtime that does not tell something of a container has zeros there, as a kubelet shows it. Of a pod, nothing.
-Pressure that the kernel measures and the runtime does not tell is zeros too, of both: a kubelet takes it from
-cAdvisor, which has zeros on cgroup v1.
+A value that the runtime does not report is 0 for a container, as in a kubelet, and absent for a pod. Pressure that the
+kernel measures and the runtime does not report is 0 for both: a kubelet takes it from cAdvisor, which has zeros on
+cgroup v1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from podwright.agent.stats.records import (
     Interface,
@@ -25,15 +26,17 @@ from podwright.agent.stats.records import (
 )
 from podwright.cri.v1 import api_pb2 as api
 
+Part = TypeVar("Part", SummaryCpu, SummaryMemory, Swap)
+
 
 def _value(message: api.UInt64Value, *, known: bool, missing: int | None) -> int | None:
     return message.value if known else missing
 
 
 def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: bool = False) -> SummaryCpu:
-    """`missing` is what stands for numbers that are not there. A rate stays None.
+    """`missing` replaces absent numbers.
 
-    `with_pressure`: the kernel measures pressure, so there are zeros where the runtime does not tell it.
+    A rate stays None. `with_pressure`: the kernel measures pressure, so it is 0 where the runtime does not report it.
     """
     return SummaryCpu(
         time=moment(message.timestamp),
@@ -46,7 +49,7 @@ def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: boo
 
 
 def memory(message: api.MemoryUsage, *, missing: int | None = None, with_pressure: bool = False) -> SummaryMemory:
-    """See `cpu`. No limit is told as none, and what is available is None then."""
+    """See `cpu`. Without a limit, the available memory is None."""
     return SummaryMemory(
         time=moment(message.timestamp),
         available_bytes=_value(message.available_bytes, known=message.HasField("available_bytes"), missing=None),
@@ -90,7 +93,7 @@ def _psi_data(message: api.PsiData) -> SummaryPsi:
 
 
 def network(message: api.NetworkUsage, now: Moment) -> SummaryNetwork:
-    """The default interface, and the others. `now` stands for a time that is not told (containerd 2.1)."""
+    """The default interface, and the others. `now` replaces an absent time (containerd 2.1)."""
     default = interface(message.default_interface)
     return SummaryNetwork(
         time=moment(message.timestamp) if message.timestamp else now,
@@ -143,38 +146,26 @@ def _io(message: api.ContainerStats, now: Moment) -> Io:
 
 
 def summed_cpu(containers: Iterable[SummaryContainer]) -> SummaryCpu | None:
-    """A pod's, of its containers: where neither the runtime nor a cgroup tells it."""
-    found = [each.cpu for each in containers if each.cpu is not None]
-    if not found:
-        return None
-    return SummaryCpu(
-        time=max(each.time for each in found),
-        usage_nano_cores=sum(each.usage_nano_cores or 0 for each in found),
-        usage_core_nano_seconds=sum(each.usage_core_nano_seconds or 0 for each in found),
-    )
+    """A pod's CPU usage as the sum of its containers', where neither the runtime nor a cgroup has it."""
+    return _summed((each.cpu for each in containers), "usage_nano_cores", "usage_core_nano_seconds")
 
 
 def summed_memory(containers: Iterable[SummaryContainer]) -> SummaryMemory | None:
-    found = [each.memory for each in containers if each.memory is not None]
-    if not found:
-        return None
-    return SummaryMemory(
-        time=max(each.time for each in found),
-        usage_bytes=sum(each.usage_bytes or 0 for each in found),
-        working_set_bytes=sum(each.working_set_bytes or 0 for each in found),
-        rss_bytes=sum(each.rss_bytes or 0 for each in found),
-        page_faults=sum(each.page_faults or 0 for each in found),
-        major_page_faults=sum(each.major_page_faults or 0 for each in found),
-    )
+    """As `summed_cpu`, for memory."""
+    names = ("usage_bytes", "working_set_bytes", "rss_bytes", "page_faults", "major_page_faults")
+    return _summed((each.memory for each in containers), *names)
 
 
 def summed_swap(containers: Iterable[SummaryContainer]) -> Swap | None:
-    """See `summed_cpu`: CRI has no swap of pods."""
-    found = [each.swap for each in containers if each.swap is not None]
+    """The sum of the containers' swap: CRI has no swap of pods."""
+    return _summed((each.swap for each in containers), "swap_available_bytes", "swap_usage_bytes")
+
+
+def _summed(parts: Iterable[Part | None], *names: str) -> Part | None:
+    """The sums of these fields, at the newest time. None without any part."""
+    found = [part for part in parts if part is not None]
     if not found:
         return None
-    return Swap(
-        time=max(each.time for each in found),
-        swap_available_bytes=sum(each.swap_available_bytes or 0 for each in found),
-        swap_usage_bytes=sum(each.swap_usage_bytes or 0 for each in found),
-    )
+    sums = {name: sum(getattr(part, name) or 0 for part in found) for name in names}
+    kind: Callable[..., Part] = type(found[0])
+    return kind(time=max(part.time for part in found), **sums)

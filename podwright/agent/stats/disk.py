@@ -1,4 +1,4 @@
-"""Filesystems and directories: what there is, and what somebody uses. Blocking. Call it in a thread."""
+"""Sizes and usage of filesystems and directories. Blocking: call it in a thread."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from podwright.agent.stats.records import Fs, Moment
 from podwright.errors import DeadlineExceeded
-from podwright.linux.openat2 import open_inside, opened_root
+from podwright.linux.disk_tally import BLOCK_BYTES, DiskTally
+from podwright.linux.openat2 import opened_root
 
-BLOCK_BYTES = 512  # of st_blocks, whatever the filesystem's are
 WALK_LIMIT_S = 60.0
 PENDING_LIMIT = 1_000_000
 
@@ -56,63 +56,20 @@ def of(whole: Fs, usage: DiskUsage, at: Moment) -> Fs:
 
 
 def directory(path: str) -> DiskUsage:
-    """A directory and what is below it on the same filesystem. What is linked twice counts once.
+    """A directory and what is below it on the same filesystem. Hard links count once.
 
-    Pods go on writing: what goes meanwhile is left out, and no link leads out. Raises OSError, and DeadlineExceeded
-    after WALK_LIMIT_S.
+    Pods go on writing meanwhile: what disappears is left out, and no link is followed. Raises OSError, and
+    DeadlineExceeded after WALK_LIMIT_S.
     """
     deadline = time.monotonic() + WALK_LIMIT_S
     with opened_root(path) as root:
-        tally = _DiskTally(os.fstat(root).st_dev)
+        tally = DiskTally(os.fstat(root).st_dev)
         pending = ["."]
         while pending:
             pending += tally.count(root, pending.pop())
             if time.monotonic() > deadline or len(pending) > PENDING_LIMIT:
                 raise DeadlineExceeded(f"{path} cannot be measured in {WALK_LIMIT_S:g} s", hint="it has many files")
-    return DiskUsage(used_bytes=tally.blocks * BLOCK_BYTES, inodes=tally.inodes)
-
-
-class _DiskTally:
-    """Counts. `_shared` are the inodes with several links that were seen."""
-
-    def __init__(self, device: int) -> None:
-        self._device = device
-        self._shared: set[int] = set()
-        self.blocks = 0
-        self.inodes = 0
-
-    def count(self, root: int, folder: str) -> list[str]:
-        """Add a folder and the files in it. The folders in it are returned."""
-        folders: list[str] = []
-        try:
-            descriptor = open_inside(root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:  # gone, something else by now, or deeper than a path can be long
-            return folders
-        try:
-            if not self._add(os.fstat(descriptor)):
-                return folders
-            with os.scandir(descriptor) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(f"{folder}/{entry.name}")
-                    else:
-                        with contextlib.suppress(FileNotFoundError):
-                            self._add(entry.stat(follow_symlinks=False))
-        finally:
-            os.close(descriptor)
-        return folders
-
-    def _add(self, found: os.stat_result) -> bool:
-        """False for what is on another filesystem."""
-        if found.st_dev != self._device:
-            return False
-        if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
-            if found.st_ino in self._shared:
-                return True
-            self._shared.add(found.st_ino)
-        self.blocks += found.st_blocks
-        self.inodes += 1
-        return True
+    return DiskUsage(used_bytes=tally.used_bytes, inodes=tally.inodes)
 
 
 def files(path: str) -> DiskUsage:

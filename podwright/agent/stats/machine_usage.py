@@ -1,6 +1,6 @@
 """What the whole machine uses: memory, swap, network, process ids. Pure but for `read`, which gives a file's text.
 
-cgroup v2's root has no memory files, and v1's leaves the kernel's memory out: /proc/meminfo knows both.
+cgroup v2's root has no memory files, and v1's lacks the kernel's memory. /proc/meminfo has both.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from podwright.agent.stats.records import Interface, Moment, Rlimit, SummaryMemory, SummaryNetwork, Swap
+from podwright.linux.machine_files import TASK_LIMITS, meminfo, task_limit
 
 Read = Callable[[str], str]
 
@@ -22,7 +23,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")  # of /proc/stat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineDetails:
-    """What the summary does not have. `memory_bytes` and `swap_bytes` are all that there is."""
+    """What the summary does not have. `memory_bytes` and `swap_bytes` are the installed amounts."""
 
     user_s: float
     system_s: float
@@ -100,21 +101,15 @@ def network(read: Read, time: Moment) -> SummaryNetwork | None:
 
 def pids(read: Read, time: Moment) -> Rlimit:
     """The lower one of the two limits on tasks, and how many there are (proc_loadavg(5))."""
-    texts = [read(f"/proc/sys/kernel/{name}").strip() for name in ("pid_max", "threads-max")]
-    limits = [int(text) for text in texts if text.isdigit()]
+    limit = task_limit(read(f"/proc/sys/kernel/{name}") for name in TASK_LIMITS)
     match = re.search(r" \d+/(\d+) ", read("/proc/loadavg"))
-    return Rlimit(time=time, maxpid=min(limits, default=None), curproc=int(match[1]) if match else None)
+    return Rlimit(time=time, maxpid=limit, curproc=int(match[1]) if match else None)
 
 
 def boot_time_s(read: Read) -> int:
-    """When the machine was started, in seconds since the epoch. 0 when it does not say."""
+    """When the machine was started, in seconds since the epoch. 0 if unknown."""
     match = re.search(r"^btime (\d+)$", read("/proc/stat"), re.MULTILINE)
     return int(match[1]) if match else 0
-
-
-def meminfo(text: str) -> dict[str, int]:
-    """Lines such as `MemTotal:  16384 kB` (proc_meminfo(5)), as bytes."""
-    return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^(\S+):\s+(\d+) kB$", text, re.MULTILINE)}
 
 
 def vmstat(text: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The pods' part of the summary: what the runtime tells, completed by the pods' cgroups and files on this host.
+"""The pods' part of the summary: what the runtime reports, completed from the pods' cgroups and files on this host.
 
 Blocking, for a thread: files of cgroups and logs are read.
 """
@@ -43,11 +43,11 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatsScene:
-    """What is known of the pods at this moment. `volumes` is None when nobody asks for disks."""
+class StatsSnapshot:
+    """The input for the records of all pods. `volumes` is None when disks are not measured."""
 
     now: Moment
-    told: RuntimeStats
+    reported: RuntimeStats
     observed: tuple[ObservedPod, ...]
     pods: Mapping[str, Pod]
     node: Fs | None = None
@@ -56,45 +56,45 @@ class StatsScene:
 
 
 class PodBuilder:
-    """Builds the records of all pods of a scene."""
+    """Builds the records of all pods in a snapshot."""
 
     def __init__(self, places: Places, rates: CpuRates) -> None:
         self._places = places
         self._rates = rates
 
-    def build(self, scene: StatsScene) -> tuple[PodStats, ...]:
-        """All pods with a ready sandbox of which the runtime tells something. Raises OSError."""
-        self._rates.forget(scene.now)
-        return tuple(self._pods(scene))
+    def build(self, snapshot: StatsSnapshot) -> tuple[PodStats, ...]:
+        """All pods with a ready sandbox that the runtime reports usage of. Raises OSError."""
+        self._rates.forget(snapshot.now)
+        return tuple(self._pods(snapshot))
 
-    def _pods(self, scene: StatsScene) -> Iterator[PodStats]:
-        sandboxes = {each.attributes.id: each for each in scene.told.sandboxes or ()}
-        containers = {each.attributes.id: each for each in scene.told.containers}
-        for observed in scene.observed:
+    def _pods(self, snapshot: StatsSnapshot) -> Iterator[PodStats]:
+        sandboxes = {each.attributes.id: each for each in snapshot.reported.sandboxes or ()}
+        containers = {each.attributes.id: each for each in snapshot.reported.containers}
+        for observed in snapshot.observed:
             ready = observed.ready_sandboxes()
             if not ready:
                 continue
             stats = sandboxes.get(ready[0].id)
             if stats is not None:
-                told: Iterable[api.ContainerStats] = stats.linux.containers
+                reported: Iterable[api.ContainerStats] = stats.linux.containers
             else:
-                told = [containers[each.id] for each in observed.running() if each.id in containers]
-                if not told:
+                reported = [containers[each.id] for each in observed.running() if each.id in containers]
+                if not reported:
                     continue
-            yield self._pod(scene, observed, stats, told)
+            yield self._pod(snapshot, observed, stats, reported)
 
     def _pod(
         self,
-        scene: StatsScene,
+        snapshot: StatsSnapshot,
         observed: ObservedPod,
         stats: api.PodSandboxStats | None,
-        told: Iterable[api.ContainerStats],
+        reported: Iterable[api.ContainerStats],
     ) -> PodStats:
         running = {each.id: each for each in observed.running()}
         sandbox = observed.ready_sandboxes()[0]
         containers = tuple(
-            self._container(scene, observed, each, running[each.attributes.id])
-            for each in told
+            self._container(snapshot, observed, each, running[each.attributes.id])
+            for each in reported
             if each.attributes.id in running
         )
         linux = stats.linux if stats is not None else api.LinuxPodSandboxStats()
@@ -106,17 +106,17 @@ class PodBuilder:
             cpu=cri.cpu(linux.cpu, with_pressure=pressure) if linux.HasField("cpu") else None,
             memory=cri.memory(linux.memory, with_pressure=pressure) if linux.HasField("memory") else None,
             io=cri.io(linux.io) if linux.HasField("io") and pressure else None,
-            network=cri.network(linux.network, scene.now) if linux.HasField("network") else None,
+            network=cri.network(linux.network, snapshot.now) if linux.HasField("network") else None,
             process_stats=cri.processes(linux.process) if linux.HasField("process") else None,
         )
-        record = self._completed(record, scene.pods.get(observed.uid), scene.now)
+        record = self._completed(record, snapshot.pods.get(observed.uid), snapshot.now)
         record = replace(record, cpu=self._rates.rated(f"pod {observed.uid}", record.cpu))
-        if scene.node is None or scene.volumes is None:
+        if snapshot.node is None or snapshot.volumes is None:
             return replace(record, network=None, process_stats=None, io=None)
-        return self._with_storage(record, scene.node, scene.volumes.get(observed.uid, PodVolumeStats()))
+        return self._with_storage(record, snapshot.node, snapshot.volumes.get(observed.uid, PodVolumeStats()))
 
     def _completed(self, record: PodStats, pod: Pod | None, now: Moment) -> PodStats:
-        """What the runtime did not tell, from the pod's cgroup, and else from its containers."""
+        """The record, completed from the pod's cgroup, or else from its containers."""
         containers = record.containers
         if record.cpu is not None and record.memory is not None:
             return replace(record, swap=cri.summed_swap(containers))
@@ -132,33 +132,35 @@ class PodBuilder:
         )
 
     def _container(
-        self, scene: StatsScene, observed: ObservedPod, told: api.ContainerStats, status: CriContainerStatus
+        self, snapshot: StatsSnapshot, observed: ObservedPod, reported: api.ContainerStats, status: CriContainerStatus
     ) -> SummaryContainer:
-        made = cri.container(told, status.created_at_ns, scene.now, with_pressure=self._places.with_pressure)
+        made = cri.container(reported, status.created_at_ns, snapshot.now, with_pressure=self._places.with_pressure)
         made = replace(made, cpu=self._rates.rated(status.id, made.cpu))
-        if scene.node is None:
+        if snapshot.node is None:
             return replace(made, io=None)
-        return replace(made, rootfs=self._rootfs(scene, told), logs=self._logs(scene.node, observed, made.name))
+        return replace(
+            made, rootfs=self._rootfs(snapshot, reported), logs=self._logs(snapshot.node, observed, made.name)
+        )
 
-    def _rootfs(self, scene: StatsScene, told: api.ContainerStats) -> Fs | None:
-        if not told.HasField("writable_layer"):
+    def _rootfs(self, snapshot: StatsSnapshot, reported: api.ContainerStats) -> Fs | None:
+        if not reported.HasField("writable_layer"):
             return None
-        layer = told.writable_layer
+        layer = reported.writable_layer
         usage = disk.DiskUsage(used_bytes=layer.used_bytes.value, inodes=layer.inodes_used.value)
         when = moment(layer.timestamp)
-        whole = self._filesystem(scene, layer.fs_id.mountpoint)
+        whole = self._filesystem(snapshot, layer.fs_id.mountpoint)
         if whole is None:
             return Fs(time=when, used_bytes=usage.used_bytes, inodes_used=usage.inodes)
         return disk.of(whole, usage, when)
 
-    def _filesystem(self, scene: StatsScene, mountpoint: str) -> Fs | None:
+    def _filesystem(self, snapshot: StatsSnapshot, mountpoint: str) -> Fs | None:
         """None for one that this host cannot see."""
-        if mountpoint not in scene.filesystems:
-            scene.filesystems[mountpoint] = None
+        if mountpoint not in snapshot.filesystems:
+            snapshot.filesystems[mountpoint] = None
             with contextlib.suppress(OSError):
                 if mountpoint:
-                    scene.filesystems[mountpoint] = disk.filesystem(mountpoint, scene.now)
-        return scene.filesystems[mountpoint]
+                    snapshot.filesystems[mountpoint] = disk.filesystem(mountpoint, snapshot.now)
+        return snapshot.filesystems[mountpoint]
 
     def _logs(self, node: Fs, observed: ObservedPod, container: str) -> Fs:
         folder = self._log_folder(observed.namespace, observed.name, observed.uid)

@@ -1,4 +1,4 @@
-"""What others ask of this room."""
+"""The interface of this room."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from podwright.agent.stats.records import Fs, NodeStats, PodStats, Rlimit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filesystems:
-    """`node` is where the agent's root is. `images` and `containers` are the runtime's, None when it does not tell.
+    """`node` is where the agent's root is. `images` and `containers` are the runtime's, None when it reports none.
 
     `dedicated_images` and `dedicated_containers`: whether these are other filesystems than the one above them.
     """
@@ -23,7 +23,7 @@ class Filesystems:
 
 
 class StatsProvider(Protocol):
-    """What the node and its pods use. Answers of the last moments are shared. `fresh` measures anew.
+    """What the node and its pods use. Recent answers are shared. `fresh` measures anew.
 
     All methods but `pids` raise PodwrightError when the runtime does not answer, and OSError when the host does not.
     """
@@ -41,7 +41,7 @@ class StatsProvider(Protocol):
         """The same without disk and network."""
 
     async def filesystems(self, *, fresh: bool = False) -> Filesystems:
-        """The node's filesystems, as eviction tells them apart."""
+        """The node's filesystems, as eviction distinguishes them."""
 
     def pids(self) -> Rlimit:
         """Process ids of the node. Raises OSError."""

@@ -15,7 +15,7 @@ from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.records import FilesystemSpace, ObservedPod
 from podwright.agent.stats import disk, machine_usage, system_parts
 from podwright.agent.stats.cgroup_usage import CgroupUsage, usage
-from podwright.agent.stats.pod_stats import Places, PodBuilder, RuntimeStats, StatsScene
+from podwright.agent.stats.pod_stats import Places, PodBuilder, RuntimeStats, StatsSnapshot
 from podwright.agent.stats.protocol import Filesystems
 from podwright.agent.stats.rates import CpuRates
 from podwright.agent.stats.records import (
@@ -28,21 +28,20 @@ from podwright.agent.stats.records import (
     SummaryContainer,
     moment,
 )
-from podwright.agent.stats.sharing import Shared
+from podwright.agent.stats.sharing import SharedMeasurement
 from podwright.agent.stats.volumes import VolumeUsage
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, PodwrightError, Unavailable, Unimplemented
 from podwright.k8s.objects import Pod
 from podwright.linux.cgroup import CgroupHost
+from podwright.linux.machine_files import read_text
 
 log = logging.getLogger(__name__)
-
-FILE_LIMIT_BYTES = 1 << 20  # the kernel refuses to read a sysctl into a buffer of 4 MiB (ENOMEM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsPorts:
-    """What the provider asks. `cgroup_of` is a pod's cgroup path. It raises PodwrightError for a pod without one."""
+    """What the provider works with. `cgroup_of` gives a pod's cgroup path. It raises PodwrightError without one."""
 
     runtime: CriRuntime
     images: CriImages
@@ -83,15 +82,15 @@ class HostStats:
         )
         self._builder = PodBuilder(places, CpuRates())
         self._light_builder = PodBuilder(places, CpuRates())
-        self._told = Shared(self._ask_runtime, ports.clock)
-        self._pods = Shared(self._build_pods, ports.clock)
-        self._light_pods = Shared(self._build_light_pods, ports.clock)
-        self._node = Shared(self._build_node, ports.clock)
-        self._filesystems = Shared(self._build_filesystems, ports.clock)
+        self._reported = SharedMeasurement(self._ask_runtime, ports.clock)
+        self._pods = SharedMeasurement(self._build_pods, ports.clock)
+        self._light_pods = SharedMeasurement(self._build_light_pods, ports.clock)
+        self._node = SharedMeasurement(self._build_node, ports.clock)
+        self._filesystems = SharedMeasurement(self._build_filesystems, ports.clock)
 
     async def close(self) -> None:
-        """Measure no more."""
-        for shared in (self._told, self._pods, self._light_pods, self._node, self._filesystems):
+        """Stop measuring."""
+        for shared in (self._reported, self._pods, self._light_pods, self._node, self._filesystems):
             await shared.close()
         await self._ports.volumes.close()
 
@@ -134,27 +133,32 @@ class HostStats:
         found = await asyncio.gather(*asked, return_exceptions=True)
         return tuple(each for each in found if isinstance(each, api.PodSandboxStats))
 
-    async def _scene(self) -> StatsScene:
-        return StatsScene(
-            told=await self._told.get(fresh=True),
+    async def _snapshot(self) -> StatsSnapshot:
+        return StatsSnapshot(
+            reported=await self._reported.get(fresh=True),
             now=self._now(),
             observed=tuple(self._ports.observed()),
             pods={pod.metadata.uid: pod for pod in self._ports.pods()},
         )
 
     async def _build_light_pods(self) -> tuple[PodStats, ...]:
-        scene = await self._scene()
-        return await asyncio.to_thread(self._light_builder.build, scene)
+        snapshot = await self._snapshot()
+        return await asyncio.to_thread(self._light_builder.build, snapshot)
 
     async def _build_pods(self) -> tuple[PodStats, ...]:
-        light = await self._scene()
+        light = await self._snapshot()
         running = [light.pods[each.uid] for each in light.observed if each.uid in light.pods and each.running()]
         volumes = await self._ports.volumes.of(running)
         node = await asyncio.to_thread(disk.filesystem, self._settings.root, light.now)
-        scene = StatsScene(
-            now=light.now, told=light.told, observed=light.observed, pods=light.pods, node=node, volumes=volumes
+        snapshot = StatsSnapshot(
+            now=light.now,
+            reported=light.reported,
+            observed=light.observed,
+            pods=light.pods,
+            node=node,
+            volumes=volumes,
         )
-        return await asyncio.to_thread(self._builder.build, scene)
+        return await asyncio.to_thread(self._builder.build, snapshot)
 
     def _pod_cgroup(self, pod: Pod, now: Moment) -> CgroupUsage | None:
         try:
@@ -229,17 +233,8 @@ class HostStats:
         return moment(self._ports.clock.now_ns())
 
 
-def read_text(path: str) -> str:
-    """A file of /proc. Empty when it cannot be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(FILE_LIMIT_BYTES)
-    except OSError:
-        return ""
-
-
 def _used(found: FilesystemSpace, now: Moment) -> Fs:
-    """What the runtime uses of a filesystem. Without the rest when this host cannot see it."""
+    """What the runtime uses of a filesystem. Without its capacity if this host cannot see it."""
     taken = disk.DiskUsage(used_bytes=found.used_bytes, inodes=found.inodes_used)
     try:
         return disk.of(disk.filesystem(found.mountpoint, now), taken, now)

@@ -1,4 +1,4 @@
-"""CPU per second of what tells only sums: each measurement is the base of the next one's rate. Pure."""
+"""CPU rates from sums: each measurement is the base of the next one's rate. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from podwright.agent.stats.records import Moment, SummaryCpu
 
-SHORTEST = timedelta(seconds=1)  # a shorter window tells more of the scheduler than of the load
+SHORTEST = timedelta(seconds=1)  # a shorter window shows the scheduler rather than the load
 LONGEST = timedelta(minutes=5)
 
 
@@ -44,6 +44,6 @@ class CpuRates:
         return replace(cpu, usage_nano_cores=rate)
 
     def forget(self, now: Moment) -> None:
-        """Drop what no rate can be made of any more."""
+        """Drop measurements that are too old for a rate."""
         for name in [name for name, base in self._bases.items() if now - base.at > LONGEST]:
             del self._bases[name]

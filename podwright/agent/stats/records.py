@@ -1,7 +1,7 @@
 """The Summary API's values (k8s.io/kubelet stats v1alpha1), with its names in JSON.
 
-Sizes are bytes, times nanoseconds. None means that this host or runtime does not tell. The API has whole seconds.
-Here times have what was measured.
+Sizes are bytes, times nanoseconds. None: neither this host nor the runtime reports it. The API has whole seconds. Here
+times are as measured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the configuration says of statistics."""
+"""The statistics' part of the configuration."""
 
 from __future__ import annotations
 

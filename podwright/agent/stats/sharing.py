@@ -1,4 +1,4 @@
-"""One measurement for all who ask at about the same time."""
+"""One measurement for all callers at about the same time."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from podwright.agent.clock import Clock
+from podwright.tasks import retrieve
 
 Value = TypeVar("Value")
 
 FRESH_S = 2.0  # several scrapers in quick succession cost one measurement
 
 
-class Shared(Generic[Value]):
-    """The last value, good for FRESH_S. Whoever asks while it is measured waits for that."""
+class SharedMeasurement(Generic[Value]):
+    """The last value, good for FRESH_S. Callers during a measurement wait for it."""
 
     def __init__(self, measure: Callable[[], Awaitable[Value]], clock: Clock) -> None:
         self._measure = measure
@@ -38,8 +39,7 @@ class Shared(Generic[Value]):
 
     def _ended(self, task: asyncio.Task[Value]) -> None:
         self._under_way = None
-        if not task.cancelled():
-            task.exception()  # whoever waits gets it; nobody may wait any more
+        retrieve(task)
 
     async def close(self) -> None:
         """Give up a measurement under way."""

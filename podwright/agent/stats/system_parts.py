@@ -15,7 +15,7 @@ _CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: pid, uid, gid
 
 
 def own_cgroup(host: CgroupHost, pid: int | str = "self") -> str:
-    """The cgroup of a process, that of its memory where hierarchies differ. Empty when it has none, or has ended."""
+    """The cgroup of a process (its memory cgroup where hierarchies differ). Empty if it has none, or has ended."""
     return cgroup_in(read_file(f"/proc/{pid}/cgroup") or "", v1="memory" in host.controllers)
 
 

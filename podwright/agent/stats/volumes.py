@@ -1,6 +1,6 @@
-"""What the volumes of pods hold: measured in a thread, and again when that is old. Nothing is measured unasked.
+"""The usage of pods' volumes: measured in a thread on request, and kept for a while.
 
-Of a CSI volume the driver is asked. One that does not answer holds up nothing but the figures of its own volumes.
+For CSI volumes the driver is asked. A driver that does not answer delays only the figures of its own volumes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0  # of whoever asks: volumes that are not measured by then are left out
+PATIENCE_S = 2.0  # of callers: volumes that are not measured by then are left out
 Mounted = Callable[[str], Mapping[str, MountedVolume]]
 Ask = Callable[[str, str, str], Awaitable[CsiStats | None]]
 ABNORMAL = "VolumeConditionAbnormal"
@@ -81,7 +81,7 @@ class VolumeUsage:
         return {uid: known[1] for uid, known in self._known.items()}
 
     async def close(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         await self._tasks.close()
 
     async def _measure(self, pods: list[Pod]) -> None:
@@ -112,18 +112,18 @@ class VolumeUsage:
             return None
         try:
             path = os.readlink(place.path) if place.is_block else place.path
-            told = await self._ports.ask(stored.driver, stored.handle, path)
+            answer = await self._ports.ask(stored.driver, stored.handle, path)
         except (OSError, PodwrightError) as failure:
             log.info("a volume cannot be measured: pod=%s volume=%s error=%s", pod.metadata.uid, volume.name, failure)
             return None
-        if told is None:
+        if answer is None:
             return None
-        stats = _stats(volume, _told(told, at), pod)
-        if not self._with_health or told.problem is None:
+        stats = _stats(volume, _filesystem_of(answer, at), pod)
+        if not self._with_health or answer.problem is None:
             return stats
-        if told.problem:
-            self._ports.events.pod(pod, "Warning", ABNORMAL, f"Volume {volume.name}: {told.problem}")
-        return structs.replace(stats, volume_health_stats=VolumeHealth(abnormal=bool(told.problem)))
+        if answer.problem:
+            self._ports.events.pod(pod, "Warning", ABNORMAL, f"Volume {volume.name}: {answer.problem}")
+        return structs.replace(stats, volume_health_stats=VolumeHealth(abnormal=bool(answer.problem)))
 
 
 def measure(pod: Pod, mounted: Mapping[str, MountedVolume], at: Moment) -> PodVolumeStats:
@@ -152,9 +152,9 @@ def _measured(volume: Volume, path: str, at: Moment) -> Fs:
     return disk.of(whole, disk.directory(path), at)
 
 
-def _told(told: CsiStats, at: Moment) -> Fs:
-    """A driver's answer as a filesystem. What it does not tell is 0, as with a kubelet."""
-    sizes, inodes = told.bytes or _NOTHING, told.inodes or _NOTHING
+def _filesystem_of(answer: CsiStats, at: Moment) -> Fs:
+    """A driver's answer as a filesystem. What it does not report is 0, as in a kubelet."""
+    sizes, inodes = answer.bytes or _NOTHING, answer.inodes or _NOTHING
     return Fs(
         time=at,
         available_bytes=sizes.available,

@@ -34,7 +34,10 @@ from podwright.k8s.objects import HostIP, Pod, PodCondition, PodStatus
 
 
 def build_status(pod: Pod, observed: ObservedPod, inputs: StatusInputs) -> PodStatus:
-    """The status that follows from these. Times of transition and the start time are `transitions.next_status`'s."""
+    """The status that follows from these.
+
+    `transitions.next_status` sets the times of transition and the start time.
+    """
     situation = StatusSituation.of(pod, observed, inputs)
     status = _with_phase(situation, _facts(situation))
     status = replace(status, conditions=_others_conditions(pod, inputs.previous))
@@ -67,10 +70,10 @@ def _facts(situation: StatusSituation) -> PodStatus:
 
 
 def _with_phase(situation: StatusSituation, status: PodStatus) -> PodStatus:
-    """How the containers ended counts more than what the agent said before, until the API shows the end.
+    """Until the API shows the end, how the containers ended counts more than the agent's earlier phase.
 
-    So a pod that was preempted or evicted has succeeded when all of its containers did. One that has exceeded its
-    deadline has failed all the same. Reason and message stay while the phase does.
+    So a preempted or evicted pod has succeeded if all of its containers did. One that has exceeded its deadline has
+    failed in any case. Reason and message stay as long as the phase does.
     """
     pod, previous = situation.pod, situation.inputs.previous
     phase = phase_of(
@@ -92,14 +95,17 @@ def _with_phase(situation: StatusSituation, status: PodStatus) -> PodStatus:
 
 
 def _exceeds_deadline(situation: StatusSituation) -> bool:
-    """Whether the pod was active for too long: it stays so, and a pod that has ended in time does not become so."""
+    """Whether the pod was active for too long.
+
+    That stays true, and never becomes true for a pod that ended in time.
+    """
     pod, previous = situation.pod, situation.inputs.previous
     now_ns = int(situation.inputs.now.timestamp()) * 10**9
     return previous.reason == DEADLINE_EXCEEDED or has_passed_deadline(pod, previous, now_ns)
 
 
 def _others_conditions(pod: Pod, previous: PodStatus) -> tuple[PodCondition, ...]:
-    """What others have written, and why the agent itself ends the pod if it does: that happens once."""
+    """The conditions of others, and the agent's own reason for ending the pod, which it sets once."""
     disruption = find(previous.conditions, DISRUPTION_TARGET)
     kept = [each for each in pod.status.conditions if each.type not in OWN]
     if disruption is None:

@@ -69,7 +69,10 @@ def scheduled(pod: Pod) -> PodCondition:
 
 
 def initialized(pod: Pod, status: PodStatus, previous: PodStatus) -> PodCondition:
-    """True once the init containers have succeeded and the sidecars have started, and for good in a pod that began."""
+    """True once the init containers have succeeded and the sidecars have started.
+
+    It stays True once containers ran.
+    """
     statuses = statuses_by_name(status)
     containers = pod.spec.init_containers
     if not statuses and containers:

@@ -127,8 +127,8 @@ def _without_instance(
     status = replace(status, restart_count=previous.restart_count, last_state=previous.last_state)
     if previous.state.running is None or previous.last_state.terminated is not None:
         return status
-    # It ran and has vanished. A container that waits without a last end makes its pod Pending again, as if it had
-    # never run. A pod that is deleted restarts nothing, so that nothing is counted.
+    # It ran and has vanished. Without a last state it would look as if it had never run, and its pod be Pending again.
+    # A deleted pod restarts nothing, so its count does not grow.
     return replace(
         status,
         last_state=_ended(STATUS_UNKNOWN, WAS_RUNNING, KILLED),
@@ -163,7 +163,7 @@ def _has_made_regular(pod: Pod, observed: ObservedPod) -> bool:
 def _with_failure(
     situation: StatusSituation, container: AnyContainer, status: ContainerStatus, newest: Instance | None
 ) -> ContainerStatus:
-    """A container that is to start, and could not, waits for the reason of that. In a pod that has ended none is."""
+    """A container that could not be started waits with the reason of its failure, unless the pod has ended."""
     failure = situation.inputs.failures.get(container.name)
     if failure is None or situation.inputs.is_terminal or not should_start(situation.pod, container, newest):
         return status

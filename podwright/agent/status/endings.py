@@ -17,10 +17,10 @@ from podwright.k8s.objects import ContainerState, ContainerStateTerminated, Cont
 
 
 def ended_status(pod: Pod, status: PodStatus) -> PodStatus:
-    """The status with containers whose end nobody saw taken for failed, and a terminal phase.
+    """The status with a terminal phase, in which containers whose end was not seen have failed.
 
-    A container is only taken for failed when it may have run: a pod whose init containers failed shows just that.
-    A static pod keeps its phase, since its manifest starts it again.
+    Only containers that may have run have failed: a pod whose init containers failed shows just that. A static pod
+    keeps its phase, because its manifest starts it again.
     """
     init = status.init_container_statuses
     begun = _begun(init)

@@ -18,7 +18,10 @@ class StartFailures:
         self._failures: dict[tuple[str, str], StartFailure] = {}
 
     def note(self, uid: str, failure: ContainerFailure) -> None:
-        """A container of that pod could not be started. The values are kept, not the exception with its frames."""
+        """A container of that pod could not be started.
+
+        Only the values are kept, not the exception with its frames.
+        """
         key = (uid, failure.container)
         self._failures.pop(key, None)
         self._failures[key] = StartFailure(reason=failure.reason, message=str(failure))
@@ -30,10 +33,10 @@ class StartFailures:
         self._failures.pop((uid, container), None)
 
     def of(self, uid: str, containers: Collection[str]) -> dict[str, StartFailure]:
-        """Those of these containers of a pod, by name."""
+        """The failures of these containers of a pod, by name."""
         found = ((name, self._failures.get((uid, name))) for name in containers)
         return {name: failure for name, failure in found if failure is not None}
 
     def retain(self, uids: Collection[str]) -> None:
-        """Drop those of other pods than these."""
+        """Drop those of all pods but these."""
         self._failures = {key: failure for key, failure in self._failures.items() if key[0] in uids}

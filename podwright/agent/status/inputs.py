@@ -49,7 +49,7 @@ def _nothing_found(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusInputs:
-    """See the module's text."""
+    """The inputs of `builder.build_status`."""
 
     previous: PodStatus  # the newest status of this agent, else what the API has
     now: datetime
@@ -63,7 +63,7 @@ class StatusInputs:
     gates: StatusGates = field(default_factory=StatusGates)
     resource_health: Mapping[str, Sequence[ResourceStatus]] = field(default_factory=dict)  # by container
     resizes: tuple[PodCondition, ...] = ()  # what is said about a resize of the pod
-    actuated: PodAllocation | None = None  # the resources that the runtime was told
+    actuated: PodAllocation | None = None  # the resources that the runtime was given last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +94,9 @@ def _rule_holders(pod: Pod) -> tuple[Container, ...]:
 
 
 def _restarts_all(pod: Pod, observed: ObservedPod, previous: PodStatus) -> bool:
-    """From the exit that asks for it until every container has been removed: ShouldAllContainersRestart.
+    """From the exit that asks for a restart of all until every container has been removed: ShouldAllContainersRestart.
 
-    It is over as well when every container is there and none asks: an agent that was killed meanwhile has not shown
-    the end of it.
+    Also over when every container is there and none asks for it: a killed agent may not have shown the end.
     """
     if not may_restart_all(pod):
         return False

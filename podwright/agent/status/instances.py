@@ -27,7 +27,7 @@ from podwright.k8s.objects import (
 STATUS_UNKNOWN = "ContainerStatusUnknown"
 RESTARTING_ALL = "RestartingAllContainers"
 NOT_LOCATED = "The container could not be located when the pod was terminated"
-KILLED = 137  # the exit code of a container of which nobody knows how it ended
+KILLED = 137  # the exit code of a container whose end is not known
 
 WAITING = ContainerState(waiting=ContainerStateWaiting())
 
@@ -61,7 +61,7 @@ def status_of(
 
 
 def state_of(situation: StatusSituation, instance: Instance, previous: ContainerStatus | None) -> ContainerState:
-    """The state of an instance. One that the runtime has lost has ended if it ran when it was last seen."""
+    """The state of an instance. One in state UNKNOWN has ended if it was running when last seen."""
     match instance.state:
         case InstanceState.RUNNING:
             return ContainerState(running=ContainerStateRunning(started_at=_time(instance.started_at_ns)))

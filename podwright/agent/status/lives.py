@@ -20,7 +20,7 @@ from podwright.k8s.objects import ContainerStatus, Pod, PodStatus
 
 @dataclass(slots=True, kw_only=True)
 class _Life:
-    """`pulled_s`: the time of image pulls. `is_starting`: it has not run yet, and this agent saw it come."""
+    """`pulled_s`: the time of image pulls. `is_starting`: it has not run yet, and was added while this agent ran."""
 
     status: PodStatus
     is_starting: bool

@@ -75,11 +75,13 @@ class StatusPorts:
     # The health of what each container of a pod was allotted, by its name.
     resource_health: Callable[[Pod], Mapping[str, Sequence[ResourceStatus]]] = lambda _: {}
     resizes_of: Callable[[str], tuple[PodCondition, ...]] = lambda _: ()  # the conditions about a pod's resize, by UID
-    actuated: Callable[[str], PodAllocation | None] = lambda _: None  # what the runtime was told of a pod, by UID
+    actuated: Callable[[str], PodAllocation | None] = lambda _: (
+        None
+    )  # the resources that the runtime was given last, by UID
 
 
 class StatusManager:
-    """See the module's text. Fulfils `workers.ports.StatusKeeper` and `loop.LoopStatuses`."""
+    """Fulfils `workers.ports.StatusKeeper` and `loop.LoopStatuses`."""
 
     def __init__(self, ports: StatusPorts) -> None:
         self._ports = ports
@@ -88,7 +90,7 @@ class StatusManager:
         self._failures = StartFailures()
         self._watchers: list[Watcher] = []
 
-    # -- for whoever wants to know
+    # -- for everyone
 
     def get(self, uid: str) -> PodStatus | None:
         """The agent's own view, with a terminal phase as soon as it is decided. None for a pod without a status."""
@@ -132,9 +134,10 @@ class StatusManager:
         return build_status(pod, observed, inputs)
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
-        """Take a new status. What was taken, since a status must not go back.
+        """Take a new status, changed where it would go back. Returns the status that was taken.
 
-        That of a pod that is being deleted is delivered even when it says the same: its writer may be able to go on.
+        For a pod that is being deleted, watchers are called even if nothing has changed: the writer may be able to
+        delete it now.
         """
         return self._take(pod, status, force=pod.metadata.deletion_timestamp is not None)
 
@@ -181,7 +184,7 @@ class StatusManager:
         return needs_readiness(pod)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget other pods than these, and show the terminal phases that need not be held back any more.
+        """Forget all pods but these, and show the terminal phases that need not be held back any more.
 
         Housekeeping calls it. A pod that was refused before the first round is held back until then: only that round
         knows that nothing of it runs.
@@ -224,7 +227,7 @@ class StatusManager:
         for watcher in tuple(self._watchers):
             try:
                 watcher(entry)
-            except Exception:  # a watcher's fault is not the pod's
+            except Exception:  # a bug in a watcher must not affect the pod
                 log.exception("a watcher of statuses failed: pod=%s/%s", entry.namespace, entry.name)
 
     def _before(self, pod: Pod) -> PodStatus:
@@ -246,7 +249,7 @@ class StatusManager:
         return pod.status
 
     def _change(self, uid: str, container_id: str, change: Change) -> None:
-        """Change the container that this instance is of. What is not known yet comes with the next look."""
+        """Change the container that this instance is of. An unknown instance is ignored: the next look shows it."""
         pod, status = self._ports.pod_of(uid), self.get(uid)
         if pod is None or status is None:
             return

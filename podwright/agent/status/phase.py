@@ -75,7 +75,7 @@ def _sidecars(pod: Pod) -> list[Container]:
 
 
 def _last_end(status: ContainerStatus) -> ContainerStateTerminated | None:
-    """How a container that does not run has ended, be it that it waits to run again."""
+    """How a container that does not run has ended, also if it waits to run again."""
     return status.state.terminated or (status.last_state.terminated if status.state.waiting is not None else None)
 
 

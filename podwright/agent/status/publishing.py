@@ -1,7 +1,7 @@
-"""What others are shown of a status: the same, but for an end that is not over yet. Pure.
+"""What others are shown of a status: the same, but without an end that is not complete. Pure.
 
-A pod whose phase is terminal is taken to hold nothing any more: the scheduler gives its resources to others. So the
-phase is held back while containers may run (mergePodStatus of Kubernetes 1.36, pkg/kubelet/status/status_manager.go).
+A pod with a terminal phase counts as holding nothing: the scheduler gives its resources to others. So the phase is
+held back while containers may run (mergePodStatus of Kubernetes 1.36, pkg/kubelet/status/status_manager.go).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from podwright.k8s.times import whole_seconds
 
 
 def merge_status(shown: PodStatus, status: PodStatus, now: datetime, *, may_run: bool) -> PodStatus:
-    """What is shown after `shown`, which may hold what others have written since.
+    """The status to show after `shown`, which may contain what others have written since.
 
     `may_run`: whether containers of the pod may still run. An end that was shown stays as it is.
     """

@@ -1,7 +1,7 @@
 """The resources that containers and pods have in fact (KEP 1287). Pure.
 
 A value that equals the allocated one keeps the spec's text. The kernel's smallest amounts (2 shares, 1 ms of quota)
-stand for less than they say, so that a value at or below them is shown as it was asked for.
+also stand for smaller requests, so values at or below them are shown as requested.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def container_resources(
 ) -> ResourceRequirements:
     """What a running instance has. Of one that does not run, what it was allocated.
 
-    The kernel knows nothing of memory requests: `actuated` tells what the runtime was told last.
+    The kernel knows nothing of memory requests: `actuated` has what the runtime was given last.
     """
     allocated = container.resources
     if instance.state is not CriContainerState.RUNNING:
@@ -86,10 +86,10 @@ def _with_memory(limits: dict[str, str], found_bytes: int | None, shown: Resourc
 
 def _with_request(requests: dict[str, str], name: str, actuated: PodAllocation | None) -> dict[str, str]:
     known = actuated.containers.get(name) if actuated is not None else None
-    told = known.requests.get("memory", "0") if known is not None else "0"
-    if not requests or not parse(told).nano or parse(told) == parse(requests.get("memory", "0")):
+    given = known.requests.get("memory", "0") if known is not None else "0"
+    if not requests or not parse(given).nano or parse(given) == parse(requests.get("memory", "0")):
         return requests
-    return {**requests, "memory": told}
+    return {**requests, "memory": given}
 
 
 def pod_resources(pod: Pod, actuated: PodAllocation | None = None) -> ResourceRequirements:

@@ -1,4 +1,4 @@
-"""What containers say of their own end: read once for each instance, when a status is built after its end.
+"""Termination messages of containers: read once for each instance, when a status is built after its end.
 
 The message is a file in the pod's directory that the agent mounted into the container: its last 4096 bytes. Where the
 policy says so, the end of the log of a container that failed without a message takes its place (getTerminationMessage
@@ -131,7 +131,7 @@ class TerminationMessages:
             self._messages.pop(uid, None)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Drop those of other pods than these."""
+        """Drop those of all pods but these."""
         self._messages = {uid: messages for uid, messages in self._messages.items() if uid in uids}
 
 

@@ -1,4 +1,4 @@
-"""What may follow what: a new status made to follow the one before, so that no status ever goes back. Pure.
+"""Makes a new status follow the one before, so that no status ever goes back. Pure.
 
 The rules are those of pkg/kubelet/status/status_manager.go of Kubernetes 1.36, and of the API's validation, which
 refuses a status that breaks them.
@@ -24,9 +24,9 @@ MESSAGES_LIMIT_BYTES = 12 * 1024  # of termination messages in all containers of
 
 
 def next_status(pod: Pod, old: PodStatus, new: PodStatus, now: datetime) -> PodStatus:
-    """The status that is taken when `new` is to follow `old`.
+    """`new`, changed so that it may follow `old`.
 
-    A pod that has ended does not come back. How it has ended may still change: see `builder`.
+    A pod that has ended stays ended. How it has ended may still change: see `builder`.
     """
     now = whole_seconds(now)
     if old.phase in TERMINAL and new.phase not in TERMINAL:
@@ -48,7 +48,7 @@ def next_status(pod: Pod, old: PodStatus, new: PodStatus, now: datetime) -> PodS
 
 
 def is_same(old: PodStatus, new: PodStatus) -> bool:
-    """Whether two statuses say the same, as far as the agent has a say: isPodStatusByKubeletEqual."""
+    """Whether the agent's parts of two statuses are equal: isPodStatusByKubeletEqual."""
     return _own_conditions(old) == _own_conditions(new) and _without_foreign(old) == _without_foreign(new)
 
 
@@ -99,7 +99,7 @@ def _following(
 
 
 def _may_restart(pod: Pod, container: Container, exit_code: int) -> bool:
-    """As the API sees it: what the pod's policy allows is allowed, whatever the container's own says."""
+    """Whether the API allows a restart: by the pod's policy, whatever the container's own policy says."""
     policy = pod.spec.restart_policy
     return (
         policy == ALWAYS

@@ -64,7 +64,7 @@ class WriterPorts:
 
 
 class StatusWriter:
-    """See the module's text."""
+    """Writes what changes, and compares everything now and then."""
 
     def __init__(self, ports: WriterPorts) -> None:
         self._ports = ports
@@ -169,7 +169,10 @@ class StatusWriter:
 
 
 def _may_go(entry: VersionedStatus, pod: Pod) -> bool:
-    """Whether nothing is left of the pod, so that its object may go too. `mirrors` deletes those of static pods."""
+    """Whether nothing is left of the pod, so that its object may be deleted.
+
+    `mirrors` deletes those of static pods.
+    """
     return (
         pod.metadata.deletion_timestamp is not None
         and not is_mirror(pod)

@@ -1,4 +1,4 @@
-"""What goes wrong with volumes, as far as people are told about it in different ways."""
+"""Failures of volumes that are reported in different ways."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ FAILED_MOUNT, FAILED_MAP = "FailedMount", "FailedMapVolume"
 
 
 class NotProcessed(Unavailable):
-    """It cannot be known what the volume is to become: its claim is not bound, or cannot be read.
+    """The volume cannot be planned: its claim is not bound, or cannot be read.
 
-    Who waits for the pod's volumes is told at once, since waiting is of no use (the kubelet's "failed to process").
+    Callers that wait for the pod's volumes get it at once, because waiting is of no use (the kubelet's "failed to
+    process").
     """
 
 
 class AttachLimitExceeded(FailedPrecondition):
-    """A volume is one too many of its driver for this node, so that it is not attached: the pod cannot run here."""
+    """A volume exceeds its driver's limit of volumes on this node and is not attached: the pod cannot run here."""
 
 
 class StepFailed(Unavailable):

@@ -42,7 +42,7 @@ def check_plan_path(path: str, kind: str) -> None:
 
 
 def check_host_path(plan: HostPathPlan) -> None:
-    """Make what its type lets be made, and check it. Raises FailedPrecondition and OSError.
+    """Make the path if its type allows that, and check it. Raises FailedPrecondition and OSError.
 
     The directory above a file is not made, as with the kubelet.
     """

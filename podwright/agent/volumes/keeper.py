@@ -30,8 +30,8 @@ from podwright.tasks import Tasks, end_all
 log = logging.getLogger(__name__)
 
 
-class Keeper:
-    """Keeps volumes what their plug-ins say. `root` is the agent's root directory."""
+class VolumeKeeper:
+    """Keeps volumes as their plug-ins plan them. `root` is the agent's root directory."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work, remover: Remover, storage: Storage) -> None:
         self._ports = ports
@@ -42,7 +42,7 @@ class Keeper:
         self._tasks = Tasks()
 
     def look_at(self, volumes: PodVolumes, state: VolumeState, *, hurry: bool) -> None:
-        """Have a volume looked at. `hurry`: there is news, so that a pause after a failure ends."""
+        """Have a volume set up. `hurry` ends the pause after a failure, because something has changed."""
         state.due = True
         if hurry:
             state.hurry.set()
@@ -51,14 +51,14 @@ class Keeper:
             state.task = self._tasks.start(self._keep(volumes, state), name=name)
 
     async def stop(self, volumes: PodVolumes) -> None:
-        """Look at the pod's volumes no more. A thread that sets one up may still run: see Work.settled."""
+        """Stop setting up the pod's volumes. A thread may still run: see Work.settled."""
         volumes.is_over = True
         states = volumes.states.values()
         await end_all(lambda: [state.task for state in states if state.task is not None and not state.task.done()])
         await volumes.notify()
 
     async def close(self) -> None:
-        """Look at no volume any more. What is mounted stays."""
+        """Stop setting up volumes. What is mounted stays."""
         await self._tasks.close()
 
     async def _keep(self, volumes: PodVolumes, state: VolumeState) -> None:
@@ -89,7 +89,10 @@ class Keeper:
             durations.observe(took_s, plugin_name(state.volume), "volume_mount", status, "false")
 
     async def _failed(self, volumes: PodVolumes, state: VolumeState, failure: Exception) -> None:
-        """Tell people, and wait. Who waits for a volume of which nothing is known says so himself."""
+        """Record an event, and pause.
+
+        For a volume that cannot be planned, the caller that waits for it reports that.
+        """
         is_news = state.failure != str(failure)
         pause_s = state.failed(str(failure))
         if isinstance(failure, NotProcessed):
@@ -132,7 +135,7 @@ class Keeper:
 
     async def _carry_out(self, pod: Pod, plan: Plan) -> None:
         uid, progress = pod.metadata.uid, OwnershipProgress()
-        # A hostPath that does not answer holds its thread, and must not hold the removal of the pod as well.
+        # A key of its own: a hostPath that hangs holds its thread, and must not block the removal of the pod.
         key = f"host paths of {uid}" if isinstance(plan, HostPathPlan) else uid
         work = partial(set_up, plan, self._ports.clock.now_ns(), progress)
         with contextlib.ExitStack() as stack:

@@ -1,7 +1,7 @@
-"""The volume manager: sees to it that the volumes of each pod are what the pod and its objects say.
+"""The volume manager: keeps the volumes of each pod as the pod and its objects say.
 
-Nothing is polled. A new pod, a changed one and a changed object make the volumes that they concern due. A task per
-volume sets it up, and tries again after a failure with pauses that grow. Who needs the volumes waits for that.
+Nothing is polled. A new or changed pod, or a changed object, makes its volumes due. A task per volume sets it up, and
+tries again after a failure with pauses that grow. A pod's worker waits for its volumes.
 
     set_pod, objects_changed -> due -> plugin.plan -> setup (a thread) -> mounted -> wait_mounted returns
                                  ^                        | failure: event FailedMount, pause
@@ -24,7 +24,7 @@ from functools import partial
 from podwright.agent.pods.places import is_uid, pod_directory, pods_directory
 from podwright.agent.volumes import places
 from podwright.agent.volumes.failures import AttachLimitExceeded
-from podwright.agent.volumes.keeper import Keeper
+from podwright.agent.volumes.keeper import VolumeKeeper
 from podwright.agent.volumes.messages import attach_limit_reached, not_mounted
 from podwright.agent.volumes.plans import MountedVolume
 from podwright.agent.volumes.plugins.registry import Plugins, plugin_name
@@ -60,10 +60,10 @@ class VolumeManager:
         self._plugins = Plugins(ports)
         self._storage = Storage(ports, self._root, self._work)
         self._remover = Remover(self._root, self._work, self._clear)
-        self._keeper = Keeper(ports, self._root, self._work, self._remover, self._storage)
+        self._keeper = VolumeKeeper(ports, self._root, self._work, self._remover, self._storage)
         self._pods: dict[str, PodVolumes] = {}
         self._on_disk: set[str] = set()  # pods that have, or may have, something on disk
-        self._has_shared = True  # whether something may be left that several pods share
+        self._has_shared = True  # whether something that several pods shared may be left
         ports.drivers.listen(self._driver_has_come)
         ports.cluster.listen(self._certificates_changed)
 
@@ -78,7 +78,7 @@ class VolumeManager:
         await self._storage.close()
 
     def set_pod(self, pod: Pod) -> None:
-        """Have the volumes of this version of the pod, and keep them so until it is released."""
+        """Set up the volumes of this version of the pod, and keep them up to date until it is released."""
         uid = pod.metadata.uid
         volumes = self._pods.setdefault(uid, PodVolumes(pod))
         is_new = volumes.pod is not pod
@@ -145,7 +145,7 @@ class VolumeManager:
         return self._storage.in_use()
 
     def _driver_has_come(self, driver: str) -> None:
-        """What has failed for want of the driver is tried again at once."""
+        """Try again at once what has failed because the driver was missing."""
         log.info("a CSI driver has registered: driver=%s", driver)
         for volumes in self._pods.values():
             for state in volumes.states.values():
@@ -153,14 +153,14 @@ class VolumeManager:
                     state.hurry.set()
 
     def _certificates_changed(self, uid: str) -> None:
-        """The files of the pod's projected volumes are others than before, or can be made at last."""
+        """The files of the pod's projected volumes have changed, or can be made now."""
         if (volumes := self._pods.get(uid)) is not None:
             for state in volumes.states.values():
                 if state.may_change and state.volume.projected is not None:
                     self._keeper.look_at(volumes, state, hurry=True)
 
     async def _clear(self, uid: str) -> None:
-        """What goes before the files of a pod's volumes are removed."""
+        """Remove what must be gone before the files of a pod's volumes."""
         if self._storage.has_left(uid):
             await self._work.run(removal(uid), partial(unmount_subpaths, pod_directory(self._root, uid)))
             await self._storage.clear(uid)
@@ -218,7 +218,7 @@ class VolumeManager:
         await self._collect()
 
     async def _collect(self) -> None:
-        """Take away what pods have shared, after one of them has gone."""
+        """Remove what several pods shared and no pod uses any more."""
         if self._has_shared:
             await self._storage.collect()
             self._has_shared = False

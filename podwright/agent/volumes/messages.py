@@ -27,8 +27,8 @@ def not_mounted(
 ) -> str:
     """Why a pod cannot start: the volumes that are missing, and the reasons.
 
-    `unattached` are those that the node does not have yet, `unprocessed` those of which nobody knows what they are to
-    become, with `problem` as the reason.
+    `unattached` are those that are not attached to the node yet, `unprocessed` those that cannot be planned, with
+    `problem` as the reason.
     """
     text = f"Unable to attach or mount volumes: {_state(missing, unattached, unprocessed, problem)}"
     reasons = "; ".join(

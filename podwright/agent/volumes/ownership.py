@@ -1,4 +1,4 @@
-"""The pod's fsGroup on the files of a volume: the group, and the modes that let it in.
+"""Applies the pod's fsGroup to the files of a volume: the group, and modes that give it access.
 
 The rules are the kubelet's (pkg/volume/volume_linux.go). No link is followed, since a container may be putting links
 in the place of files meanwhile. Blocking: a volume may hold millions of files.

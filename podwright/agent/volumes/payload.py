@@ -7,8 +7,8 @@ The link `..data` names the generation that counts. A link for each top-level na
     ..data -> ..2026_01_31_12_00_00.1234567890
     key -> ..data/key
 
-A new generation is written beside the old one, then `..data` is replaced by rename(2), which is atomic. Whatever an
-agent that was killed has left is mended by the next call. Blocking. One caller at a time for each volume.
+A new generation is written beside the old one, then `..data` is replaced by rename(2), which is atomic. The next call
+removes what a killed agent has left. Blocking. One caller at a time for each volume.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def write_payload(volume: str, files: Sequence[PayloadFile], *, group: int | Non
 
 
 def _current(root: int) -> str | None:
-    """The generation that counts."""
+    """The generation that `..data` names."""
     try:
         name = os.readlink(DATA, dir_fd=root)
     except FileNotFoundError:
@@ -150,7 +150,7 @@ def _write_file(top: int, path: str, file: PayloadFile, group: int | None) -> No
 
 
 def _publish(root: int, generation: str) -> None:
-    """Let it count from now on."""
+    """Make it the current generation."""
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(NEW_DATA, dir_fd=root)

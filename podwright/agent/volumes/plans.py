@@ -1,4 +1,4 @@
-"""What a volume is to become on this machine. Pure data: plug-ins make plans, `setup` carries them out."""
+"""Plans of volumes. Pure data: plug-ins make plans, `setup` carries them out."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class FilesPlan:
         return MountedVolume(path=self.directory.path, read_only=True, selinux_relabel=True)
 
     def digest(self) -> bytes:
-        """The same for plans that lead to the same files."""
+        """Equal for plans that lead to the same files."""
         digest = hashlib.blake2b(digest_size=16)
         for file in sorted(self.files, key=lambda file: file.path):
             digest.update(f"{file.path}\0{file.mode}\0{file.user}\0{len(file.data)}\0".encode())
@@ -138,7 +138,7 @@ class HostPathPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePlan:
-    """The content of an image. The runtime mounts it, so that nothing is to be done here."""
+    """The content of an image. The runtime mounts it, and nothing is done here."""
 
     reference: str
 

@@ -54,7 +54,7 @@ class ClusterSources(Protocol):
         """The private key and the certificate chain of source number `index`, both in PEM. Raises PodwrightError."""
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """Have it called with the UID of each pod whose certificates are others than before."""
+        """Call `listener` with the UID of each pod whose certificates have changed."""
 
 
 class NoClusterSources:
@@ -98,7 +98,7 @@ class ClusterStorage(Protocol):
         """What a secret holds for a driver."""
 
     def csi_driver(self, name: str) -> CSIDriver | None:
-        """What the cluster says of a driver. None when it says nothing. Raises Unavailable until that is known."""
+        """The CSIDriver of a driver. None when there is none. Raises Unavailable until that is known."""
 
     async def tokens(self, pod: Pod, requests: Sequence[StorageTokenRequest]) -> dict[str, dict[str, str]]:
         """Tokens of the pod's service account by audience, each as the API's TokenRequestStatus."""
@@ -144,7 +144,7 @@ class NodeVolumes(Protocol):
         """Its labels."""
 
     def use_changed(self) -> None:
-        """Other volumes are in use than before: the node's status is to say so soon."""
+        """The set of volumes in use has changed: have the node's status updated soon."""
 
     async def until_attached(self, volume: str) -> None:
         """Wait until the node's status says that the volume is in use and attached (by its unique name)."""

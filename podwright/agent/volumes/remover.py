@@ -1,4 +1,4 @@
-"""Removing what pods have on disk, one pod at a time each: never while a thread still sets something up there."""
+"""Removes what pods have on disk: for each pod one removal at a time, and none while a thread sets up its volumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightErro
 class Remover:
     """Runs the functions of `teardown`. `root` is the agent's root directory.
 
-    `before` takes away by UID what has to go first, and raises PodwrightError or OSError.
+    `before` removes by UID what has to go first, and raises PodwrightError or OSError.
     """
 
     def __init__(self, root: str, work: Work, before: Callable[[str], Awaitable[None]] | None = None) -> None:
@@ -63,7 +63,7 @@ class Remover:
         """Return when nothing of the pod is being removed. Raises FailedPrecondition while it is tried."""
         if uid in self._going:
             raise FailedPrecondition(f"the volumes of pod {uid} are being removed", hint="they are set up afterwards")
-        await self._work.settled(removal(uid))  # given up, but its thread still runs
+        await self._work.settled(removal(uid))  # the removal was given up, but its thread may still run
 
 
 def removal(uid: str) -> str:

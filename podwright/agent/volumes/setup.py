@@ -1,6 +1,6 @@
-"""Carrying out a volume's plan: directories, mounts, files, groups. Blocking, and without any effect when repeated.
+"""Carries out a volume's plan: directories, mounts, files, groups. Blocking and idempotent.
 
-The marker `ready` is made last. What an agent that was killed has left without it is used or done again.
+The marker `ready` is made last. What a killed agent has left without it is used or done again.
 """
 
 from __future__ import annotations

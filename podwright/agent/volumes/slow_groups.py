@@ -23,7 +23,7 @@ ADVICE = (
 
 @contextlib.contextmanager
 def reported(events: EventRecorder, pod: Pod, path: str, progress: OwnershipProgress) -> Iterator[None]:
-    """Tell of the volume at `path` after FIRST_S, and then every NEXT_S, as long as the block lasts."""
+    """Record an event about the volume at `path` after FIRST_S, and then every NEXT_S, as long as the block lasts."""
     reports = _Reports(events, pod, path, progress)
     try:
         yield

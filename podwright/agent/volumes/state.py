@@ -17,9 +17,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 122.0
 class VolumeState:
     """One volume.
 
-    `mounted` is None until it has been set up, or verified after a restart of the agent. `digest` tells what its
-    files were made of. `due` says that it is to be looked at, and `hurry` ends the pause after a failure.
-    `is_unprocessed`: what it is to become cannot be known now. `is_unattached`: it waits for the node to have it.
+    `mounted` is None until it has been set up, or verified after a restart of the agent. `digest` tells what its files
+    were made of. `due` says that it has to be set up again, and `hurry` ends the pause after a failure.
+    `is_unprocessed`: it cannot be planned now. `is_unattached`: it waits to be attached to the node.
     """
 
     volume: Volume
@@ -37,11 +37,11 @@ class VolumeState:
 
     @property
     def may_change(self) -> bool:
-        """Whether it is to be looked at again when the pod or an object has changed."""
+        """Whether it is due again when the pod or an object has changed."""
         return self.mounted is None or (self.plugin.follows_changes and not self.is_final)
 
     def failed(self, message: str) -> float:
-        """Note a failure. How many seconds to wait before the next try."""
+        """Record a failure. Returns how many seconds to wait before the next try."""
         self.failure = message
         self.due = True
         self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S) if self.pause_s else FIRST_PAUSE_S
@@ -73,7 +73,7 @@ class PodVolumes:
         return sorted([*self.refused, *(name for name, state in self.states.items() if state.mounted is None)])
 
     def unprocessed(self) -> Mapping[str, str]:
-        """Why it cannot be known what some of the missing ones are to become, by name."""
+        """Why some of the missing ones cannot be planned, by name."""
         return {
             **self.refused,
             **{

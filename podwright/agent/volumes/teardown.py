@@ -1,4 +1,4 @@
-"""Taking down the volumes of a pod: unmount everything, then delete what was the pod's own. Blocking.
+"""Removes the volumes of a pod: unmounts everything, then deletes what was the pod's own. Blocking.
 
 Nothing is deleted while something is mounted below, and no deletion passes through a mount: what is mounted may be a
 path of this machine. Only directories whose content the agent made or gave to the pod are emptied. The mount point

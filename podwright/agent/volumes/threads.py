@@ -2,7 +2,7 @@
 
 A file system that does not answer (a hostPath on a dead network file system) holds its thread forever, and nothing
 can end it. So the threads are not those of `asyncio.to_thread`, which others need, and the process does not wait for
-them when it ends. Who stops waiting for a piece of work can still learn when it has ended.
+them when it ends. A caller that stops waiting for a call can still find out when it has ended.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from concurrent.futures import Executor, Future
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+from podwright.tasks import retrieve
+
 Result = TypeVar("Result")
 
 THREADS_MAX = 32
@@ -22,7 +24,7 @@ IDLE_S = 30.0
 
 
 class Work(Protocol):
-    """Runs blocking functions. `key` says whose work it is."""
+    """Runs blocking functions. `key` names what a call is about."""
 
     async def run(self, key: str, function: Callable[[], Result]) -> Result:
         """What the function returns or raises. Cancelling the caller does not stop the function."""
@@ -53,8 +55,7 @@ class Threads:
         del self._running[key]
 
     def _ended(self, key: str, future: asyncio.Future[Any]) -> None:
-        if not future.cancelled():
-            future.exception()  # the caller may have gone: asyncio would log a failure that nobody looked at
+        retrieve(future)
         self._free.release()
         self._running[key] -= 1
         if not self._running[key]:

@@ -31,7 +31,10 @@ def delete(parent: int, name: str) -> None:
 
 
 def _delete_directory(parent: int, name: str) -> None:
-    """One directory is open at a time: down by name, up by `..`, which must be where we came from."""
+    """One directory is open at a time.
+
+    It goes down by name and up by `..`, which must be the directory that it came from.
+    """
     here = openat2.open_directory_here(parent, name)
     way: list[tuple[str, tuple[int, int]]] = []  # names of the directories below, and who their parents are
     try:

@@ -2,6 +2,8 @@
 
     SYNC --> TERMINATING --> TERMINATED --> finished
 
-A worker never goes back. `pool` decides which state an update means, `worker` runs one pod, and a `PodSyncer` does
-the work of each state.
+A worker never goes back. `pool` decides which state an update (`updates`) means, `worker` runs one pod, whose state is
+a `record`, and a `PodSyncer` (`pod_syncer`, the interface is in `syncer`) does the work of each state: `starting`,
+`killing`, `resizing` and `hooks`, with `directories` and `restarts`. `queue` says when a pod is due, `static` which of
+two static pods of a name. `ending` ends pods for the node's sake. `ports` are needed of other rooms.
 """

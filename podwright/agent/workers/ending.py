@@ -1,6 +1,6 @@
-"""Ending a pod for the node's sake: for eviction, preemption and shutdown.
+"""Ends pods for the sake of the node: for eviction, preemption and shutdown.
 
-The pod fails with a reason that its owner can see, and a condition that says that it was not the pod's fault. As
+The pod fails with a reason that its owner can see, and a condition that says that the pod was not at fault. As
 killPodNow of the kubelet (pkg/kubelet/pod_workers.go of Kubernetes 1.36).
 """
 
@@ -37,7 +37,7 @@ class Cause:
 
 
 class Ender(Protocol):
-    """`PodEnder`, as others know it."""
+    """The interface of `PodEnder`."""
 
     async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
         """End a pod and wait for its containers. False when they take much longer than the grace: they end later.
@@ -47,10 +47,10 @@ class Ender(Protocol):
 
 
 class PodKiller(Protocol):
-    """What has pods end: `workers.pool`."""
+    """Ends pods: `workers.pool`."""
 
     async def kill(self, update: PodUpdate, timeout_s: float) -> bool:
-        """Have a pod end, and wait until its containers have. False when that took longer than `timeout_s`."""
+        """End a pod, and wait until its containers have ended. False when that took longer than `timeout_s`."""
 
 
 class PodEnder:

@@ -22,7 +22,7 @@ class HttpGetter(Protocol):
     """One request over HTTP, for hooks."""
 
     async def get(self, action: HTTPGetAction, container: Container, ip: str) -> str:
-        """Any answer is a success. One to HTTPS that was HTTP is asked for once more, by HTTP.
+        """Any answer is a success. A request by HTTPS that is answered with HTTP is repeated by HTTP.
 
         Returns the host and port that was asked by HTTP in place of HTTPS, else an empty text. Raises PodwrightError
         when there is no answer.

@@ -106,9 +106,9 @@ class Killer:
     async def _after_pre_stop(
         self, pod: Pod, observed: ObservedPod, status: CriContainerStatus, limit_s: float
     ) -> AsyncIterator[None]:
-        """What comes after the preStop hook, or after `limit_s`. A hook that takes longer runs on in the meantime.
+        """Run the preStop hook, then the block: after `limit_s` even if the hook still runs.
 
-        Its program ends with the container, as with a kubelet: ending it sooner would take the last seconds from it.
+        The hook's program ends with the container, as with a kubelet: ending it sooner would cut its last seconds.
         """
         container = find_container(pod, status.name)
         lifecycle = container.lifecycle if isinstance(container, Container) else None
@@ -121,7 +121,9 @@ class Killer:
         try:
             _, running = await asyncio.wait({hook}, timeout=limit_s)
             if running:
-                log.info("a preStop hook exceeds the grace: pod=%s container=%s", pod.metadata.name, status.name)
+                log.info(
+                    "a preStop hook takes longer than the grace: pod=%s container=%s", pod.metadata.name, status.name
+                )
             yield
         finally:
             hook.cancel()

@@ -1,4 +1,4 @@
-"""The passes of a pod worker: from a spec and what the runtime holds to what is missing, and to the end."""
+"""The passes of a pod worker: they compare a spec with what the runtime holds, and do what is missing."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from podwright.agent.pods.failures import NetworkNotReady, combined
 from podwright.agent.pods.identity import is_sidecar, is_static
 from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.resources.protocol import Cgroups
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod, SandboxStatus
 from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.workers.directories import make_log_directory, make_pod_directories
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import (
-    Cgroups,
     Configs,
     Images,
     NoPodClaims,
@@ -37,7 +37,7 @@ from podwright.agent.workers.ports import (
 )
 from podwright.agent.workers.resizing import Resizer
 from podwright.agent.workers.restarts import Restarts
-from podwright.agent.workers.starting import Starter, StartPlace
+from podwright.agent.workers.starting import Starter, TargetSandbox
 from podwright.agent.workers.syncer import SyncResult
 from podwright.agent.workers.updates import SetStatus
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
@@ -77,7 +77,7 @@ class SyncerPorts:
 
 
 class PodSyncer:
-    """See `workers.syncer`. One object serves all pods."""
+    """Fulfils `syncer.Syncer`. One object serves all pods."""
 
     def __init__(self, ports: SyncerPorts, restarts: Restarts) -> None:
         self._ports = ports
@@ -106,14 +106,17 @@ class PodSyncer:
         return await self._act(pod, observed)
 
     def _refuse(self, pod: Pod, message: str) -> None:
-        """The pod was admitted and cannot run here after all, as only its volumes have shown."""
+        """Fail a pod that was admitted and cannot run here, because of its volumes."""
         ports = self._ports
         ports.metrics.refusals.add(ATTACH_LIMIT_EXCEEDED)
         ports.statuses.refuse(pod, ATTACH_LIMIT_EXCEEDED, message)
         ports.events.pod(pod, "Warning", ATTACH_LIMIT_EXCEEDED, message)
 
     async def _wait_for_volumes(self, pod: Pod) -> None:
-        """The end of the wait is no event: each failure to set a volume up was one (as in the kubelet's SyncPod)."""
+        """Wait for the volumes.
+
+        A timeout is no event: each failure to set up a volume was one, as in the kubelet's SyncPod.
+        """
         try:
             with Step("volumes"):
                 await self._ports.volumes.wait_mounted(pod)
@@ -131,7 +134,7 @@ class PodSyncer:
             raise NetworkNotReady(message)
 
     async def _prepare_cgroup(self, pod: Pod, observed: ObservedPod) -> None:
-        """A pod whose cgroup has gone is started anew: its limits would not hold any more."""
+        """Make the pod's cgroup. A pod whose cgroup is gone is restarted, because its limits do not hold any more."""
         ports = self._ports
         if not ports.cgroups.exists(pod):
             if observed.running():
@@ -145,7 +148,7 @@ class PodSyncer:
             ports.resizer.note_cgroup(pod)
 
     async def _act(self, pod: Pod, observed: ObservedPod) -> SyncResult:
-        """Do what is to be done next. Raises BackOff and Internal for containers' failures."""
+        """Do what `decisions` says is next. Raises BackOff and Internal for containers' failures."""
         ports = self._ports
         actions = compute_pod_actions(pod, observed, ports.probes.finding_of, ports.resizer.actuated(pod))
         if actions.is_nothing:
@@ -186,12 +189,12 @@ class PodSyncer:
             if status.name in names:
                 await self._ports.runtime.remove_container(status.id)
 
-    async def _place(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> tuple[StartPlace, ObservedPod]:
-        """The sandbox to start containers in, made if need be, and the pod with it."""
+    async def _place(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> tuple[TargetSandbox, ObservedPod]:
+        """The sandbox to start containers in, created if it is missing, and the pod as seen with it."""
         ports = self._ports
         if not actions.create_sandbox:
             config = ports.configs.sandbox(pod, actions.attempt)
-            return StartPlace(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
+            return TargetSandbox(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
         has_own_users = pod.spec.host_users is False
         ports.metrics.started_pods.add()
         if has_own_users:
@@ -211,7 +214,7 @@ class PodSyncer:
             raise Internal(message) from failure
         status = await self._status_of_new(pod, sandbox_id)
         now = dataclasses.replace(observed, sandboxes=(status, *observed.sandboxes))
-        return StartPlace(id=sandbox_id, config=config, handler=handler), now
+        return TargetSandbox(id=sandbox_id, config=config, handler=handler), now
 
     async def _prepare_claims(self, pod: Pod) -> None:
         try:
@@ -236,12 +239,12 @@ class PodSyncer:
         return status
 
     async def _start_all(
-        self, pod: Pod, observed: ObservedPod, actions: PodActions, place: StartPlace
+        self, pod: Pod, observed: ObservedPod, actions: PodActions, place: TargetSandbox
     ) -> tuple[list[str], list[PodwrightError]]:
         """Start the containers in their order: the ids of the new ones, and the failures of the others.
 
-        The pod is resized first. A kubelet starts init containers before that. One that is made anew for its size
-        would not fit into the pod's cgroup yet (the quota of cgroup v1).
+        The pod is resized first. A kubelet starts init containers before that, but one that is restarted for its new
+        size would not fit into the pod's cgroup yet (the quota of cgroup v1).
         """
         started: list[str] = []
         failures: list[PodwrightError] = []
@@ -265,7 +268,7 @@ class PodSyncer:
                 break  # nothing starts before an init container has succeeded
         return started, failures
 
-    async def _start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
+    async def _start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:
         ports = self._ports
         try:
             self._restarts.check(pod, container, observed)
@@ -291,8 +294,8 @@ class PodSyncer:
         running = [status.id for status in observed.running()]
         seen = await ports.shown(uid, lambda pod: pod.shows_end(running)) or await ports.look(uid)
         _check_ended(seen)
-        await ports.claims.unprepare(pod)  # before the API is told: then others may have the devices
-        # How the containers ended is the pod's end, whatever it was ended for.
+        await ports.claims.unprepare(pod)  # before the API shows the end: others may get the devices then
+        # How the containers ended decides the pod's phase, whatever the reason to end it.
         ports.statuses.set(pod, await ports.statuses.build(pod, seen, is_terminal=True))
 
     async def sync_terminating_runtime_pod(self, observed: ObservedPod) -> None:

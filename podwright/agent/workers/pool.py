@@ -128,7 +128,7 @@ class PodWorkers:
         return dataclasses.replace(update, kill=dataclasses.replace(kill, grace_s=grace_s)), shortened
 
     def _note_gone(self, record: WorkerRecord, update: PodUpdate) -> None:
-        """A pod that has ended by itself is not wanted any more."""
+        """Note that a pod which has ended by itself is not wanted any more."""
         if update.kind is UpdateKind.KILL and not record.deleted:
             record.deleted = True
             self._ports.pod_gone(record.uid)
@@ -209,7 +209,7 @@ class PodWorkers:
         del self._records[record.uid]
 
     def _repeat(self, record: WorkerRecord) -> None:
-        """Have the worker make another pass with what it has."""
+        """Have the worker make another pass with its last update."""
         if record.pending is None and record.active is not None:
             kill = KillOptions(grace_s=record.grace_s) if record.state is WorkState.TERMINATING else None
             record.pending = dataclasses.replace(record.active, kind=UpdateKind.SYNC, kill=kill)
@@ -284,13 +284,13 @@ class PodWorkers:
         )
 
     def shorten(self, uid: str, grace_s: int) -> None:
-        """Let a pod that ends have no more time than that, in seconds."""
+        """Shorten the grace of a pod that ends to that many seconds."""
         record = self._records.get(uid)
         if record is not None and record.pod is not None and record.terminating_at is not None:
             self.update(PodUpdate(kind=UpdateKind.KILL, pod=record.pod, kill=KillOptions(grace_s=grace_s)))
 
     async def kill(self, update: PodUpdate, timeout_s: float) -> bool:
-        """Have a pod end, and wait until its containers have. False when that took longer than `timeout_s`."""
+        """End a pod, and wait until its containers have ended. False when that took longer than `timeout_s`."""
         assert update.kill is not None
         completed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.update(dataclasses.replace(update, kill=dataclasses.replace(update.kill, completed=completed)))
@@ -302,6 +302,6 @@ class PodWorkers:
 
 
 def _answer(kill: KillOptions | None) -> None:
-    """Nothing of the pod runs any more, or ever will: whoever waits for it need not."""
+    """End the wait of `kill`: nothing of the pod runs any more, or ever will."""
     if kill is not None and kill.completed is not None and not kill.completed.done():
         kill.completed.set_result(None)

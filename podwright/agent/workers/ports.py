@@ -9,7 +9,6 @@ from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.resources.limits import CgroupLimits
 from podwright.agent.runtime.records import ObservedPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.k8s.objects import Pod, PodStatus
@@ -39,31 +38,6 @@ class Volumes(Protocol):
         """Unmount and remove what the pod has. Returns when nothing is left. Raises PodwrightError."""
 
 
-class Cgroups(Protocol):
-    """The cgroups of pods: `resources.cgroups`."""
-
-    def parent_of(self, pod: Pod) -> str:
-        """What CRI calls the cgroup parent. Empty when pods have no cgroup of ours."""
-
-    def exists(self, pod: Pod) -> bool:
-        """Whether the pod's cgroup is there."""
-
-    async def ensure(self, pod: Pod) -> None:
-        """Make the pod's cgroup with its limits. Raises PodwrightError."""
-
-    def wanted(self, pod: Pod) -> CgroupLimits:
-        """The limits of a pod with these resources."""
-
-    def current(self, pod: Pod) -> CgroupLimits | None:
-        """CPU and memory that the pod's cgroup has now. None when it has none of ours. Raises PodwrightError."""
-
-    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
-        """Change limits of the pod's cgroup. Raises PodwrightError."""
-
-    async def remove(self, uid: str) -> None:
-        """Remove the pod's cgroup with what is left in it. One that is not there is fine."""
-
-
 class Probes(Protocol):
     """The probes of pods: `probes.manager`."""
 
@@ -71,7 +45,7 @@ class Probes(Protocol):
         """Probe the pod's containers from now on."""
 
     def remove(self, uid: str) -> None:
-        """Probe them no more."""
+        """Stop probing the pod's containers."""
 
     def stop_liveness_and_startup(self, uid: str) -> None:
         """The pod is to end: only readiness still matters."""
@@ -115,7 +89,7 @@ class StatusKeeper(Protocol):
         """
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
-        """Publish it. What was published, since a status must not go back."""
+        """Publish a status, changed where it would go back. Returns the published one."""
 
     def refuse(self, pod: Pod, reason: str, message: str) -> None:
         """The pod cannot run on this node: it has failed."""
@@ -134,27 +108,27 @@ class UserRanges(Protocol):
     """Ranges of ids for pods with users of their own: `resources.userns`."""
 
     def release(self, uid: str) -> None:
-        """The pod needs its range no more. Raises OSError."""
+        """Release the pod's range. Raises OSError."""
 
 
 class ObjectRegistry(Protocol):
     """The objects that pods refer to: `objects`."""
 
     def register(self, pod: Pod) -> None:
-        """Keep them at hand."""
+        """Keep the pod's objects in memory."""
 
     def unregister(self, pod: Pod) -> None:
-        """The pod needs them no more."""
+        """The pod needs its objects no longer."""
 
 
 class PodClaims(Protocol):
     """The ResourceClaims of pods: `resources.claims.manager`."""
 
     async def prepare(self, pod: Pod) -> None:
-        """Have their devices ready. Called before a sandbox is made. Raises PodwrightError."""
+        """Have drivers prepare the devices. Called before a sandbox is made. Raises PodwrightError."""
 
     async def unprepare(self, pod: Pod) -> None:
-        """No container of the pod runs any more, or ever will. Raises PodwrightError."""
+        """Have drivers undo that: no container of the pod runs any more, or ever will. Raises PodwrightError."""
 
 
 class NoPodClaims:
@@ -168,7 +142,7 @@ class NoPodClaims:
 
 
 class PodMirrors(Protocol):
-    """What the API shows of static pods: nothing does without an API."""
+    """Mirrors of static pods: `mirrors`."""
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
         """Make the mirror what the static pod is. Raises nothing that would stop the pod."""

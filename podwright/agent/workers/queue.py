@@ -12,7 +12,7 @@ class WorkQueue:
     """Times by pod UID, in seconds of one clock. A pod has one time: the latest call decides."""
 
     def __init__(self, sooner: Callable[[], None] = lambda: None) -> None:
-        """`sooner` is called when a pod is due before all others: whoever waits for the next one waits too long."""
+        """`sooner` is called when a pod becomes due before all others, so that a reader can shorten its wait."""
         self._sooner = sooner
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []

@@ -62,7 +62,7 @@ class WorkerRecord:
 
     @property
     def pod(self) -> Pod | None:
-        """The pod as the worker has last worked on it, or is about to."""
+        """The pod of the update under way, or of the one that waits."""
         for update in (self.active, self.pending):
             if update is not None and update.pod is not None:
                 return update.pod

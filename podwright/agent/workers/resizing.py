@@ -1,7 +1,7 @@
-"""Giving running containers, and their pod's cgroup, the CPU and memory that the pod was allocated.
+"""Gives running containers, and their pod's cgroup, the CPU and memory that the pod was allocated.
 
-`decisions.resizing` says what is to be done. A step that fails ends the resize. The next pass goes on from there,
-since what was done is on record.
+`decisions.resizing` says what to do. A step that fails ends the resize. What was done is recorded, so the next pass
+goes on from there.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods.allocation import PodAllocation, effective, mixed
 from podwright.agent.pods.containers import AnyContainer, find_container
 from podwright.agent.resources.limits import CgroupLimits
+from podwright.agent.resources.protocol import Cgroups
 from podwright.agent.resources.resize_steps import cgroup_steps, memory_decrease
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.workers.ports import Cgroups, Configs
-from podwright.agent.workers.starting import StartPlace
+from podwright.agent.workers.ports import Configs
+from podwright.agent.workers.starting import TargetSandbox
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError, Unimplemented
 from podwright.k8s.objects import Container, Pod, ResourceRequirements
@@ -55,16 +56,16 @@ class Resizer:
     # -- what is on record
 
     def actuated(self, pod: Pod) -> PodAllocation:
-        """What the runtime and the pod's cgroup were told."""
+        """The resources that the runtime and the pod's cgroup were given last."""
         return self._ports.resizes.actuated.get(pod.metadata.uid) or PodAllocation()
 
     def note_created(self, pod: Pod, container: AnyContainer) -> None:
-        """A container is about to be made with the size that its pod was allocated."""
+        """Record that a container is about to be created with its allocated size."""
         if isinstance(container, Container):
             self._note(pod, container.name, container.resources)
 
     def note_cgroup(self, pod: Pod) -> None:
-        """The pod's cgroup was made with the limits that the pod was allocated."""
+        """Record that the pod's cgroup was made with the allocated limits."""
         if pod.spec.resources is not None:
             self._ports.resizes.actuated.put_pod_level(pod.metadata.uid, pod.spec.resources)
 
@@ -79,7 +80,7 @@ class Resizer:
 
     # -- doing it
 
-    async def resize(self, pod: Pod, resize: PodResize, place: StartPlace) -> None:
+    async def resize(self, pod: Pod, resize: PodResize, place: TargetSandbox) -> None:
         """Carry a resize out. A failure is the condition's reason and an event. Raises PodwrightError."""
         ports, began = self._ports, self._ports.clock.monotonic()
         is_done = False
@@ -96,7 +97,7 @@ class Resizer:
             took_ms = (ports.clock.monotonic() - began) * 1000
             ports.metrics.resizes.observe(took_ms, "true" if is_done else "false")
 
-    async def _resize(self, pod: Pod, resize: PodResize, place: StartPlace) -> None:
+    async def _resize(self, pod: Pod, resize: PodResize, place: TargetSandbox) -> None:
         current = self._ports.cgroups.current(pod)
         wanted = self._ports.cgroups.wanted(pod) if current is not None else CgroupLimits()
         current = current or CgroupLimits()
@@ -114,13 +115,13 @@ class Resizer:
             if resize.pod_level:
                 self._note_pod_level(pod, resource)
 
-    async def _check_memory(self, pod: Pod, resize: PodResize, place: StartPlace, pod_limit: int | None) -> None:
+    async def _check_memory(self, pod: Pod, resize: PodResize, place: TargetSandbox, pod_limit: int | None) -> None:
         """Raise FailedPrecondition when more memory is in use than a new limit allows: the kernel would kill."""
         containers = resize.of("memory")
         if not containers and not resize.restarts:
             return
         if not refused_decreases(containers, pod_limit=pod_limit, usage={}, pod_usage=None):
-            return  # no limit becomes smaller: nobody has to know what is in use
+            return  # no limit becomes smaller, so the usage does not matter
         try:
             stats = await self._ports.runtime.stats_of_sandbox(place.id)
         except PodwrightError as failure:
@@ -134,9 +135,9 @@ class Resizer:
             raise FailedPrecondition(f"cannot decrease memory limits: {_listed(faults)}")
 
     async def _limit_pod(
-        self, pod: Pod, place: StartPlace, current: CgroupLimits, limits: CgroupLimits
+        self, pod: Pod, place: TargetSandbox, current: CgroupLimits, limits: CgroupLimits
     ) -> CgroupLimits:
-        """Change the pod's cgroup. What it has then. The runtime is told first, and may refuse."""
+        """Change the pod's cgroup. Returns its limits then. The runtime is called first, and may refuse."""
         known = {name: value for name in _FIELDS if (value := getattr(limits, name)) is not None}
         merged = replace(current, **known)
         await self._tell(place, merged)
@@ -147,8 +148,8 @@ class Resizer:
             raise
         return merged
 
-    async def _tell(self, place: StartPlace, limits: CgroupLimits) -> None:
-        """Inform the runtime of the pod's size. One that does not want to know is fine."""
+    async def _tell(self, place: TargetSandbox, limits: CgroupLimits) -> None:
+        """Send the pod's new size to the runtime. A runtime without that call is fine."""
         overhead = place.config.linux.overhead
         resources = api.LinuxContainerResources(
             cpu_shares=max((limits.cpu_shares or 0) - overhead.cpu_shares, 0),
@@ -164,7 +165,7 @@ class Resizer:
                 raise
 
     async def _update(self, pod: Pod, resize: ContainerResize, resource: str) -> None:
-        """Tell the runtime a container's new `cpu` or `memory`, beside what it has of the other."""
+        """Send a container's new `cpu` or `memory` to the runtime, with its present value of the other."""
         container = find_container(pod, resize.name)
         if not isinstance(container, Container):
             return

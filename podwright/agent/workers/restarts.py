@@ -25,7 +25,7 @@ class Restarts:
         self._clock = clock
 
     def check(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> None:
-        """Whether the container may start now. The next wait is longer then. Raises ContainerFailure."""
+        """Raises ContainerFailure while the container must not start. Otherwise its next wait becomes longer."""
         ended = next(
             (each for each in observed.instances(container.name) if each.state is CriContainerState.EXITED), None
         )
@@ -43,7 +43,7 @@ class Restarts:
         raise ContainerFailure(container.name, CRASH_LOOP_BACK_OFF, message, until_ns=until_ns)
 
     def prune(self) -> None:
-        """Drop what would start over anyway."""
+        """Drop waits that would start over anyway."""
         self._backoff.prune(self._clock.now_ns())
 
 

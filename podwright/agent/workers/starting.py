@@ -33,7 +33,7 @@ LOG_FILE = re.compile(r"(\d+)\.log")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartPlace:
+class TargetSandbox:
     """The sandbox that containers are started in."""
 
     id: str
@@ -67,8 +67,8 @@ class Starter:
         self._links_directory = links_directory
         self._metrics = metrics
 
-    async def start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
-        """Start a new instance. Its id. Raises ContainerFailure, whose reason the API shows."""
+    async def start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:
+        """Start a new instance. Returns its id. Raises ContainerFailure, whose reason the API shows."""
         kind = _kind(pod, container)
         self._metrics.started_containers.add(kind)
         try:
@@ -77,7 +77,7 @@ class Starter:
             self._metrics.started_container_errors.add(kind, failure.reason)
             raise
 
-    async def _start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
+    async def _start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:
         self._check_volumes(pod, container, place)
         image = await self._images.ensure(pod, container, place.config, place.handler)
         await self._remove_unstarted(pod, container, observed)
@@ -107,7 +107,7 @@ class Starter:
             await self._post_start(pod, container, container_id, observed)
         return container_id
 
-    def _check_volumes(self, pod: Pod, container: AnyContainer, place: StartPlace) -> None:
+    def _check_volumes(self, pod: Pod, container: AnyContainer, place: TargetSandbox) -> None:
         """Raises ContainerFailure for a container that mounts an image that is missing. Others start."""
         for mount in container.volume_mounts:
             if (failure := place.missing_images.get(mount.name)) is not None:
@@ -140,7 +140,7 @@ class Starter:
         self._events.pod(pod, "Normal", reason, message, container=container.name)
 
     def _note_failure(self, pod: Pod, container: AnyContainer, message: str) -> None:
-        """The only place for this event: a container that cannot be made has one, whatever the reason."""
+        """Record the event of a container that cannot be created, the same for all reasons."""
         self._events.pod(pod, "Warning", "Failed", f"Error: {message}", container=container.name)
 
     def _failed(self, pod: Pod, container: AnyContainer, reason: str, failure: PodwrightError) -> ContainerFailure:

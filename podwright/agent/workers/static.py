@@ -6,14 +6,14 @@ from collections import deque
 
 
 class StaticOrder:
-    """Who may start, by the pods' full names."""
+    """Which pods may start, by their full names."""
 
     def __init__(self) -> None:
         self._started: dict[str, str] = {}
         self._waiting: dict[str, deque[str]] = {}
 
     def arrive(self, full_name: str, uid: str) -> None:
-        """A static pod has come and waits for its turn."""
+        """A static pod waits for its turn from now on."""
         self._waiting.setdefault(full_name, deque()).append(uid)
 
     def may_start(self, full_name: str, uid: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a worker calls for each state of its pod."""
+"""The interface of what a worker calls for each state of its pod."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from podwright.k8s.objects import Pod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
-    """What came of a pass. `acted`: the runtime was changed, so that the next pass needs a later look.
+    """The result of a pass. `acted`: the runtime was changed, so the next pass needs a later look.
 
-    `started` are the containers that were started, when that was all: a look that shows them is late enough.
+    `started` are the containers that were started, if nothing else was done: a look that shows them is late enough.
     """
 
     is_terminal: bool = False
@@ -22,7 +22,7 @@ class SyncResult:
     started: frozenset[str] = frozenset()
 
 
-class SyncsPods(Protocol):
+class Syncer(Protocol):
     """One pass for one pod. A pass that raises is repeated after a back-off. Each must be safe to repeat."""
 
     async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:

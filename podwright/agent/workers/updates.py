@@ -1,4 +1,4 @@
-"""What a pod worker is asked for."""
+"""Requests to a pod worker."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState, effective_grace_s
 from podwright.agent.workers.static import StaticOrder
-from podwright.agent.workers.syncer import SyncResult, SyncsPods
+from podwright.agent.workers.syncer import Syncer, SyncResult
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
@@ -60,7 +60,7 @@ class Pauses:
 class WorkerPorts:
     """What workers work with."""
 
-    syncer: SyncsPods
+    syncer: Syncer
     statuses: ObservedStatuses
     queue: WorkQueue
     events: EventRecorder
@@ -70,7 +70,7 @@ class WorkerPorts:
     pauses: Pauses = Pauses()
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
     may_begin: Callable[[str], bool] = lambda _: True  # whether there is room for the pod with this UID
-    active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
+    active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may still be active; None: no limit
     allocated: Callable[[Pod], Pod] = lambda pod: pod  # the pod with the resources that it may use
 
 
@@ -210,7 +210,7 @@ class PodWorker:
         return await statuses.newer_than(uid, self._acted_at)
 
     def _set_status(self, status: PodStatus) -> PodStatus:
-        """What those who had the pod killed want in its status."""
+        """Apply the changes of the status that came with kills of the pod."""
         for change in self._record.set_status:
             status = change(status)
         return status

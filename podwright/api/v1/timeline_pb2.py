@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpodwright/api/v1/timeline.proto\x12\x0cpodwright.v1\"\x1e\n\x10ListCallsRequest\x12\n\n\x02id\x18\x01 \x01(\t\"6\n\x11ListCallsResponse\x12!\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x12.podwright.v1.Call\"G\n\x04\x43\x61ll\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x10\n\x08\x62\x65gan_at\x18\x02 \x01(\x03\x12 \n\x04step\x18\x03 \x01(\x0b\x32\x12.podwright.v1.Step\"\x83\x01\n\x04Step\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\toffset_ns\x18\x02 \x01(\x03\x12\x13\n\x0b\x64uration_ns\x18\x03 \x01(\x03\x12\x11\n\tunder_way\x18\x04 \x01(\x08\x12\x0f\n\x07\x66\x61ilure\x18\x05 \x01(\t\x12!\n\x05steps\x18\x06 \x03(\x0b\x32\x12.podwright.v1.Step2Z\n\x08Timeline\x12N\n\tListCalls\x12\x1e.podwright.v1.ListCallsRequest\x1a\x1f.podwright.v1.ListCallsResponse\"\x00\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpodwright/api/v1/timeline.proto\x12\x0cpodwright.v1\"\x1e\n\x10ListCallsRequest\x12\n\n\x02id\x18\x01 \x01(\t\"6\n\x11ListCallsResponse\x12!\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x12.podwright.v1.Call\"Z\n\x04\x43\x61ll\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x10\n\x08\x62\x65gan_at\x18\x02 \x01(\x03\x12 \n\x04step\x18\x03 \x01(\x0b\x32\x12.podwright.v1.Step\x12\x11\n\tname_path\x18\x04 \x01(\t\"\x83\x01\n\x04Step\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\toffset_ns\x18\x02 \x01(\x03\x12\x13\n\x0b\x64uration_ns\x18\x03 \x01(\x03\x12\x11\n\tunder_way\x18\x04 \x01(\x08\x12\x0f\n\x07\x66\x61ilure\x18\x05 \x01(\t\x12!\n\x05steps\x18\x06 \x03(\x0b\x32\x12.podwright.v1.Step2Z\n\x08Timeline\x12N\n\tListCalls\x12\x1e.podwright.v1.ListCallsRequest\x1a\x1f.podwright.v1.ListCallsResponse\"\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,9 +36,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCALLSRESPONSE']._serialized_start=81
   _globals['_LISTCALLSRESPONSE']._serialized_end=135
   _globals['_CALL']._serialized_start=137
-  _globals['_CALL']._serialized_end=208
-  _globals['_STEP']._serialized_start=211
-  _globals['_STEP']._serialized_end=342
-  _globals['_TIMELINE']._serialized_start=344
-  _globals['_TIMELINE']._serialized_end=434
+  _globals['_CALL']._serialized_end=227
+  _globals['_STEP']._serialized_start=230
+  _globals['_STEP']._serialized_end=361
+  _globals['_TIMELINE']._serialized_start=363
+  _globals['_TIMELINE']._serialized_end=453
 # @@protoc_insertion_point(module_scope)

@@ -19,14 +19,16 @@ class ListCallsResponse(_message.Message):
     def __init__(self, calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("ids", "began_at", "step")
+    __slots__ = ("ids", "began_at", "step", "name_path")
     IDS_FIELD_NUMBER: _ClassVar[int]
     BEGAN_AT_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    NAME_PATH_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[str]
     began_at: int
     step: Step
-    def __init__(self, ids: _Optional[_Iterable[str]] = ..., began_at: _Optional[int] = ..., step: _Optional[_Union[Step, _Mapping]] = ...) -> None: ...
+    name_path: str
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., began_at: _Optional[int] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., name_path: _Optional[str] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("name", "offset_ns", "duration_ns", "under_way", "failure", "steps")

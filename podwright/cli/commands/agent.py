@@ -57,9 +57,9 @@ def command(context: click.Context, invocation: Invocation, arguments: tuple[str
         print_data(loaded.document, "yaml")
         return
     from podwright.agent.app import run  # noqa: PLC0415 # the agent's modules are for the agent
-    from podwright.agent.server.setup import Shown  # noqa: PLC0415 # as above
+    from podwright.agent.server.setup import ShownConfig  # noqa: PLC0415 # as above
 
-    code = asyncio.run(run(loaded.config, Shown(document=loaded.document, flags=loaded.flags)))
+    code = asyncio.run(run(loaded.config, ShownConfig(document=loaded.document, flags=loaded.flags)))
     if code:
         raise Leave(code)
 

@@ -44,8 +44,8 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
 ) -> None:
     """List the pods of this machine's agent, or pod sandboxes, newest first.
 
-    The agent's pods are listed if its socket exists, or is given. Sandboxes are listed otherwise, and with
-    --sandboxes, --endpoint, or an option for sandboxes: --state, --quiet and --no-trunc.
+    The agent's pods are listed if it listens on its socket, or the socket is given. Sandboxes are listed otherwise,
+    and with --sandboxes, --endpoint, or an option for sandboxes: --state, --quiet and --no-trunc.
     """
     speaks_of_sandboxes = sandboxes or state is not None or quiet or no_trunc or invocation.endpoint is not None
     source = click.get_current_context().get_parameter_source("agent_socket")

@@ -13,15 +13,19 @@ from podwright.cli import options, own_api, table
 from podwright.cli.connection import connected, run_async
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
+from podwright.errors import NotFound
 
 BAR_WIDTH = 32
 ID_LENGTH = 64  # of sandboxes and containers; images use their names
+LAST = 10  # calls, unless they are those of one object
 SMALL = 0.02  # share of the call's time: shorter steps are left out
 
 
 @click.command("timeline")
-@click.argument("about", metavar="[ID|IMAGE]", required=False, default="")
-@click.option("--last", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="The number of calls.")
+@click.argument("about", metavar="[NAME|ID|IMAGE]", required=False, default="")
+@click.option(
+    "--last", "-n", type=click.IntRange(min=1), help=f"The number of calls.  [default: {LAST}; of one object: all]"
+)
 @click.option("--slower", "slower_ms", type=float, default=0.0, metavar="MS", help="Only slower calls.")
 @click.option("--running", is_flag=True, help="Only calls in progress.")
 @click.option("--all", "everything", is_flag=True, help="Also show very short steps.")
@@ -30,7 +34,7 @@ SMALL = 0.02  # share of the call's time: shorter steps are left out
 def command(
     invocation: Invocation,
     about: str,
-    last: int,
+    last: int | None,
     slower_ms: float,
     running: bool,
     everything: bool,
@@ -38,18 +42,25 @@ def command(
 ) -> None:
     """Show the runtime's calls and where their time goes, for all or for one pod, container or image.
 
+    NAME is a pod's or a container's, as in the list of pods or containers. POD/CONTAINER and NAMESPACE/POD work, too.
     Needs podwright serve.
     """
     found = run_async(_calls(invocation, about))
+    if about and not found.calls:
+        raise NotFound(
+            f"the runtime has no calls about a pod, container or image {about!r}",
+            hint="it keeps the newest calls since its start",
+        )
     wanted = [
         call
         for call in found.calls
         if call.step.duration_ns >= slower_ms * 1e6 and (call.step.under_way or not running)
     ]
+    wanted = wanted[-(last or (len(wanted) if about else LAST)) :]
     if output is not None:
-        print_data(as_data(api.ListCallsResponse(calls=wanted[-last:])), output)
+        print_data(as_data(api.ListCallsResponse(calls=wanted)), output)
         return
-    for call in wanted[-last:]:
+    for call in wanted:
         for line in lines(call, everything=everything):
             click.echo(line)
 
@@ -65,7 +76,8 @@ async def _calls(invocation: Invocation, about: str) -> api.ListCallsResponse:
 def lines(call: api.Call, *, everything: bool) -> Iterator[str]:
     """One line for the call and one for each step: offset and duration in milliseconds, a bar, its name."""
     began = datetime.fromtimestamp(call.began_at / 1e9).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    about = " ".join(table.short_id(one) if len(one) == ID_LENGTH else one for one in call.ids)
+    ids = (table.short_id(one) if len(one) == ID_LENGTH else one for one in call.ids)
+    about = " ".join(filter(None, (call.name_path, *ids)))
     yield f"{began}  {call.step.name}  {milliseconds(call.step.duration_ns)} ms  {about}".rstrip() + _ending(call.step)
     least_ns = 0 if everything else call.step.duration_ns * SMALL
     for depth, step in _steps(call.step, 0):

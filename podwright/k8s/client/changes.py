@@ -39,7 +39,7 @@ _FRAMES = msgspec.json.Decoder(_Frame)
 
 
 class WatchLines:
-    """Pieces of a stream to whole lines. Raises Garbled for one that is too long."""
+    """Joins pieces of a stream to whole lines. Raises Garbled for a line that is too long."""
 
     def __init__(self, limit_bytes: int = LINE_LIMIT_BYTES) -> None:
         self._limit = limit_bytes

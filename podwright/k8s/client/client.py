@@ -31,7 +31,7 @@ from podwright.k8s.client.protocol import (
     Watching,
 )
 from podwright.k8s.client.requests import ApiRequest, object_place
-from podwright.k8s.client.transport import Answer, Transport
+from podwright.k8s.client.transport import HttpAnswer, Transport
 from podwright.k8s.codec import decode
 from podwright.k8s.objects import DeleteOptions, ListMeta
 from podwright.k8s.objects.base import ApiObject, Kind
@@ -44,7 +44,7 @@ T = TypeVar("T", bound=ApiObject)
 # The kubelet's kubeAPIQPS and kubeAPIBurst.
 CALLS_PER_S = 50.0
 CALLS_BURST = 100
-# Codes of a server that has not begun to do what was asked. After a 504 it may have.
+# Codes of a server that has not begun the request. After a 504 it may have.
 REFUSED = (429, 503)
 
 
@@ -194,13 +194,13 @@ async def _changes(pieces: AsyncIterator[bytes], kind: type[K], what: str) -> As
         yield read_change(rest, kind, what)
 
 
-def _failure(answer: Answer, what: str) -> Exception:
+def _failure(answer: HttpAnswer, what: str) -> Exception:
     if answer.code < 400:
         return Garbled(f"cannot {what}: the server answers with HTTP {answer.code}")
     return read_failure(answer.code, answer.body, what, retry_after=answer.retry_after)
 
 
-def _asked_wait_s(answer: Answer, failure: Exception) -> float:
+def _asked_wait_s(answer: HttpAnswer, failure: Exception) -> float:
     """How long the server wants us to wait before the same request. 0 when it must not be sent again by itself."""
     if answer.code in REFUSED and answer.retry_after and isinstance(failure, ApiFailure):
         return failure.retry_after_s

@@ -1,4 +1,4 @@
-"""Where an API server is, how we know that it is the right one, and who we are to it. Values and a protocol."""
+"""An API server's address and authorities, and our identity. Values and a protocol."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who we are now: headers for every request, and the certificate of the connection."""
+    """Our identity now: headers for every request, and the certificate of the connection."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     key_pair: KeyPair | None = None
 
 
 class Credentials(Protocol):
-    """Who we are, over time: tokens and certificates are renewed while the client runs."""
+    """Our identity over time: tokens and certificates are renewed while the client runs."""
 
     async def identity(self) -> Identity:
         """Asked before every request, so that it has to be quick as a rule. Raises PodwrightError.
@@ -48,7 +48,7 @@ class Credentials(Protocol):
         """
 
     def refused(self, identity: Identity) -> bool:
-        """The server did not know this identity. Whether asking for another one may help."""
+        """The server has refused this identity. Returns whether `identity` may give another one."""
 
 
 class FixedCredentials:

@@ -64,7 +64,7 @@ class Gone(ApiFailure, FailedPrecondition):
 
 
 class Invalid(ApiFailure, InvalidArgument):
-    """The server does not take such an object or request (reasons Invalid, BadRequest and their kin)."""
+    """The server rejects the object or request (reasons Invalid, BadRequest and similar)."""
 
 
 class Unauthorized(ApiFailure, PermissionDenied):
@@ -78,7 +78,7 @@ class Forbidden(ApiFailure, PermissionDenied):
 
 
 class TooManyRequests(ApiFailure, Unavailable):
-    """The server limits how much it is asked. See `retry_after_s`."""
+    """The server limits its load. See `retry_after_s`."""
 
 
 class Unsupported(ApiFailure, Unimplemented):
@@ -90,7 +90,7 @@ class ServerFailed(ApiFailure, Unavailable):
 
 
 class Unreachable(Unavailable):
-    """There is no connection, or it broke off: whether a write took place is not known."""
+    """There is no connection, or it broke: whether a write took place is not known."""
 
 
 class Renewed(Unreachable):
@@ -159,7 +159,7 @@ def read_failure(code: int, body: bytes, what: str, *, retry_after: str = "") ->
 
 
 def too_large_version(failure: BaseException) -> bool:
-    """Whether the server says that it has not seen the resource version yet: it is behind, or began anew."""
+    """Whether the server has not seen the resource version yet: it is behind, or its data was restored."""
     return isinstance(failure, ApiFailure) and any(
         cause.reason == "ResourceVersionTooLarge" for cause in failure.causes
     )

@@ -91,7 +91,7 @@ class Selection:
 class Paging:
     """Which part of a list, and how new it has to be.
 
-    `resource_version`: "" asks for the newest state, "0" for any that the server has at hand, another one for that
+    `resource_version`: "" asks for the newest state, "0" for any that the server has in memory, another one for that
     or newer. `limit` 0 asks for everything at once. A server may ignore the limit for "0".
     """
 
@@ -121,7 +121,7 @@ AS_USUAL = DeleteOptions()
 
 
 class ApiServer(Protocol):
-    """An API server. See the module's text for deadlines and failures."""
+    """An API server. The module's docstring has the deadlines and failures."""
 
     async def get(self, kind: type[K], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S) -> K:
         """The object as it is now."""

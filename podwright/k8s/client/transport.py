@@ -41,7 +41,7 @@ HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept": "application/json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """A whole answer. `retry_after` is the header's text."""
 
     code: int
@@ -62,7 +62,7 @@ class _Connections:
 
 @dataclass(slots=True)
 class _Outcome:
-    """The code of an answer, or what Go's client writes when there is none."""
+    """The code of an answer, or Go's client's word for no answer."""
 
     code: str = "<error>"
 
@@ -79,7 +79,7 @@ class Transport:
         self._retired: set[_Connections] = set()
         self._closed = False
 
-    async def send(self, request: ApiRequest) -> Answer:
+    async def send(self, request: ApiRequest) -> HttpAnswer:
         """The answer, whatever its code. The caller sets the deadline. Raises Unreachable, Garbled and what
         credentials raise."""
         identity = await self._credentials.identity()
@@ -88,7 +88,7 @@ class Transport:
             answer = await self._sent(request, await self._credentials.identity())
         return answer
 
-    async def _sent(self, request: ApiRequest, identity: Identity) -> Answer:
+    async def _sent(self, request: ApiRequest, identity: Identity) -> HttpAnswer:
         connections = await self._current(identity)
         connections.calls += 1
         try:
@@ -96,7 +96,9 @@ class Transport:
                 async with self._request(connections, request, identity, idle_s=None) as response:
                     outcome.code = str(response.status)
                     body = await _body(response, request.what)
-                    return Answer(code=response.status, body=body, retry_after=response.headers.get("Retry-After", ""))
+                    return HttpAnswer(
+                        code=response.status, body=body, retry_after=response.headers.get("Retry-After", "")
+                    )
         finally:
             connections.calls -= 1
             await self._sweep()
@@ -130,7 +132,7 @@ class Transport:
 
     @contextlib.contextmanager
     def _counted(self, request: ApiRequest) -> Iterator[_Outcome]:
-        """Tell of a call when it has its answer, or none."""
+        """Report a call when it has its answer, or has failed."""
         began, outcome = time.monotonic(), _Outcome()
         try:
             yield outcome

@@ -51,7 +51,7 @@ class Edge:
             try:
                 self._admit(request)
                 with self._timeline.call(name) as call:
-                    call.ids = ids_of(request)
+                    call.ids, call.name_path = ids_of(request), name_path_of(request)
                     response = await method(request, context)
                     call.ids += ids_of(response)
             except asyncio.CancelledError:
@@ -127,6 +127,16 @@ class Edge:
 def ids_of(message: Any) -> tuple[str, ...]:
     """The ids in a request or a response, for the timeline."""
     return tuple(one for get in _id_getters(message.__class__) if (one := get(message)))
+
+
+def name_path_of(message: Any) -> str:
+    """`namespace/pod` or `namespace/pod/container` of a request that makes one, for the timeline. Otherwise empty."""
+    if isinstance(message, api.RunPodSandboxRequest):
+        return f"{message.config.metadata.namespace}/{message.config.metadata.name}"
+    if isinstance(message, api.CreateContainerRequest):
+        pod = message.sandbox_config.metadata
+        return f"{pod.namespace}/{pod.name}/{message.config.metadata.name}"
+    return ""
 
 
 @functools.cache

@@ -79,12 +79,18 @@ def _parse(kind: type[Message], data: bytes) -> Message | InvalidArgument:
 
 
 async def listen(server: grpc.aio.Server, endpoint: str) -> str:
-    """Bind the socket with mode 0600 and serve. Raises FailedPrecondition if the path is in use.
+    """Bind the socket with mode 0600 and serve. Raises FailedPrecondition if the path is in use or cannot be used.
 
     The socket file of a dead daemon is replaced.
     """
     path = socket_path(endpoint)
-    os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
+    except OSError as failure:
+        raise FailedPrecondition(
+            f"cannot make the folder of socket {path}: {failure.strerror}",
+            hint="mend that, or choose another --listen",
+        ) from failure
     if _answers(path):
         raise FailedPrecondition(f"another process listens on {path}", hint="stop it, or choose another --listen")
     with contextlib.suppress(FileNotFoundError):

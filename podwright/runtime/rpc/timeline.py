@@ -17,7 +17,12 @@ class TimelineRpcs:
         now = time.monotonic_ns()
         return api.ListCallsResponse(
             calls=[
-                api.Call(ids=call.ids, began_at=call.began_at, step=_message(call, call.began, now))
+                api.Call(
+                    ids=call.ids,
+                    began_at=call.began_at,
+                    step=_message(call, call.began, now),
+                    name_path=call.name_path,
+                )
                 for call in self._timeline.calls(request.id)
                 if call.name != "ListCalls"
             ]

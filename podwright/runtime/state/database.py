@@ -35,7 +35,6 @@ class Database:
 
     def __init__(self, root: str) -> None:
         """Open or create `root`/state.db. Raises FailedPrecondition if another daemon owns this root."""
-        os.makedirs(root, mode=0o711, exist_ok=True)
         self._lock = hold(root, flag="--root")
         self._path = f"{root}/state.db"
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))

@@ -7,13 +7,23 @@ import os
 
 from podwright.errors import FailedPrecondition
 
+FOLDER_MODE = 0o711
+
 
 def hold(folder: str, *, flag: str) -> int:
-    """Lock `folder` until the returned descriptor is closed. `flag` is the command line option that names the folder.
+    """Make `folder` if need be, and lock it until the returned descriptor is closed.
 
-    Raises FailedPrecondition if another daemon holds the lock, and OSError.
+    `flag` is the command line option that names the folder. Raises FailedPrecondition if another daemon holds the
+    lock, or if the folder cannot be used.
     """
-    fd = os.open(f"{folder}/{flag.strip('-')}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        os.makedirs(folder, mode=FOLDER_MODE, exist_ok=True)
+        fd = os.open(f"{folder}/{flag.strip('-')}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as failure:
+        raise FailedPrecondition(
+            f"cannot use {folder} as the daemon's {flag.strip('-')} directory: {failure.strerror}",
+            hint=f"mend that, or choose another {flag}",
+        ) from failure
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as held:

@@ -12,15 +12,14 @@ block the daemon.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from podwright.errors import DeadlineExceeded, PodwrightError, ResourceExhausted, Unavailable
 from podwright.linux import openat2
+from podwright.linux.disk_tally import DiskTally
 from podwright.runtime.model.usage import LayerUsage
 from podwright.runtime.network.threads import in_fresh_thread
 from podwright.tasks import Tasks
@@ -34,7 +33,6 @@ WALK_LIMIT_S = 60.0
 PENDING_LIMIT = 200_000  # pending directories; a container with more is not measured
 FORGET_S = 600.0
 SLICE_S = 0.005
-BLOCK_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,52 +137,11 @@ def measure(upper: str, pace: WalkPace) -> LayerUsage:
     disappear are skipped, and links that it creates lead nowhere outside. Files deeper than the longest path are not
     seen.
     """
-    tally = _Tally()
+    tally = DiskTally(step=pace.step)
     pending = ["."]
     with openat2.opened_root(upper) as root:
         while pending:
-            pending += tally.count(root, pending.pop(), pace)
-            if len(pending) > PENDING_LIMIT or len(tally.shared) > PENDING_LIMIT:
+            pending += tally.count(root, pending.pop())
+            if len(pending) > PENDING_LIMIT or tally.remembered > PENDING_LIMIT:
                 raise ResourceExhausted("too many files")
-    return LayerUsage(used_bytes=tally.blocks * BLOCK_BYTES, inodes=tally.inodes, timestamp=time.time_ns())
-
-
-class _Tally:
-    """Counters. `shared` are the inodes with several links that were counted."""
-
-    def __init__(self) -> None:
-        self.blocks = 0
-        self.inodes = 0
-        self.shared: set[int] = set()
-
-    def count(self, root: int, folder: str, pace: WalkPace) -> list[str]:
-        """Count a folder and its files. Returns its subfolders."""
-        folders: list[str] = []
-        try:
-            fd = openat2.open_in_root(root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:  # removed, replaced, or too deep
-            return folders
-        try:
-            self._add(os.fstat(fd))
-            with os.scandir(fd) as entries:
-                for entry in entries:
-                    pace.step()
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(f"{folder}/{entry.name}")
-                    else:
-                        with contextlib.suppress(FileNotFoundError):
-                            self._add_file(entry.stat(follow_symlinks=False))
-        finally:
-            os.close(fd)
-        return folders
-
-    def _add_file(self, status: os.stat_result) -> None:
-        if status.st_nlink > 1:
-            if status.st_ino in self.shared:
-                return
-            self.shared.add(status.st_ino)
-        self._add(status)
-
-    def _add(self, status: os.stat_result) -> None:
-        self.blocks += status.st_blocks
-        self.inodes += 1
+    return LayerUsage(used_bytes=tally.used_bytes, inodes=tally.inodes, timestamp=time.time_ns())

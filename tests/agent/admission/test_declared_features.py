@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.agent.admission.declared_features import DeclaredFeatures
+from podwright.agent.admission.declared_features import DeclaredFeaturesCheck
 from podwright.k8s.objects import Container, ContainerRestartRule, Pod, ResourceRequirements
 from tests.agent.fakes.pods import container, pod
 
@@ -31,21 +31,21 @@ PLAIN = {
 
 @pytest.mark.parametrize(("needy", "feature"), NEEDY.values(), ids=NEEDY)
 def test_a_feature_that_the_node_does_not_declare(needy: Pod, feature: str) -> None:
-    refusal = DeclaredFeatures([each for each in (RESTART_ALL, HOST_USERS) if each != feature])(needy, ())
+    refusal = DeclaredFeaturesCheck([each for each in (RESTART_ALL, HOST_USERS) if each != feature])(needy, ())
     assert refusal is not None
     assert refusal.reason == "PodFeatureUnsupported"
     assert refusal.message == f"Pod requires node features that are not available: {feature}"
-    assert DeclaredFeatures([feature])(needy, ()) is None
+    assert DeclaredFeaturesCheck([feature])(needy, ()) is None
 
 
 @pytest.mark.parametrize("plain", PLAIN.values(), ids=PLAIN)
 def test_a_pod_that_needs_none(plain: Pod) -> None:
-    assert DeclaredFeatures(())(plain, ()) is None
+    assert DeclaredFeaturesCheck(())(plain, ()) is None
 
 
 def test_all_that_is_missing_is_named() -> None:
     needy = pod(containers=(restarting("a"),), host_network=True, host_users=False)
-    refusal = DeclaredFeatures(())(needy, ())
+    refusal = DeclaredFeaturesCheck(())(needy, ())
     assert refusal is not None
     assert refusal.message.endswith(f": {RESTART_ALL}, {HOST_USERS}")
 
@@ -81,5 +81,5 @@ CHANGES = {
 @pytest.mark.parametrize(("old", "new", "feature"), CHANGES.values(), ids=CHANGES)
 def test_a_change_that_needs_a_feature(old: Pod, new: Pod, feature: str) -> None:
     expected = f"Pod requires node features that are not available: {feature}" if feature else ""
-    assert DeclaredFeatures(()).problem_of_change(old, new) == expected
-    assert DeclaredFeatures([feature]).problem_of_change(old, new) == ""
+    assert DeclaredFeaturesCheck(()).problem_of_change(old, new) == expected
+    assert DeclaredFeaturesCheck([feature]).problem_of_change(old, new) == ""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from podwright.agent.admission.apparmor import AppArmorCheck
-from podwright.agent.admission.sysctls import Sysctls
+from podwright.agent.admission.sysctls import SysctlCheck
 from podwright.errors import InvalidArgument
 from podwright.k8s.objects import AppArmorProfile, Pod, PodSecurityContext, Sysctl
 from tests.agent.fakes.pods import pod
@@ -40,14 +40,14 @@ def setting(name: str, **spec: Any) -> Pod:
     ids=lambda value: value if isinstance(value, str) else value.spec.security_context.sysctls[0].name,
 )
 def test_sysctls(asked: Pod, message: str) -> None:
-    refusal = Sysctls(["net.core.*", "kernel.msgmax"])(asked, ())
+    refusal = SysctlCheck(["net.core.*", "kernel.msgmax"])(asked, ())
     assert (refusal.message if refusal else "") == (f"forbidden sysctl: {message}" if message else "")
     assert refusal is None or refusal.reason == "SysctlForbidden"
 
 
 def test_a_parameter_of_the_host_cannot_be_allowed() -> None:
     with pytest.raises(InvalidArgument, match=r"vm\.swappiness"):
-        Sysctls(["vm.swappiness"])
+        SysctlCheck(["vm.swappiness"])
 
 
 def profiled(kind: str, name: str | None = None, phase: str = "Pending") -> Pod:

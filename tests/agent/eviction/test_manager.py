@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from podwright.agent.config.thresholds import Threshold, thresholds
-from podwright.agent.eviction.admission import UnderPressure
+from podwright.agent.eviction.admission import PressureCheck
 from podwright.agent.eviction.layout import Garbage
 from podwright.agent.eviction.manager import EvictionManager, EvictionPorts, EvictionSettings
 from podwright.agent.metrics.kubelet import KubeletMetrics
@@ -291,6 +291,6 @@ MEMORY, DISK = frozenset({Pressure.MEMORY}), frozenset({Pressure.DISK})
     ],
 )
 def test_admission_under_pressure(found: Pod, pressures: frozenset[Pressure], is_refused: bool) -> None:
-    refusal = UnderPressure(lambda: pressures)(found, [])
+    refusal = PressureCheck(lambda: pressures)(found, [])
     assert (refusal is not None) is is_refused
     assert refusal is None or refusal.reason == "Evicted"

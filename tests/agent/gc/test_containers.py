@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
-from podwright.agent.gc.dead import KeptDead
+from podwright.agent.gc.dead import DeadContainerLimits
 from podwright.agent.loop import DeadContainers
 from podwright.agent.pleg.cache import StatusCache
 from podwright.cri.v1 import api_pb2 as api
@@ -45,7 +45,7 @@ class Scene:
             log_root=str(self.logs),
             links_directory=str(self.links),
         )
-        self.gc = ContainerGc(ports, KeptDead())
+        self.gc = ContainerGc(ports, DeadContainerLimits())
 
     def should_content_be_removed(self, uid: str) -> bool:
         return uid in self.gone

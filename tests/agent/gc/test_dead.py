@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from podwright.agent.gc.dead import (
-    KeptDead,
+    DeadContainerLimits,
     dead_containers,
     dead_instances,
     dead_sandboxes,
@@ -41,14 +41,14 @@ def made(id_: str, state: CriContainerState = EXITED) -> ContainerSummary:
 @pytest.mark.parametrize(
     ("containers", "kept", "removed"),
     [
-        (["a/x/1", "a/x/2", "a/x/3", "a/y/1"], KeptDead(), ["a/x/1", "a/x/2"]),
-        (["a/x/1", "a/x/2", "a/x/3"], KeptDead(per_container=0), ["a/x/1", "a/x/2", "a/x/3"]),
-        (["a/x/1", "a/x/2", "a/x/3"], KeptDead(per_container=-1), []),
-        (["gone/x/1", "gone/x/2", "a/x/1"], KeptDead(), ["gone/x/1", "gone/x/2"]),
-        (["gone/x/95", "a/x/94", "a/x/1", "a/x/2"], KeptDead(min_age_s=10), ["a/x/1"]),
-        (["a/x/1", "b/x/2", "c/x/3"], KeptDead(total=2), ["a/x/1"]),
-        (["a/x/1", "a/x/2", "a/x/3", "b/x/1"], KeptDead(per_container=-1, total=2), ["a/x/1", "a/x/2"]),
-        (["a/x/1", "a/x/2", "b/x/3", "b/x/4"], KeptDead(per_container=-1, total=3), ["a/x/1", "b/x/3"]),
+        (["a/x/1", "a/x/2", "a/x/3", "a/y/1"], DeadContainerLimits(), ["a/x/1", "a/x/2"]),
+        (["a/x/1", "a/x/2", "a/x/3"], DeadContainerLimits(per_container=0), ["a/x/1", "a/x/2", "a/x/3"]),
+        (["a/x/1", "a/x/2", "a/x/3"], DeadContainerLimits(per_container=-1), []),
+        (["gone/x/1", "gone/x/2", "a/x/1"], DeadContainerLimits(), ["gone/x/1", "gone/x/2"]),
+        (["gone/x/95", "a/x/94", "a/x/1", "a/x/2"], DeadContainerLimits(min_age_s=10), ["a/x/1"]),
+        (["a/x/1", "b/x/2", "c/x/3"], DeadContainerLimits(total=2), ["a/x/1"]),
+        (["a/x/1", "a/x/2", "a/x/3", "b/x/1"], DeadContainerLimits(per_container=-1, total=2), ["a/x/1", "a/x/2"]),
+        (["a/x/1", "a/x/2", "b/x/3", "b/x/4"], DeadContainerLimits(per_container=-1, total=3), ["a/x/1", "b/x/3"]),
     ],
     ids=[
         "the newest of each container stays",
@@ -61,7 +61,7 @@ def made(id_: str, state: CriContainerState = EXITED) -> ContainerSummary:
         "in all, equal shares",
     ],
 )
-def test_containers(containers: list[str], kept: KeptDead, removed: list[str]) -> None:
+def test_containers(containers: list[str], kept: DeadContainerLimits, removed: list[str]) -> None:
     chosen = dead_containers(map(made, containers), kept, 100 * SECOND, lambda uid: uid == "gone")
     assert sorted(each.id for each in chosen) == removed
 
@@ -69,13 +69,15 @@ def test_containers(containers: list[str], kept: KeptDead, removed: list[str]) -
 def test_the_clock_was_set_back() -> None:
     """What was created in the future is old, and a higher attempt is newer than a later time."""
     future = replace(made("a/x/1"), created_at_ns=200 * SECOND)
-    chosen = dead_containers([future, made("a/x/2")], KeptDead(min_age_s=10), 100 * SECOND, lambda uid: False)
+    chosen = dead_containers(
+        [future, made("a/x/2")], DeadContainerLimits(min_age_s=10), 100 * SECOND, lambda uid: False
+    )
     assert [each.id for each in chosen] == ["a/x/1"]
 
 
 def test_what_runs_stays_and_counts_for_nothing() -> None:
     containers = [made("a/x/3", RUNNING), made("a/x/2"), made("a/x/1"), made("gone/x/1", RUNNING)]
-    chosen = dead_containers(containers, KeptDead(), 100 * SECOND, lambda uid: uid == "gone")
+    chosen = dead_containers(containers, DeadContainerLimits(), 100 * SECOND, lambda uid: uid == "gone")
     assert [each.id for each in chosen] == ["a/x/1"]
 
 

@@ -41,12 +41,6 @@ pytestmark = [pytest.mark.root, pytest.mark.timeout(LOAD_S + 2 * END_S)]
 
 
 @pytest.fixture
-def api() -> Iterator[ApiServerThread]:
-    with ApiServerThread() as server:
-        yield server
-
-
-@pytest.fixture
 def node(
     fresh_podwright: FreshPodwright, scratch: Scratch, api: ApiServerThread, tmp_path: Path
 ) -> Iterator[LoadedNode]:

@@ -11,7 +11,7 @@ from podwright.agent.engine.engine import AgentEngine
 from podwright.agent.engine.ports import EnginePorts, EngineSettings
 from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
-from podwright.agent.gc.dead import KeptDead
+from podwright.agent.gc.dead import DeadContainerLimits
 from podwright.agent.images.credentials import Logins
 from podwright.agent.images.limits import PullLimits
 from podwright.agent.images.manager import ImageManager
@@ -186,7 +186,7 @@ class Life:
                 links_directory=str(self.world.links),
                 is_own=lambda _: True,
             ),
-            KeptDead(),
+            DeadContainerLimits(),
         )
 
     def _may_run(self, uid: str) -> bool:

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from podwright.agent.node.pod_routes import PROTOCOL, PodRoutes, changes, wanted_routes
-from podwright.agent.objects.following import Followed
+from podwright.agent.objects.following import FollowedObjects
 from podwright.k8s.client.protocol import Selection
 from podwright.k8s.objects import Node, NodeAddress, NodeSpec, NodeStatus, ObjectMeta
 from podwright.process import Command, Completed
@@ -89,7 +89,7 @@ def test_routes_follow_the_nodes() -> None:
         server, host = ApiServer(), Host()
         server.put(OWN)
         server.put(OTHER)
-        followed = Followed(DirectApi(server), Node, Selection())
+        followed = FollowedObjects(DirectApi(server), Node, Selection())
         followed.start()
         routes = PodRoutes(followed, "a", host)  # type: ignore[arg-type] # only `run` is used
         running = asyncio.create_task(routes.run())

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.objects.accounts import ApiAccounts
-from podwright.agent.objects.following import Followed
+from podwright.agent.objects.following import FollowedObjects
 from podwright.agent.objects.projected import ApiProjections
 from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
 from podwright.agent.objects.tokens import PodTokens
@@ -71,7 +71,7 @@ class World:
 
     def _follow(self, kind: Any, namespace: str, name: str) -> Any:
         selection = Selection(namespace=namespace, fields=f"metadata.name={name}")
-        followed = Followed(self.api, kind, selection, is_final=lambda found: bool(found.immutable))
+        followed = FollowedObjects(self.api, kind, selection, is_final=lambda found: bool(found.immutable))
         followed.start()
         return followed
 
@@ -153,7 +153,7 @@ def test_runtime_classes() -> None:
     async def scenario() -> None:
         world = World()
         world.server.put(RuntimeClass(metadata=ObjectMeta(name="vm"), handler="kata"))
-        followed = Followed(world.api, RuntimeClass, Selection())
+        followed = FollowedObjects(world.api, RuntimeClass, Selection())
         classes = ApiRuntimeClasses(followed)
         with pytest.raises(Unavailable):
             classes.handler_of("vm")

@@ -16,7 +16,7 @@ from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
 from podwright.agent.resources.drivers import CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.limits import CgroupLimits, LimitRules
-from podwright.agent.workers.ports import Cgroups
+from podwright.agent.resources.protocol import Cgroups
 from podwright.errors import FailedPrecondition, Internal, InvalidArgument
 from podwright.k8s.objects import Pod, ResourceRequirements
 from podwright.linux import cgroup

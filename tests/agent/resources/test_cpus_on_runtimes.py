@@ -73,7 +73,7 @@ def pids(agent: AgentProcess, uid: str) -> list[int]:
     """The processes in the cgroups of a pod's containers, which are in a pod's own."""
     host = cgroup.detect()
     found = []
-    for top in host.directories(agent.part.cgroup_parent):
+    for top in host.directories(agent.part.pod_parent):
         for directory, _, files in os.walk(top):
             if uid.replace("-", "_") in directory.replace("-", "_") and "cgroup.procs" in files:
                 with open(f"{directory}/cgroup.procs", encoding="ascii") as file:

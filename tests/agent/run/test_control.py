@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from podwright.agent.run.control import Control, Look, look
+from podwright.agent.run.control import Control, RunSnapshot, look
 from podwright.agent.run.plan import RunPlan
-from podwright.agent.run.workloads import State
+from podwright.agent.run.workloads import WorkloadState
 from podwright.agent.sources.memory import MemorySource
 from podwright.k8s.objects import PodStatus
 from tests.agent.fakes.time import START_NS, VirtualClock, run_virtual
@@ -86,10 +86,10 @@ def test_a_pod_that_runs_is_not_taken_back_when_an_address_goes() -> None:
 
 
 def controlled(
-    texts: tuple[str, ...], work: Callable[[Control, MemorySource, list[Look]], Coroutine[Any, Any, None]]
+    texts: tuple[str, ...], work: Callable[[Control, MemorySource, list[RunSnapshot]], Coroutine[Any, Any, None]]
 ) -> None:
     async def run() -> None:
-        looks: list[Look] = []
+        looks: list[RunSnapshot] = []
         source = MemorySource()
         control = Control(plan(*texts), source, VirtualClock(), looks.append)
         control.refresh()
@@ -100,7 +100,7 @@ def controlled(
 
 
 def test_statuses_bring_the_next_pods() -> None:
-    async def work(control: Control, source: MemorySource, looks: list[Look]) -> None:
+    async def work(control: Control, source: MemorySource, looks: list[RunSnapshot]) -> None:
         sets = source.sets()
         (first,) = await anext(sets)
         assert first.metadata.name == "web-0"
@@ -114,7 +114,7 @@ def test_statuses_bring_the_next_pods() -> None:
 
 
 def test_a_job_tries_again_when_its_time_has_come() -> None:
-    async def work(control: Control, source: MemorySource, looks: list[Look]) -> None:
+    async def work(control: Control, source: MemorySource, looks: list[RunSnapshot]) -> None:
         (first,) = looks[0].pods
         control.note(first.metadata.uid, ended(1, seconds=CLOCK_S))
         assert names(looks[-1].pods) == [first.metadata.name]
@@ -128,7 +128,7 @@ def test_a_job_tries_again_when_its_time_has_come() -> None:
 
 
 def test_time_alone_starts_what_waited() -> None:
-    async def work(control: Control, source: MemorySource, looks: list[Look]) -> None:
+    async def work(control: Control, source: MemorySource, looks: list[RunSnapshot]) -> None:
         assert names(looks[-1].pods) == ["web"]
         await asyncio.sleep(31)
         assert names(looks[-1].pods) == ["client", "web"]
@@ -138,7 +138,7 @@ def test_time_alone_starts_what_waited() -> None:
 
 
 def test_other_files_replace_the_pods_that_have_changed() -> None:
-    async def work(control: Control, source: MemorySource, looks: list[Look]) -> None:
+    async def work(control: Control, source: MemorySource, looks: list[RunSnapshot]) -> None:
         same, old = looks[-1].pods
         control.note(same.metadata.uid, running(ready=True))
         control.replace(plan(pod_text("a"), pod_text("b", container="tty: true")))
@@ -154,4 +154,4 @@ def test_other_files_replace_the_pods_that_have_changed() -> None:
 def test_a_suspended_job_is_over_at_once() -> None:
     found = look(plan(job_text("suspend: true")), {}, START, START)
     assert found.is_over
-    assert [ending.state for ending in found.endings] == [State.SUCCEEDED]
+    assert [ending.state for ending in found.endings] == [WorkloadState.SUCCEEDED]

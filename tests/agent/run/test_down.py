@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.agent.run.down import Doomed, DownPlan, Takedown, plan_down
+from podwright.agent.run.down import DownPlan, PodToEnd, Takedown, plan_down
 from podwright.agent.run.runs import RunPod, RunRecord
 from podwright.agent.runtime.records import CriSandboxState, SandboxSummary
 from podwright.cri.v1 import api_pb2 as api
@@ -50,13 +50,13 @@ JOB = run_pod("work-zzzzz", "Job default/work")
     [
         pytest.param([], [], [], DownPlan(), id="nothing is there"),
         pytest.param(
-            [record(WEB)], [], [sandbox()], DownPlan(doomed=(Doomed(pod=WEB, record=record(WEB)),)), id="a pod"
+            [record(WEB)], [], [sandbox()], DownPlan(doomed=(PodToEnd(pod=WEB, record=record(WEB)),)), id="a pod"
         ),
         pytest.param(
-            [record(WEB)], [], [], DownPlan(doomed=(Doomed(pod=WEB, record=record(WEB)),)), id="its files alone"
+            [record(WEB)], [], [], DownPlan(doomed=(PodToEnd(pod=WEB, record=record(WEB)),)), id="its files alone"
         ),
         pytest.param(
-            [record(JOB)], [], [], DownPlan(doomed=(Doomed(pod=JOB, record=record(JOB)),)), id="a later pod of a job"
+            [record(JOB)], [], [], DownPlan(doomed=(PodToEnd(pod=JOB, record=record(JOB)),)), id="a later pod of a job"
         ),
         pytest.param([record(run_pod("other", "Pod default/other"))], [], [sandbox("other")], DownPlan(), id="others"),
         pytest.param([], ["uid-web"], [sandbox()], DownPlan(living=("default/web",)), id="a run that lives"),
@@ -74,7 +74,7 @@ def takedown(failure: Unavailable | None = None) -> tuple[FakeRuntime, list[str]
     runtime = FakeRuntime(VirtualClock())
     released: list[str] = []
 
-    async def release(doomed: Doomed) -> None:
+    async def release(doomed: PodToEnd) -> None:
         released.append(doomed.pod.name)
 
     async def run() -> tuple[frozenset[str], list[str]]:
@@ -88,7 +88,7 @@ def takedown(failure: Unavailable | None = None) -> tuple[FakeRuntime, list[str]
         if failure is not None:
             runtime.failures["stop_sandbox"] = [failure]
         pod = run_pod(grace_s=7)
-        gone = await work.end([Doomed(pod=pod, record=record(pod))])
+        gone = await work.end([PodToEnd(pod=pod, record=record(pod))])
         return gone, work.problems
 
     gone, problems = run_virtual(run())

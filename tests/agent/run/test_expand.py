@@ -7,7 +7,7 @@ import re
 import pytest
 
 from podwright.agent.pods.identity import CONFIG_HASH
-from podwright.agent.run.workloads import InOrder, JobVerdict, State
+from podwright.agent.run.workloads import JobVerdict, OrderedPods, WorkloadState
 from podwright.k8s.objects import Pod
 from tests.agent.run.build import (
     START,
@@ -42,6 +42,12 @@ def test_a_pod_gets_the_identity_of_its_run() -> None:
     assert pod.metadata.annotations[CONFIG_HASH] == pod.metadata.uid
     assert re.fullmatch("run-[0-9a-f]{32}", pod.metadata.uid)
     assert pod.status.phase == "Pending"
+
+
+def test_a_pod_runs_here_whatever_node_it_asks_for() -> None:
+    asked = "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{}]}}}"
+    pod = only(pod_text(spec=f"nodeName: far, nodeSelector: {{disk: ssd}}, {asked}"))
+    assert (pod.spec.node_name, pod.spec.node_selector, pod.spec.affinity) == ("node1", {}, None)
 
 
 def test_uids_follow_from_the_contents_and_the_run() -> None:
@@ -118,7 +124,7 @@ def test_a_stateful_set_has_stable_names_and_claims_of_its_own() -> None:
 
 def test_a_stateful_set_starts_one_pod_after_the_other() -> None:
     (steps,) = plan(workload("StatefulSet", spec="replicas: 3")).workloads
-    assert isinstance(steps, InOrder)
+    assert isinstance(steps, OrderedPods)
     first, second, third = (pod.metadata.uid for pod in steps.members)
     assert names(steps.pods({}, START)) == ["web-0"]
     assert names(steps.pods({first: running()}, START)) == ["web-0"]
@@ -142,13 +148,13 @@ def test_a_parallel_stateful_set_starts_all_at_once() -> None:
 @pytest.mark.parametrize(
     ("phases", "verdict"),
     [
-        pytest.param((), State.RUNNING, id="nothing known"),
-        pytest.param((0, None), State.RUNNING, id="one runs"),
-        pytest.param((0, 0), State.SUCCEEDED, id="all have succeeded"),
-        pytest.param((1, None), State.FAILED, id="one has failed"),
+        pytest.param((), WorkloadState.RUNNING, id="nothing known"),
+        pytest.param((0, None), WorkloadState.RUNNING, id="one runs"),
+        pytest.param((0, 0), WorkloadState.SUCCEEDED, id="all have succeeded"),
+        pytest.param((1, None), WorkloadState.FAILED, id="one has failed"),
     ],
 )
-def test_replicas_are_over_together(phases: tuple[int | None, ...], verdict: State) -> None:
+def test_replicas_are_over_together(phases: tuple[int | None, ...], verdict: WorkloadState) -> None:
     (group,) = plan(workload("ReplicaSet", spec="replicas: 2")).workloads
     uids = [pod.metadata.uid for pod in group.pods({}, START)]
     statuses = {uid: running() if code is None else ended(code) for uid, code in zip(uids, phases, strict=False)}

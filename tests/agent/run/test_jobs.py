@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from podwright.agent.run.jobs import JobRun
 from podwright.agent.run.statuses import is_terminal
-from podwright.agent.run.workloads import State
+from podwright.agent.run.workloads import WorkloadState
 from podwright.k8s.objects import Pod, PodStatus
 from tests.agent.run.build import START, at, ended, job_text, names, plan, running
 
@@ -45,7 +45,7 @@ class Play:
         self.statuses[pod.metadata.uid] = ended(code, seconds)
 
     @property
-    def verdict(self) -> tuple[State, str]:
+    def verdict(self) -> tuple[WorkloadState, str]:
         found = self.job.verdict(self.statuses, self.time)
         return found.state, found.reason
 
@@ -81,10 +81,10 @@ def test_how_many_run_at_a_time(spec: str, at_once: int, after_one: int) -> None
 def test_a_job_succeeds_with_its_completions() -> None:
     play = Play(job("completions: 3, parallelism: 2"))
     seen = set()
-    while play.verdict[0] is State.RUNNING:
+    while play.verdict[0] is WorkloadState.RUNNING:
         seen.update(names(play.pods()))
         play.end(play.active()[0])
-    assert play.verdict == (State.SUCCEEDED, "")
+    assert play.verdict == (WorkloadState.SUCCEEDED, "")
     assert len(seen) == 3
     assert len(play.pods()) == 3  # they stay, to be looked at
 
@@ -101,7 +101,7 @@ def test_a_failed_pod_is_replaced_after_a_pause_that_doubles() -> None:
     assert play.job.due(play.statuses, play.time) == at(40)
     play.time = at(40)
     assert len(play.active()) == 1
-    assert play.verdict == (State.RUNNING, "")
+    assert play.verdict == (WorkloadState.RUNNING, "")
 
 
 def test_pods_that_were_wanted_stay_wanted_during_the_pause() -> None:
@@ -117,11 +117,11 @@ def test_a_job_fails_past_its_backoff_limit(limit: int, attempts: int) -> None:
     play = Play(job(f"backoffLimit: {limit}"))
     play.time = LATER
     made = 0
-    while play.verdict[0] is State.RUNNING:
+    while play.verdict[0] is WorkloadState.RUNNING:
         made += 1
         play.end(play.active()[0], code=1)
     assert made == attempts
-    assert play.verdict == (State.FAILED, "BackoffLimitExceeded")
+    assert play.verdict == (WorkloadState.FAILED, "BackoffLimitExceeded")
 
 
 def test_a_job_that_failed_ends_its_other_pods() -> None:
@@ -133,9 +133,14 @@ def test_a_job_that_failed_ends_its_other_pods() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "restarts", "state"),
-    [(0, 0, State.RUNNING), (0, 1, State.FAILED), (2, 1, State.RUNNING), (2, 2, State.FAILED)],
+    [
+        (0, 0, WorkloadState.RUNNING),
+        (0, 1, WorkloadState.FAILED),
+        (2, 1, WorkloadState.RUNNING),
+        (2, 2, WorkloadState.FAILED),
+    ],
 )
-def test_restarts_of_containers_count_with_on_failure(limit: int, restarts: int, state: State) -> None:
+def test_restarts_of_containers_count_with_on_failure(limit: int, restarts: int, state: WorkloadState) -> None:
     play = Play(job(f"backoffLimit: {limit}", pod_spec="restartPolicy: OnFailure"))
     (pod,) = play.active()
     play.statuses[pod.metadata.uid] = running(restarts=restarts)
@@ -148,7 +153,7 @@ def test_a_job_has_a_deadline() -> None:
     play.statuses[pod.metadata.uid] = running()
     assert play.job.due(play.statuses, play.time) == at(30)
     play.time = at(30)
-    assert play.verdict == (State.FAILED, "DeadlineExceeded")
+    assert play.verdict == (WorkloadState.FAILED, "DeadlineExceeded")
     assert play.pods() == []
 
 
@@ -173,7 +178,7 @@ def test_an_index_that_failed_is_tried_again_and_one_that_succeeded_is_not() -> 
     assert again.metadata.name.startswith("work-0-")
     assert again.metadata.name != first.metadata.name
     play.end(again)
-    assert play.verdict == (State.SUCCEEDED, "")
+    assert play.verdict == (WorkloadState.SUCCEEDED, "")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +192,7 @@ def test_an_index_has_a_limit_of_its_own(more: str, reason: str) -> None:
     if not more:
         assert names(play.active()) == [second.metadata.name]
         play.end(second)
-    assert play.verdict == (State.FAILED, reason)
+    assert play.verdict == (WorkloadState.FAILED, reason)
 
 
 def test_a_cron_job_runs_once_now() -> None:
@@ -215,10 +220,10 @@ def test_a_job_never_runs_too_many_and_ends(
     for code in [*codes, *[0] * completions]:
         active = play.active()
         assert len(active) <= min(parallelism, completions)
-        if play.verdict[0] is not State.RUNNING:
+        if play.verdict[0] is not WorkloadState.RUNNING:
             break
         assert active
         play.end(active[0], code)
     failed = sum(status.phase == "Failed" for status in play.statuses.values())
     state, _ = play.verdict
-    assert state is (State.FAILED if failed > limit else State.SUCCEEDED)
+    assert state is (WorkloadState.FAILED if failed > limit else WorkloadState.SUCCEEDED)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.agent.run.down import Doomed
+from podwright.agent.run.down import PodToEnd
 from podwright.agent.run.kube_down import plan_of, take_down
 from podwright.agent.run.runs import RunPod, RunRecord, abandoned, claimed
 from podwright.cli.app import run
@@ -34,7 +34,7 @@ class Machine:
         self.runtime = FakeRuntime(VirtualClock())
         self.released: list[str] = []
 
-    async def release(self, doomed: Doomed) -> None:
+    async def release(self, doomed: PodToEnd) -> None:
         self.released.append(doomed.pod.uid)
 
     def take_down(self, uid: str = "uid-web") -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.events.log import EventSubject, RecordedEvent
-from podwright.agent.run.narrator import Narrator, is_told
+from podwright.agent.run.narrator import Narrator, is_reported
 from podwright.k8s.objects import Pod
 from tests.agent.fakes.pods import pod
 from tests.agent.run.recording import Recorder
@@ -107,7 +107,7 @@ async def test_warnings_are_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         ({}, True),
         ({"count": 2}, False),
@@ -116,8 +116,8 @@ async def test_warnings_are_shown(tmp_path: Path) -> None:
         ({"reason": "SandboxChanged", "type": "Normal"}, True),
     ],
 )
-def test_which_events_are_worth_a_line(change: dict[str, object], told: bool) -> None:
-    assert is_told(replace(EVENT, **change)) is told  # type: ignore[arg-type]
+def test_which_events_are_worth_a_line(change: dict[str, object], reported: bool) -> None:
+    assert is_reported(replace(EVENT, **change)) is reported  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("stopping", [False, True])

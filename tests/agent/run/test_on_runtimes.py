@@ -360,6 +360,13 @@ async def test_a_container_is_shown_while_its_pod_still_starts(pod_files: PodFil
     assert await task == 0
 
 
+async def test_a_node_selector_keeps_no_pod_away(pod_files: PodFiles) -> None:
+    run = pod_files.run(pod(shell("echo here"), spec="{restartPolicy: Never, nodeSelector: {disk: ssd}}"))
+    assert await run.code() == 0
+    assert run.seen.text("c") == ["here"]
+    assert "spec.nodeSelector is not honoured" in run.seen.warnings[0]
+
+
 async def test_what_a_container_sees(pod_files: PodFiles) -> None:
     script = (
         "hostname; grep -c alias-host /etc/hosts; grep ndots /etc/resolv.conf; "

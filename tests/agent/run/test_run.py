@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from podwright.agent.run.daemon import RunServer
-from podwright.agent.run.down import Doomed
+from podwright.agent.run.down import PodToEnd
 from podwright.agent.run.options import RunOptions
 from podwright.agent.run.run import Assembly, RunPorts, run_files
 from podwright.agent.run.runs import RunPod, RunRecord, abandoned, claimed
@@ -48,7 +48,7 @@ class FakeAssembly:
         self._machine.play = asyncio.create_task(play())
         return engine
 
-    async def release(self, doomed: Doomed) -> None:
+    async def release(self, doomed: PodToEnd) -> None:
         self._machine.released.append(doomed.pod.uid)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from podwright.agent.config.machine_sections import PriorityGrace, ShutdownSection
 from podwright.agent.pods.phases import FAILED, SUCCEEDED
-from podwright.agent.shutdown.admission import WhileShuttingDown
+from podwright.agent.shutdown.admission import ShutdownCheck
 from podwright.agent.shutdown.groups import ShutdownGroup, grace_s, groups, periods, total_s
 from podwright.agent.shutdown.manager import CAUSE
 from podwright.agent.shutdown.state_file import NAME, ShutdownFile, ShutdownTimes
@@ -90,8 +90,8 @@ def test_the_status_says_why(phase: str, expected: str) -> None:
 
 
 def test_new_pods_are_refused_meanwhile() -> None:
-    assert WhileShuttingDown(lambda: False)(pod(), []) is None
-    refusal = WhileShuttingDown(lambda: True)(pod(source="file"), [])
+    assert ShutdownCheck(lambda: False)(pod(), []) is None
+    refusal = ShutdownCheck(lambda: True)(pod(source="file"), [])
     assert refusal is not None
     assert (refusal.reason, refusal.message) == ("NodeShutdown", "Pod was rejected as the node is shutting down.")
 

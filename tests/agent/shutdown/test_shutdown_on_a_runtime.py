@@ -22,12 +22,6 @@ ENDS_LATE = 'trap "sleep 1; exit 3" TERM; sleep 1000 & wait'  # 0 would be succe
 
 
 @pytest.fixture
-def api() -> Iterator[ApiServerThread]:
-    with ApiServerThread() as server:
-        yield server
-
-
-@pytest.fixture
 def logind(scratch: Scratch) -> Iterator[LogindThread]:
     with LogindThread(scratch.part("logind").directory) as thread:
         # Long enough: the agent must not write into this machine's own configuration.

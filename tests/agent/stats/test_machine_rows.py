@@ -19,7 +19,6 @@ from podwright.agent.stats.machine_disks import (
     parse_diskstats,
 )
 from podwright.agent.stats.machine_usage import MachineDetails
-from podwright.agent.stats.provider import read_text
 from podwright.agent.stats.records import (
     Fs,
     Interface,
@@ -32,6 +31,7 @@ from podwright.agent.stats.records import (
     SummaryPsi,
     moment,
 )
+from podwright.linux.machine_files import read_text
 from podwright.linux.mount import parse_mountinfo, read_mounts
 
 AT = moment(1_700_000_000 * 10**9)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from podwright.agent.stats import machine_usage
-from podwright.agent.stats.provider import read_text
 from podwright.agent.stats.records import Interface, Rlimit, SummaryMemory, Swap, moment
+from podwright.linux.machine_files import read_text
 
 AT = moment(1_700_000_000 * 10**9)
 FILES = {

@@ -2,57 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
-from podwright.conformance.patience import patient
 from podwright.k8s.objects.base import Kind
 from tests.harness.apiserver.server import ApiServer
-
-Result = TypeVar("Result")
-
-CALL_TIMEOUT_S = patient(60.0)
+from tests.harness.loop_thread import LoopThread
 
 
-class ApiServerThread:
-    """`call` runs a function with the server where it lives; the others are calls that tests often need."""
+class ApiServerThread(LoopThread[ApiServer]):
+    """An API server, with the calls that tests often need."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="api server", daemon=True)
+        super().__init__("api server")
         self._server = ApiServer()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
     def start(self) -> None:
         """Listen; after a `stop` on the same port, with the same objects."""
-        asyncio.run_coroutine_threadsafe(self._server.start(), self._loop).result(CALL_TIMEOUT_S)
+        self._run(self._server.start)
 
     def stop(self) -> None:
         """Go away: all connections break."""
-        asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(CALL_TIMEOUT_S)
+        self._run(self._server.stop)
 
-    def call(self, work: Callable[[ApiServer], Result]) -> Result:
-        """What `work` returns."""
-
-        async def on_loop() -> Result:
-            return work(self._server)
-
-        return asyncio.run_coroutine_threadsafe(on_loop(), self._loop).result(CALL_TIMEOUT_S)
+    def served(self) -> ApiServer:
+        return self._server
 
     def put(self, obj: Kind) -> Any:
         """Create an object, or replace it whole, behind the API's back."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.vm.failure import VmError
+from tools.vm.machine import virtualizes
 from tools.vm.mirror import sources
 from tools.vm.qemu import Guest, qemu_argv
 from tools.vm.recipe import Inputs, fingerprint, mmdebstrap_argv
@@ -74,9 +75,22 @@ def test_wheels_are_those_of_the_guests_python() -> None:
 
 def test_a_guest_reaches_nothing_outside() -> None:
     guest = Guest(
-        kernel=Path("/k"), initrd=Path("/i"), overlay=Path("/o"), console=Path("/c"), port=2222, accelerator="tcg"
+        kernel=Path("/k"),
+        initrd=Path("/i"),
+        overlay=Path("/o"),
+        console=Path("/c"),
+        port=2222,
+        accelerator="tcg",
+        nice=15,
     )
     argv = qemu_argv(guest)
     assert "user,id=lan,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22" in argv
     assert argv[argv.index("-accel") + 1] == "tcg,thread=multi"
     assert "-accel kvm" in " ".join(qemu_argv(replace(guest, accelerator="kvm")))
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [("fpu vmx ssse3", True), ("fpu svm", True), ("fpu hypervisor vmx_like", False)]
+)
+def test_kvm_needs_a_processor_that_virtualizes(flags: str, *, expected: bool) -> None:
+    assert virtualizes(f"processor\t: 0\nflags\t\t: {flags}\n") is expected

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 CALL_TIMEOUT_S = 45.0  # the kubelet's
 V1, V1BETA1 = "v1.DRAPlugin", "v1beta1.DRAPlugin"
 WATCH_HEALTH = "/v1alpha1.DRAResourceHealth/NodeWatchResources"
-HEALTH_PAUSE_S = 5.0  # until a plug-in that does not tell is asked again
+HEALTH_PAUSE_S = 5.0  # until a plug-in that reports no health is asked again
 SERVICES = {name: f"/k8s.io.kubelet.pkg.apis.dra.{name}" for name in (V1, V1BETA1)}
 
 
@@ -42,20 +42,20 @@ class DriverListener(Protocol):
     """Is called when drivers come and go: `manager`."""
 
     def driver_changed(self, name: str) -> None:
-        """The driver has become usable, or is no more."""
+        """The driver has become usable, or is not usable any more."""
 
-    def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
-        """What the driver tells of its devices."""
+    def health_reported(self, name: str, reports: Iterable[HealthReport]) -> None:
+        """The driver has reported the health of its devices."""
 
     def health_lost(self, name: str) -> None:
-        """It tells nothing any more."""
+        """The driver reports no health any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverPorts:
     """What drivers are worked with."""
 
-    told: DriverListener
+    listener: DriverListener
     clock: Clock
     metrics: DeviceMetrics
     watches_health: bool
@@ -74,14 +74,14 @@ class DraDriver:
         self._service = SERVICES[service]
 
     async def follow(self) -> None:
-        """Keep `is_connected` true to what is. Without end."""
+        """Keep `is_connected` up to date. Without end."""
         channel = self._connection.channel
         while True:
             state = channel.get_state(try_to_connect=True)
             if self.is_connected != (state is grpc.ChannelConnectivity.READY):
                 self.is_connected = not self.is_connected
                 log.info("DRA driver: name=%s socket=%s connected=%s", self.name, self.path, self.is_connected)
-                self._ports.told.driver_changed(self.name)
+                self._ports.listener.driver_changed(self.name)
             await channel.wait_for_state_change(state)
 
     async def prepare(self, claims: Iterable[ClaimRecord]) -> dict[str, tuple[ClaimDevice, ...]]:
@@ -102,7 +102,7 @@ class DraDriver:
         _check("NodeUnprepareResources", request.claims, answer.claims)
 
     async def follow_health(self) -> None:
-        """Have what the plug-in tells of its devices told on. Without end. Few plug-ins tell anything."""
+        """Pass on the health that the plug-in reports of its devices. Without end. Few plug-ins report any."""
         watch = self._connection.channel.unary_stream(
             WATCH_HEALTH,
             request_serializer=health_messages.NodeWatchResourcesRequest.SerializeToString,
@@ -111,10 +111,10 @@ class DraDriver:
         while True:
             try:
                 async for answer in self._connection.stream(watch, health_messages.NodeWatchResourcesRequest()):
-                    self._ports.told.health_told(self.name, map(_report, answer.devices))
+                    self._ports.listener.health_reported(self.name, map(_report, answer.devices))
             except PodwrightError as failure:
-                log.debug("no health of devices: driver=%s error=%s", self.name, failure)
-            self._ports.told.health_lost(self.name)
+                log.debug("the driver reports no health of devices: driver=%s error=%s", self.name, failure)
+            self._ports.listener.health_lost(self.name)
             await asyncio.sleep(HEALTH_PAUSE_S)
 
     async def close(self) -> None:
@@ -173,7 +173,7 @@ class DraDrivers:
         self._following[driver] = [self._tasks.start(driver.follow(), name=f"DRA driver {plugin.name}")]
         if self._ports.watches_health:
             self._following[driver].append(self._tasks.start(driver.follow_health(), name=f"health {plugin.name}"))
-        self._ports.told.driver_changed(plugin.name)
+        self._ports.listener.driver_changed(plugin.name)
 
     async def deregister(self, plugin: Plugin) -> None:
         found = self._drivers.get(plugin.name, [])
@@ -184,11 +184,11 @@ class DraDrivers:
         for task in self._following.pop(gone):
             task.cancel()
         await gone.close()
-        self._ports.told.health_lost(plugin.name)
-        self._ports.told.driver_changed(plugin.name)
+        self._ports.listener.health_lost(plugin.name)
+        self._ports.listener.driver_changed(plugin.name)
 
     async def close(self) -> None:
-        """Ask nobody any more."""
+        """End all connections."""
         await self._tasks.close()
         for drivers in self._drivers.values():
             for driver in drivers:

@@ -1,6 +1,6 @@
-"""The health of claimed devices, as their drivers tell it, and as the status of a container shows it. Without I/O.
+"""The health of claimed devices, as drivers report it and as the status of a container shows it. Without I/O.
 
-What a driver has told counts for a while. Then, or when the driver has gone, it is unknown
+A report counts for a while. After that, or when the driver has gone, the health is unknown
 (pkg/kubelet/cm/dra/healthinfo.go of Kubernetes 1.36).
 """
 
@@ -20,7 +20,7 @@ Place = tuple[str, str]  # pool and device
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """What a driver tells of a device. `timeout_s` is how long it counts."""
+    """What a driver reports of a device. `timeout_s` is how long it counts."""
 
     place: Place
     health: str
@@ -43,7 +43,7 @@ class DeviceHealths:
         self._known: dict[str, dict[Place, tuple[HealthReport, float]]] = {}
 
     def update(self, driver: str, reports: Iterable[HealthReport], now: float) -> frozenset[Place]:
-        """Take a driver's reports. Returns the devices about which something is new."""
+        """Take a driver's reports. Returns the devices whose health has changed."""
         known = self._known.setdefault(driver, {})
         changed = set()
         for report in reports:
@@ -57,18 +57,18 @@ class DeviceHealths:
         return frozenset(changed)
 
     def lose(self, driver: str) -> frozenset[Place]:
-        """The driver tells nothing any more. Returns the devices that are unknown from now on."""
+        """The driver reports nothing any more. Returns the devices whose health is unknown from now on."""
         return frozenset(self._known.pop(driver, {}))
 
     def known(self, now: float) -> dict[str, list[KnownHealth]]:
-        """All that is known, by driver."""
+        """All reports that still count, by driver."""
         return {
             driver: [KnownHealth(report=report, age_s=now - at) for report, at in found.values()]
             for driver, found in self._known.items()
         }
 
     def restore(self, known: Mapping[str, Iterable[KnownHealth]], now: float) -> None:
-        """Take over what an agent before this one knew."""
+        """Take over the reports that an earlier agent had."""
         for driver, found in known.items():
             self._known[driver] = {each.report.place: (each.report, now - each.age_s) for each in found}
 

@@ -1,6 +1,6 @@
 """The health of claimed devices over a restart of the agent, in the kubelet's file `dra_health_state`.
 
-A restarted agent shows what drivers have told until they tell it anew (pkg/kubelet/cm/dra/healthinfo.go of Kubernetes
+A restarted agent shows the last reports until drivers report again (pkg/kubelet/cm/dra/healthinfo.go of Kubernetes
 1.36). The file is JSON without a checksum.
 """
 
@@ -45,8 +45,8 @@ class _SavedDriver(msgspec.Struct, frozen=True, rename="pascal"):
     devices: dict[str, _SavedHealth] | None = None
 
 
-class KeptHealths:
-    """DeviceHealths that are written down."""
+class SavedHealths:
+    """DeviceHealths that are saved in the file."""
 
     def __init__(self, root: str, clock: Clock) -> None:
         """`root` is the agent's own directory."""
@@ -55,7 +55,7 @@ class KeptHealths:
         self._healths = DeviceHealths()
 
     def start(self) -> None:
-        """Take over what is known. A file that cannot be read is logged: drivers tell everything anew."""
+        """Take over the saved reports. A file that cannot be read is logged: drivers report again."""
         try:
             content = read_state(self._path)
             known = decode(content, utc_now(self._clock)) if content is not None else {}

@@ -1,7 +1,8 @@
-"""Has the claims of a pod prepared before its sandbox is made, and undone when its containers have ended.
+"""Has drivers prepare the claims of a pod before its sandbox is made, and unprepare them after its containers' end.
 
-The rules and sentences are those of the kubelet's DRA manager (pkg/kubelet/cm/dra of Kubernetes 1.36). That a pod uses
-a claim is written down before a driver is asked, so that a driver is told to undo whatever it may have done.
+The rules and sentences are those of the kubelet's DRA manager (pkg/kubelet/cm/dra of Kubernetes 1.36). The use of a
+claim is saved before its driver is called, so that after a crash the driver is called to undo whatever it may have
+done.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from podwright.agent.resources.claims import checkpoint
 from podwright.agent.resources.claims.api import Claims
 from podwright.agent.resources.claims.drivers import DraDrivers, DriverPorts
 from podwright.agent.resources.claims.health import HealthReport, Place
-from podwright.agent.resources.claims.health_file import KeptHealths
+from podwright.agent.resources.claims.health_file import SavedHealths
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
 from podwright.agent.resources.claims.references import (
     Claim,
@@ -67,10 +68,10 @@ class ClaimManager:
         self._ports = ports
         self._records: dict[Key, ClaimRecord] = {}
         self._slices = SliceWithdrawal(ports.claims)
-        self._healths = KeptHealths(root, ports.clock)
+        self._healths = SavedHealths(root, ports.clock)
         self._tasks = Tasks()
         self.drivers = DraDrivers(
-            DriverPorts(told=self, clock=ports.clock, metrics=ports.metrics, watches_health=ports.watches_health)
+            DriverPorts(listener=self, clock=ports.clock, metrics=ports.metrics, watches_health=ports.watches_health)
         )
 
     def start(self) -> None:
@@ -83,7 +84,7 @@ class ClaimManager:
         self._tasks.start(self._look_after(), name="claims of pods that are gone")
 
     async def close(self) -> None:
-        """Ask drivers nothing more. What is prepared stays."""
+        """End the connections to drivers. What is prepared stays."""
         await self._tasks.close()
         await self._slices.close()
         await self.drivers.close()
@@ -93,7 +94,7 @@ class ClaimManager:
     async def prepare(self, pod: Pod) -> None:
         """Have all claims of the pod ready on this node. Raises PodwrightError.
 
-        A pod that cannot have them leaves no trace, so that it can be deleted without its drivers.
+        A pod that cannot have them leaves nothing, so that it can be deleted without its drivers.
         """
         with self._timed("PrepareResources"):
             await self._prepare_pod(pod)
@@ -150,7 +151,7 @@ class ClaimManager:
                 found.append(self._healths.status(claim.name, claim.request, record))
         return [status for status in found if status.resources]
 
-    # -- how
+    # -- inside
 
     @contextlib.contextmanager
     def _timed(self, operation: str) -> Iterator[None]:
@@ -223,7 +224,7 @@ class ClaimManager:
                 await self.reconcile()
 
     async def reconcile(self) -> None:
-        """Undo what pods have left that are gone without anybody having seen their end."""
+        """Unprepare the claims of pods that are gone and whose end was missed."""
         active = frozenset(self._ports.active_uids())
         gone = {uid for record in self._records.values() for uid in record.pods} - active
         for uid in gone:
@@ -237,7 +238,7 @@ class ClaimManager:
 
     # -- what drivers say: `drivers.DriverListener`
 
-    def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
+    def health_reported(self, name: str, reports: Iterable[HealthReport]) -> None:
         self._tell(name, self._healths.update(name, reports))
 
     def health_lost(self, name: str) -> None:
@@ -265,7 +266,7 @@ class ClaimManager:
             self._ports.metrics.claims_in_use.set(count, driver)
 
     def _save(self) -> None:
-        """Raises Internal: what is not written down must not be begun."""
+        """Save the records. Raises Internal: what is not saved must not be begun."""
         self._count()
         try:
             state_files.write_state(self._path, checkpoint.encode(self._records.values()))

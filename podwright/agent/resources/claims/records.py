@@ -36,7 +36,7 @@ class ClaimRecord:
     is_prepared: bool = False
 
     def cdi_names(self, request: str) -> tuple[str, ...]:
-        """What the runtime is told for a container that names this request."""
+        """The CDI names that a container with this request gets."""
         return tuple(
             name
             for _, devices in sorted(self.drivers.items())

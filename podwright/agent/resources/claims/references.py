@@ -17,7 +17,7 @@ from podwright.k8s.objects import Container, Pod, PodResourceClaim
 class ClaimReference:
     """A claim of a pod: `entry` is its name in the pod, `name` that of the ResourceClaim.
 
-    One that was made of a template must be owned by the pod.
+    A claim made from a template must be owned by the pod.
     """
 
     entry: str
@@ -98,7 +98,7 @@ def check_use(pod: Pod, reference: ClaimReference, claim: Claim) -> None:
 
 
 def _reference(pod: Pod, entry: PodResourceClaim) -> ClaimReference | None:
-    """None when no claim was needed, as the template's controller has said."""
+    """The claim of an entry. None when the template's controller found that no claim was needed."""
     if entry.resource_claim_name is not None:
         return ClaimReference(entry=entry.name, name=entry.resource_claim_name)
     if entry.resource_claim_template_name is None:

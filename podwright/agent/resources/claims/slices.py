@@ -1,7 +1,7 @@
-"""Withdraws what drivers offer on this node when they are gone, so that no pod is sent here for it.
+"""Deletes the ResourceSlices of drivers that are gone, so that no pod is scheduled to their devices.
 
-A driver publishes ResourceSlices. At the agent's start none has registered yet, and all slices of the node go: drivers
-publish them again. Later, a driver has WITHDRAW_AFTER_S to come back (pkg/kubelet/cm/dra of Kubernetes 1.36).
+At the agent's start no driver has registered yet, and all slices of the node are deleted: drivers publish them again.
+Later, a driver has WITHDRAW_AFTER_S to come back (pkg/kubelet/cm/dra of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EVERY_DRIVER = ""
 
 
 class SliceWithdrawal:
-    """See the module's text."""
+    """Deletes slices after a while."""
 
     def __init__(self, claims: Claims) -> None:
         self._claims = claims
@@ -29,22 +29,22 @@ class SliceWithdrawal:
         self._pending: dict[str, asyncio.Task[None]] = {}
 
     def start(self) -> None:
-        """No driver has registered yet."""
+        """Delete all slices of the node: no driver has registered yet."""
         self._tasks.start(self._withdraw(EVERY_DRIVER, 0.0), name="withdraw the slices of all drivers")
 
     def usable(self, driver: str) -> None:
-        """The driver is there."""
+        """The driver is there: keep its slices."""
         if (pending := self._pending.pop(driver, None)) is not None:
             pending.cancel()
 
     def gone(self, driver: str) -> None:
-        """It is not. What it offers stays for a while from when it was said first."""
+        """The driver is gone. Its slices are deleted after a while, counted from the first call."""
         if driver not in self._pending:
             work = self._withdraw(driver, WITHDRAW_AFTER_S)
             self._pending[driver] = self._tasks.start(work, name=f"withdraw the slices of {driver}")
 
     async def close(self) -> None:
-        """Withdraw no more."""
+        """Stop deleting slices."""
         await self._tasks.close()
 
     async def _withdraw(self, driver: str, after_s: float) -> None:

@@ -27,7 +27,7 @@ class CpuAssignments:
         return NO_CPUS.union(*self.own.get(uid, {}).values())
 
     def all_own(self) -> Cpus:
-        """All CPUs that anybody has of his own."""
+        """All CPUs that some container has of its own."""
         return NO_CPUS.union(*(self.of_pod(uid) for uid in self.own))
 
     def given(self, uid: str, container: str, cpus: Cpus) -> CpuAssignments:

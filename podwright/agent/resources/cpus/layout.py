@@ -50,9 +50,9 @@ class CpuLayout:
         return ("node", "socket") if self.count("socket") >= self.count("node") else ("socket", "node")
 
     def ordered(self, cpus: Cpus, levels: Iterable[Level]) -> list[int]:
-        """These CPUs, group by group of each level in turn: those of a group with few of them first, then by id.
+        """These CPUs, group by group of each level in turn: groups with few of them first, then by id.
 
-        What is broken into already is used up before what is whole.
+        So groups that are partly in use are used up before whole ones.
         """
         counts = [(level, self._counts(level, cpus)) for level in levels]
 

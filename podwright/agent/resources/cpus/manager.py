@@ -28,7 +28,7 @@ STATIC, NONE = "static", "none"
 
 
 class CpuManager:
-    """Fulfils `topology.hints.HintProvider`. Without a policy nobody has CPUs of his own."""
+    """Fulfils `topology.hints.HintProvider`. Without a policy no container has CPUs of its own."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class CpuManager:
         options: CpuOptions | None = None,
         lifts_quota: bool = True,
     ) -> None:
-        """`root` is the agent's own directory. `lifts_quota`: who has CPUs of his own has no CPU quota."""
+        """`root` is the agent's own directory. `lifts_quota`: a container with CPUs of its own has no CPU quota."""
         self._layout = layout
         self._policy = policy
         self._path = f"{root}/{checkpoint.FILE}"
@@ -49,10 +49,10 @@ class CpuManager:
         self._lifts_quota = lifts_quota
         self._assignments = CpuAssignments()
         self._last: dict[tuple[str, str], Cpus] = {}
-        self.changed = asyncio.Event()  # set when containers that run have to move
+        self.changed = asyncio.Event()  # set when running containers have to move
 
     def recover(self) -> None:
-        """Take over what an agent before this one has allotted. Raises FailedPrecondition, OSError."""
+        """Take over what an earlier agent has allotted. Raises FailedPrecondition, OSError."""
         decode = partial(checkpoint.decode, policy=self._name)
         self._set(recover_state(self._path, decode, CpuAssignments(), self._policy, "CPU"))
 
@@ -124,7 +124,7 @@ class CpuManager:
         """Whether the pod as a whole must have no CPU quota, since a container of it has CPUs to itself."""
         return self._lifts_quota and bool(self._assignments.of_pod(pod.metadata.uid))
 
-    # -- what containers that run have
+    # -- running containers
 
     def is_moved(self, uid: str, container: str) -> bool:
         """Whether a container runs where it should, as far as is known."""
@@ -143,7 +143,7 @@ class CpuManager:
         return STATIC if self._policy is not None else NONE
 
     def _set(self, assignments: CpuAssignments) -> None:
-        """Keep it on disk first: a killed agent must find what containers have. Raises Internal."""
+        """Take new assignments, on disk first: the next agent must find them after a crash. Raises Internal."""
         keep_state(self._path, checkpoint.encode(self._name, assignments))
         if assignments.shared != self._assignments.shared:
             self.changed.set()

@@ -15,11 +15,11 @@ ALPHA_GATE, BETA_GATE = "CPUManagerPolicyAlphaOptions", "CPUManagerPolicyBetaOpt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuOptions:
-    """What the static policy is to do besides.
+    """The options of the static policy.
 
     `whole_cores`: a container gets no core that another one uses. `across_nodes`: equal shares from NUMA nodes.
-    `by_socket`: the CPUs of a socket count as aligned. `across_cores`: threads of different cores. `strict`: nobody
-    but the system runs on reserved CPUs. `by_cache`: prefer CPUs that share a last-level cache.
+    `by_socket`: the CPUs of a socket count as aligned. `across_cores`: threads of different cores. `strict`: only the
+    system runs on reserved CPUs. `by_cache`: prefer CPUs that share a last-level cache.
     """
 
     whole_cores: bool = False

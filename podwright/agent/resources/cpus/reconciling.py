@@ -1,7 +1,7 @@
-"""Has the runtime keep containers on the CPUs that are theirs: as soon as that changes, and now and then.
+"""Has the runtime keep containers on their CPUs: whenever assignments change, and at a fixed period.
 
-A container that is created gets its CPUs with CreateContainer. Those that run already have to leave CPUs that become
-another one's, and may use what becomes free.
+A new container gets its CPUs with CreateContainer. Running containers have to leave CPUs that are allotted to others,
+and may use CPUs that become free.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from podwright.linux.cpu_lists import spelt
 log = logging.getLogger(__name__)
 
 
-class UpdatesContainers(Protocol):
-    """The runtime, as far as it is needed here."""
+class ContainerUpdater(Protocol):
+    """Changes running containers: the runtime."""
 
     async def update_container(self, container_id: str, resources: api.LinuxContainerResources) -> None:
         """Change the limits of a container that exists. Raises PodwrightError."""
@@ -31,22 +31,22 @@ class UpdatesContainers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuReconcilerPorts:
-    """What is worked with. `pods` are those that run or will, None until all of them are known."""
+    """What the reconciler works with. `pods` are those that run or will, None until all of them are known."""
 
     manager: CpuManager
-    runtime: UpdatesContainers
+    runtime: ContainerUpdater
     pods: Callable[[], list[Pod] | None]
     look: Callable[[str], ObservedPod | None]
-    retain: Callable[[Collection[str]], None]  # take back what other pods have
+    retain: Callable[[Collection[str]], None]  # release what all pods but these have
 
 
 class CpuReconciler:
-    """See the module's text."""
+    """Runs the rounds."""
 
     def __init__(self, ports: CpuReconcilerPorts, period_s: float) -> None:
         self._ports = ports
         self._period_s = period_s
-        self._failures: dict[str, str] = {}  # the last one by container id, so that each is told once
+        self._failures: dict[str, str] = {}  # the last one by container id, so that each is logged once
 
     async def run(self) -> None:
         """Without end."""

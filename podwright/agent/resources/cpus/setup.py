@@ -33,7 +33,7 @@ def cpu_manager(config: AgentConfig, machine: MachineTopology, metrics: ManagerM
 
 
 def _number(config: AgentConfig) -> int:
-    """How many CPUs are reserved: parts of one count as a whole one."""
+    """How many CPUs are reserved. A fraction of a CPU counts as one."""
     milli = sum(part[CPU].milli for part in reserved_amounts(config) if CPU in part)
     if not milli:
         raise FailedPrecondition(

@@ -18,7 +18,7 @@ Free = Mapping[int, int]  # the free CPUs by node
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """`each` of the `nodes` gives so many CPUs, and those of `rest` one group more, as often as need be.
+    """Each of the `nodes` gives `each` CPUs. Those of `rest` give one more group in turn until there are enough.
 
     `imbalance` is how much the nodes' free CPUs differ afterwards.
     """
@@ -49,7 +49,7 @@ def take_spread(layout: CpuLayout, available: Cpus, count: int, *, group: int = 
 
 
 def _numbers_of_nodes(layout: CpuLayout, nodes: int, count: int, group: int) -> range:
-    """With how many nodes it is worth to try."""
+    """The numbers of nodes to try."""
     groups_per_node = math.ceil(math.ceil(len(layout.all) / group) / layout.count("node"))
     wanted = math.ceil(count / group)
     return range(math.ceil(wanted / groups_per_node), min(wanted, nodes) + 1)
@@ -86,7 +86,7 @@ def _imbalance(after: Free, givers: Sequence[int], rest: int, group: int) -> flo
 
 
 def _rounds(givers: Sequence[int], groups: int, group: int, left: Mapping[int, int]) -> Iterator[int]:
-    """Who gives the next group: each in turn that still can."""
+    """Which node gives the next group: each in turn that still can."""
     while groups and any(left[node] >= group for node in givers):
         for node in givers:
             if groups and left[node] >= group:

@@ -1,8 +1,8 @@
 """The static policy: which containers get CPUs of their own, and which. Pure decisions about values.
 
-A container of a guaranteed pod that requests whole CPUs has them to itself. Everyone else shares the rest, with the
-reserved CPUs, which nobody gets for himself. The rules are the kubelet's (pkg/kubelet/cm/cpumanager/policy_static.go
-of Kubernetes 1.36).
+A container of a guaranteed pod that requests whole CPUs has them to itself. All others share the rest, with the
+reserved CPUs, which no container gets for itself. The rules are the kubelet's
+(pkg/kubelet/cm/cpumanager/policy_static.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class StaticPolicy:
         self._touched = layout.within("core", cores, layout.all)  # cores that are reserved in part or whole
 
     def initial(self) -> CpuAssignments:
-        """What is so on a node without pods."""
+        """The assignments on a node without pods."""
         return CpuAssignments(shared=self._shareable())
 
     def check(self, assignments: CpuAssignments) -> None:
-        """Whether what an agent before this one left can be gone on with. Raises FailedPrecondition."""
+        """Check the assignments of an earlier agent. Raises FailedPrecondition if they do not fit this machine."""
         shared = assignments.shared
         if self._options.strict and self.reserved & shared:
             raise FailedPrecondition(
@@ -73,7 +73,7 @@ class StaticPolicy:
     def allocated(
         self, assignments: CpuAssignments, pod: Pod, container: Container, affinity: TopologyHint
     ) -> CpuAssignments:
-        """The assignments once the container has what it wants. Raises NotAdmitted, ResourceExhausted."""
+        """The assignments with CPUs for the container. Raises NotAdmitted, ResourceExhausted."""
         wanted = wanted_cpus(pod, container)
         if not wanted:
             return assignments
@@ -131,7 +131,7 @@ class StaticPolicy:
             )
 
     def _choose(self, available: Cpus, wanted: int, nodes: NodeMask | None) -> Cpus:
-        """On the nodes of the hint first, and elsewhere what they have too few of."""
+        """Choose CPUs on the nodes of the hint first, and the rest elsewhere."""
         aligned = NO_CPUS if nodes is None else self._aligned(available, nodes_of(nodes))
         found = self.take(aligned, min(wanted, len(aligned)))
         return found | self.take(available - found, wanted - len(found))

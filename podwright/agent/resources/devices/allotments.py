@@ -45,7 +45,7 @@ class Allotments:
         self._pods: dict[str, dict[str, dict[str, Allotment]]] = {}
 
     def put(self, uid: str, container: str, resource: str, allotment: Allotment) -> None:
-        """Note what a container has got."""
+        """Record what a container has."""
         self._pods.setdefault(uid, {}).setdefault(container, {})[resource] = allotment
 
     def of(self, uid: str, container: str) -> Mapping[str, Allotment]:
@@ -53,11 +53,11 @@ class Allotments:
         return self._pods.get(uid, {}).get(container, {})
 
     def release(self, uid: str) -> bool:
-        """Take back what a pod has. Whether it had anything."""
+        """Release what a pod has. Returns whether it had anything."""
         return self._pods.pop(uid, None) is not None
 
     def retain(self, uids: Collection[str]) -> bool:
-        """Take back what other pods have. Whether they had anything."""
+        """Release what all pods but these have. Returns whether they had anything."""
         gone = self._pods.keys() - set(uids)
         for uid in gone:
             del self._pods[uid]

@@ -15,7 +15,7 @@ Part = TypeVar("Part")
 
 
 def allocation_of(answers: Iterable[bytes]) -> Allocation:
-    """All answers for one container as one. Of two that give the same name or path, the first one counts."""
+    """All answers for one container as one. Of two with the same name or path, the first one counts."""
     found = [messages.ContainerAllocateResponse.FromString(answer) for answer in answers]
     devices = [
         AllottedDevice(host_path=each.host_path, container_path=each.container_path, permissions=each.permissions)

@@ -1,9 +1,8 @@
 """Which devices a container gets.
 
-First those that an init container of its pod has used and left, then free ones on the NUMA nodes that the topology
-manager has chosen, then others. Where there is a choice, the plug-in is asked which it would take (devicesToAllocate
-of pkg/kubelet/cm/devicemanager in Kubernetes 1.36). Where nobody cares, the ids decide, so that a choice can be told
-beforehand.
+First those of ended init containers of its pod, then free ones on the NUMA nodes that the topology manager has chosen,
+then others. Where there is a choice, the plug-in is asked for its preference (devicesToAllocate of
+pkg/kubelet/cm/devicemanager in Kubernetes 1.36). Otherwise the ids decide, so that the choice is predictable.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ class WantedDevices:
     resource: str
     count: int
     devices: Mapping[str, PluginDevice]  # all of the resource
-    free: Set[str]  # healthy ones that nobody has
+    free: Set[str]  # healthy ones that no container has
     reusable: Set[str] = frozenset()  # what init containers of the pod have left
     nodes: NodeMask | None = None  # the topology manager's choice; None for any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
+class DevicesByAffinity:
     """Devices by their place: on the chosen nodes, on others, and those that are near to none."""
 
     aligned: frozenset[str]
@@ -55,7 +54,7 @@ async def choose(wanted: WantedDevices, prefer: Prefer) -> frozenset[str]:
     sides = by_affinity(wanted.devices, free, wanted.nodes)
     candidates: frozenset[str] | Set[str] = sides.aligned
     if missing >= len(sides.aligned):
-        # All of them, so that the promised alignment holds. The plug-in has a say in the rest.
+        # Take all of them, so that the promised alignment holds. The plug-in chooses among the rest.
         chosen |= sides.aligned
         candidates = free - chosen
     if len(chosen) < wanted.count:
@@ -65,14 +64,14 @@ async def choose(wanted: WantedDevices, prefer: Prefer) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def by_affinity(devices: Mapping[str, PluginDevice], free: Iterable[str], nodes: NodeMask | None) -> Sides:
+def by_affinity(devices: Mapping[str, PluginDevice], free: Iterable[str], nodes: NodeMask | None) -> DevicesByAffinity:
     """Sort free devices by their place. Without a choice of nodes, or devices with nodes, all are without a node."""
     found = frozenset(free)
     if nodes is None or not any(device.nodes for device in devices.values()):
-        return Sides(aligned=frozenset(), unaligned=frozenset(), without_node=found)
+        return DevicesByAffinity(aligned=frozenset(), unaligned=frozenset(), without_node=found)
     without_node = frozenset(device for device in found if not devices[device].nodes)
     aligned = frozenset(device for device in found - without_node if mask_of(devices[device].nodes) & nodes)
-    return Sides(aligned=aligned, unaligned=found - aligned - without_node, without_node=without_node)
+    return DevicesByAffinity(aligned=aligned, unaligned=found - aligned - without_node, without_node=without_node)
 
 
 def _first(groups: Iterable[Collection[str]], count: int, but: Set[str]) -> set[str]:

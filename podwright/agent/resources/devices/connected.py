@@ -18,20 +18,20 @@ class PluginListener(Protocol):
     """Is called when plug-ins and their devices come and go: `manager`."""
 
     def connected(self, resource: str) -> None:
-        """A plug-in has come, perhaps in the place of another."""
+        """A plug-in is connected, perhaps instead of an earlier one."""
 
     def listed(self, resource: str, devices: Iterable[PluginDevice]) -> None:
         """These are all its devices now."""
 
     def disconnected(self, resource: str) -> None:
-        """It has gone."""
+        """The plug-in is gone."""
 
 
 class ConnectedPlugins:
-    """See the module's text."""
+    """The connected plug-ins."""
 
-    def __init__(self, told: PluginListener) -> None:
-        self._told = told
+    def __init__(self, listener: PluginListener) -> None:
+        self._listener = listener
         self._tasks = Tasks()
         self._plugins: dict[str, DevicePlugin] = {}
 
@@ -51,7 +51,7 @@ class ConnectedPlugins:
         if before is not None:
             await before.close()
         log.info("device plug-in is connected: resource=%s socket=%s", resource, path)
-        self._told.connected(resource)
+        self._listener.connected(resource)
         self._tasks.start(self._follow(plugin), name=f"devices of {resource}")
 
     async def disconnect(self, resource: str, path: str) -> None:
@@ -62,7 +62,7 @@ class ConnectedPlugins:
             self._gone(plugin)
 
     async def close(self) -> None:
-        """End all streams. Nobody is told: the plug-ins are still there."""
+        """End all streams. The listener is not called: the plug-ins are still there."""
         plugins = list(self._plugins.values())
         self._plugins.clear()
         await self._tasks.close()
@@ -70,12 +70,12 @@ class ConnectedPlugins:
             await plugin.close()
 
     async def _follow(self, plugin: DevicePlugin) -> None:
-        """It is not asked again when its stream ends: it has to register again."""
+        """Follow a plug-in's list until the stream ends. After that the plug-in has to register again."""
         problem = "it has ended the list"
         try:
             async for devices in plugin.lists():
                 if self._plugins.get(plugin.resource) is plugin:
-                    self._told.listed(plugin.resource, devices)
+                    self._listener.listed(plugin.resource, devices)
         except PodwrightError as failure:
             problem = str(failure)
         finally:
@@ -86,4 +86,4 @@ class ConnectedPlugins:
         if self._plugins.get(plugin.resource) is plugin:
             del self._plugins[plugin.resource]
             log.warning("device plug-in has gone: resource=%s reason=%s", plugin.resource, problem)
-            self._told.disconnected(plugin.resource)
+            self._listener.disconnected(plugin.resource)

@@ -1,4 +1,4 @@
-"""The devices that plug-ins have told of, and what of them the node shows. Without I/O.
+"""The devices that plug-ins have listed, and what the node shows of them. Without I/O.
 
 A resource is known from its plug-in's registration until the plug-in has been gone for GONE_AFTER_S. In between its
 devices count as unhealthy: the node has them, and no pod gets them (pkg/kubelet/cm/devicemanager of Kubernetes 1.36).
@@ -24,8 +24,8 @@ class PluginDevice:
 @dataclass(slots=True, kw_only=True)
 class _DeviceResource:
     devices: dict[str, PluginDevice] = field(default_factory=dict)
-    has_listed: bool = False  # whether its plug-in, this one or one before, has told of devices
-    is_current: bool = False  # whether the list is that of a plug-in that is there
+    has_listed: bool = False  # whether its plug-in, or an earlier one, has listed devices
+    is_current: bool = False  # whether the list comes from the plug-in that is connected now
     stopped_at: float | None = None  # None while the plug-in is there
 
 
@@ -47,7 +47,7 @@ class Inventory:
     # -- what plug-ins say
 
     def expect(self, resource: str, now: float) -> None:
-        """An agent before this one had a plug-in for it, which is to register again."""
+        """An earlier agent had a plug-in for the resource, which is to register again."""
         self._resources.setdefault(resource, _DeviceResource(has_listed=True, stopped_at=now))
 
     def connect(self, resource: str) -> None:
@@ -74,7 +74,7 @@ class Inventory:
     # -- what others ask
 
     def is_known(self, resource: str) -> bool:
-        """Whether the resource is one of a device plug-in's."""
+        """Whether the resource is a device plug-in's."""
         known = self._resources.get(resource)
         return known is not None and known.has_listed
 
@@ -100,7 +100,7 @@ class Inventory:
         return {name: sorted(self.healthy(name)) for name, known in self._resources.items() if known.has_listed}
 
     def counts(self, now: float) -> DeviceCounts:
-        """The node's numbers. A resource whose plug-in is gone for good stays with zeros, so that people see it."""
+        """The node's numbers. A resource whose plug-in is gone for good is shown with zeros."""
         self._forget_gone(now)
         capacity, allocatable = dict.fromkeys(self._gone, 0), dict.fromkeys(self._gone, 0)
         for name, known in self._resources.items():

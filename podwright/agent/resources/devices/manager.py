@@ -1,7 +1,7 @@
 """Gives devices to containers, and keeps who has which over a restart.
 
 The rules, reasons and sentences are those of the kubelet's device manager (pkg/kubelet/cm/devicemanager of Kubernetes
-1.36). What is allotted is written down before the container that has it starts.
+1.36). What is allotted is saved before the container starts.
 """
 
 from __future__ import annotations
@@ -56,13 +56,14 @@ class DeviceManager:
         self._ports = ports
         self._inventory = Inventory()
         self._allotments = Allotments()
-        self._turn = asyncio.Lock()  # two that choose at once would choose the same
+        self._turn = asyncio.Lock()  # one choice at a time: two at once would take the same devices
         self.plugins = ConnectedPlugins(self)
 
     def recover(self) -> None:
         """Read what an agent, or a kubelet, before this one has allotted.
 
-        A file that cannot be read is logged: what runs goes on, and what it has may be given to others.
+        A file that cannot be read is logged: running containers keep their devices, which may be allotted to others
+        too.
         """
         try:
             content = state_files.read_state(self._path)
@@ -100,7 +101,7 @@ class DeviceManager:
     def taken_counts(self, uid: str) -> Mapping[str, int]:
         """How many devices of each resource are allotted, if this pod has any.
 
-        A pod that has its devices is let in though they may have become unhealthy since.
+        A pod that has its devices is admitted even if they have become unhealthy since.
         """
         if uid not in self._allotments.holders():
             return {}
@@ -112,7 +113,10 @@ class DeviceManager:
         return self._allotments.of(uid, container)
 
     def health(self, uid: str, container: str) -> dict[str, dict[str, bool]]:
-        """By resource and device, whether each that the container has is healthy. Unless told otherwise, it is."""
+        """Whether each device of the container is healthy, by resource and device.
+
+        True unless its plug-in says otherwise.
+        """
         return {
             resource: {
                 device: (known := self._inventory.device(resource, device)) is None or known.is_healthy
@@ -157,13 +161,13 @@ class DeviceManager:
                     await self._allot(pod, container, resource, count, affinity.nodes)
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
-        """See HintProvider. Tells plug-ins that want to know that the container is about to start."""
+        """See HintProvider. Calls PreStartContainer of plug-ins that want it."""
         if not isinstance(container, Container):
             return NOTHING
         uid = pod.metadata.uid
         requests = {name: count for name, count in self._of_container(pod, container).items() if count}
         if requests.keys() - self._allotments.of(uid, container.name).keys():
-            await self.allocate(pod, container, ANYWHERE)  # it was let in while its plug-in was not known
+            await self.allocate(pod, container, ANYWHERE)  # the pod was admitted while its plug-in was not known
         for resource in requests:
             plugin = self.plugins.of(resource)
             if plugin is not None and plugin.wants_pre_start:
@@ -188,7 +192,7 @@ class DeviceManager:
         return {name: count for name, count in requests.items() if name not in claimed}
 
     def _requests(self, limits: Mapping[str, str]) -> dict[str, int]:
-        """The devices that are wanted, by resource. Requests equal limits: nobody shares a device."""
+        """The devices that are requested, by resource. Requests equal limits: devices are not shared."""
         return {name: whole(text) for name, text in limits.items() if self._is_device(name)}
 
     def _is_device(self, resource: str) -> bool:
@@ -198,7 +202,7 @@ class DeviceManager:
         return frozenset(self._inventory.healthy(resource)) - self._allotments.taken(resource)
 
     def _reusable(self, pod: Pod, container: Container, resource: str) -> frozenset[str]:
-        """What init containers that end before this one starts have had, and no lasting container has."""
+        """The devices of init containers that end before this one starts, unless a lasting container has them too."""
         left: frozenset[str] = frozenset()
         lasting: frozenset[str] = frozenset()
         for each in (*pod.spec.init_containers, *pod.spec.containers):
@@ -232,7 +236,7 @@ class DeviceManager:
             raise FailedPrecondition(
                 f'pod "{uid}" container "{name}" changed request for resource "{resource}" from {len(ids)} to {count}'
             )
-        # After a restart of the agent: what runs has its devices, though the plug-in may not be back yet.
+        # After a restart of the agent, running containers have their devices, though the plug-in may not be back yet.
         if not self._ports.all_sources_read() and await self._ports.is_running(uid, name):
             return False
         healthy = self._inventory.healthy(resource)
@@ -279,7 +283,10 @@ class DeviceManager:
         await plugin.pre_start(held.ids)
 
     def _save(self) -> None:
-        """The disk may refuse. Pods get their devices all the same, and a later restart knows less."""
+        """Save the allotments.
+
+        If the disk refuses, pods get their devices all the same, and the next agent misses some.
+        """
         try:
             data = checkpoint.encode(self._allotments.holdings(), self._inventory.registered())
             state_files.write_state(self._path, data)

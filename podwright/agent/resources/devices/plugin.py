@@ -12,7 +12,7 @@ from podwright.kubelet_grpc import device_plugin_pb2_grpc as stubs
 
 HEALTHY = "Healthy"
 OPTIONS_TIMEOUT_S = 10.0
-# A kubelet waits without end, and admits no other pod meanwhile. A plug-in that is this slow is broken.
+# A kubelet waits without end, and admits no other pod meanwhile.
 ALLOCATE_TIMEOUT_S = 30.0
 PRE_START_TIMEOUT_S = 30.0
 
@@ -56,7 +56,7 @@ class DevicePlugin:
             ]
 
     async def preferred(self, free: Collection[str], chosen: Collection[str], count: int) -> list[str]:
-        """Which devices it would choose. None if it has no opinion. Raises PodwrightError."""
+        """The devices that it prefers. None if it has no preference. Raises PodwrightError."""
         if not self._options.get_preferred_allocation_available:
             return []
         request = messages.PreferredAllocationRequest(

@@ -38,7 +38,7 @@ class DeviceRegistration(stubs.RegistrationServicer):
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
-        """Remove the sockets in the folder, which tells plug-ins to register again, and serve.
+        """Remove the sockets in the folder, which makes plug-ins register again, and serve.
 
         Raises PodwrightError and OSError.
         """
@@ -51,7 +51,7 @@ class DeviceRegistration(stubs.RegistrationServicer):
         await serving.listen(self._server, self._socket)
 
     async def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         if self._server is not None:
             await serving.close(self._server, self._socket)
 

@@ -7,7 +7,7 @@ from podwright.agent.resources.devices.registration import FOLDER, DeviceRegistr
 
 
 class NodeDevices:
-    """Devices of one node. `manager` gives them out, `registration` lets plug-ins in."""
+    """The devices of one node. `manager` allots them, `registration` serves the socket for plug-ins."""
 
     def __init__(self, root: str, ports: DevicePorts) -> None:
         """`root` is the agent's own directory."""
@@ -16,11 +16,11 @@ class NodeDevices:
         self.registration = DeviceRegistration(folder, self.manager.plugins, ports.metrics)
 
     async def start(self) -> None:
-        """Recover what is allotted, and let plug-ins in. Raises PodwrightError and OSError."""
+        """Recover what is allotted, and accept registrations. Raises PodwrightError and OSError."""
         self.manager.recover()
         await self.registration.start()
 
     async def close(self) -> None:
-        """Let nobody in any more, and end the connections. What is allotted stays."""
+        """Stop accepting registrations, and end the connections. What is allotted stays."""
         await self.registration.close()
         await self.manager.plugins.close()

@@ -1,4 +1,4 @@
-"""The file `memory_manager_state`: promises to JSON and back, in the kubelet's first format. Pure."""
+"""The file `memory_manager_state`: allotments to JSON and back, in the kubelet's first format. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory manager: keeps who was promised which memory, in memory and in the kubelet's file."""
+"""The memory manager: keeps which container is allotted which memory, in memory and in the kubelet's file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MemoryManager:
         self._state = MemoryState()
 
     def recover(self) -> None:
-        """Take over what an agent before this one has promised. Raises FailedPrecondition, Internal."""
+        """Take over what an earlier agent has allotted. Raises FailedPrecondition, Internal."""
         decode = partial(checkpoint.decode, policy=self._name)
         self._set(recover_state(self._path, decode, MemoryState(), self._policy, "memory"))
 
@@ -60,7 +60,7 @@ class MemoryManager:
             raise
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
-        """See HintProvider. The init containers before this one have ended: their memory is free for other pods."""
+        """See HintProvider. The memory of ended init containers before this one becomes free."""
         if self._policy is None:
             return NOTHING
         uid = pod.metadata.uid
@@ -97,6 +97,6 @@ class MemoryManager:
         return STATIC if self._policy is not None else NONE
 
     def _set(self, state: MemoryState) -> None:
-        """Keep it on disk first. Raises Internal."""
+        """Take a new state, on disk first. Raises Internal."""
         keep_state(self._path, checkpoint.encode(self._name, state))
         self._state = state

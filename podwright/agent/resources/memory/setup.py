@@ -26,7 +26,7 @@ def memory_manager(
 
 
 def _reserved(config: AgentConfig, machine: MachineTopology, reservation: Amounts) -> Reserved:
-    """What is reserved on each node. In all it must be what is reserved of the whole node."""
+    """What is reserved on each NUMA node. The sum must be what is reserved of the whole node."""
     known, found = {node.id for node in machine.nodes}, dict[int, dict[str, int]]()
     for each in config.reserved.memory:
         if each.numa_node not in known:

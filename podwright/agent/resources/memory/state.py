@@ -1,4 +1,4 @@
-"""What memory each NUMA node has, and who was promised how much of it. Values. Pure."""
+"""What memory each NUMA node has, and how much of it is allotted to which container. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class NodeMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Memory of one kind that a container was promised from some nodes together."""
+    """Memory of one kind that a container is allotted from some nodes together."""
 
     nodes: tuple[int, ...]
     kind: str
@@ -53,21 +53,21 @@ Blocks = Mapping[str, Mapping[str, Sequence[Block]]]  # by container, by pod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryState:
-    """All nodes, and all promises by pod UID and container name."""
+    """All nodes, and all blocks by pod UID and container name."""
 
     nodes: Nodes = field(default_factory=dict)
     blocks: Blocks = field(default_factory=dict)
 
     def of(self, uid: str, container: str) -> Sequence[Block]:
-        """What a container was promised."""
+        """What a container is allotted."""
         return self.blocks.get(uid, {}).get(container, ())
 
     def given(self, uid: str, container: str, blocks: Sequence[Block]) -> MemoryState:
-        """The state with other promises for a container. The nodes are the caller's business."""
+        """The state with other blocks for a container. The caller updates the nodes."""
         return replace(self, blocks={**self.blocks, uid: {**self.blocks.get(uid, {}), container: tuple(blocks)}})
 
     def released(self, uid: str, *containers: str) -> MemoryState:
-        """The state once these containers have nothing. Their memory is free again."""
+        """The state after these containers' memory is released."""
         pod, nodes = dict(self.blocks.get(uid, {})), self.nodes
         for name in containers:
             for block in pod.pop(name, ()):
@@ -77,7 +77,7 @@ class MemoryState:
 
 
 def take(nodes: Nodes, block: Block) -> Nodes:
-    """The nodes once they have given a block: the first ones as much as they have."""
+    """The nodes after a block was taken: from the first ones as much as they have."""
     found, rest = dict(nodes), block.size_bytes
     for number in block.nodes:
         node = found[number]
@@ -94,7 +94,7 @@ def take(nodes: Nodes, block: Block) -> Nodes:
 
 
 def give_back(nodes: Nodes, block: Block) -> Nodes:
-    """The nodes once they have a block back. A node with nothing on it is for itself again."""
+    """The nodes after a block was given back. A node without blocks stands alone again."""
     found, rest = dict(nodes), block.size_bytes
     for number in block.nodes:
         node = found[number]

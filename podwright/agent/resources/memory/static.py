@@ -31,11 +31,11 @@ class MemoryPolicy:
         self._empty: Nodes = {node.id: _node(node, reserved.get(node.id, {})) for node in machine.nodes}
 
     def initial(self) -> MemoryState:
-        """What is so on a node without pods."""
+        """The state of a node without pods."""
         return MemoryState(nodes=self._empty)
 
     def check(self, state: MemoryState) -> None:
-        """Whether what an agent before this one left can be gone on with. Raises FailedPrecondition."""
+        """Check the state of an earlier agent. Raises FailedPrecondition if it does not fit this machine."""
         expected = self._empty
         for uid, pod in state.blocks.items():
             for name, blocks in pod.items():
@@ -49,7 +49,7 @@ class MemoryPolicy:
             raise FailedPrecondition("the expected machine state is different from the real one")
 
     def allocated(self, state: MemoryState, pod: Pod, container: Container, affinity: TopologyHint) -> MemoryState:
-        """The state once the container was promised what it requests. Raises ResourceExhausted."""
+        """The state with memory for the container. Raises ResourceExhausted."""
         wanted = wanted_memory(pod, container)
         uid = pod.metadata.uid
         if not wanted or state.of(uid, container.name):
@@ -104,7 +104,7 @@ class MemoryPolicy:
         return mask
 
     def _hints(self, state: MemoryState, pod: Pod, container: Container | None, wanted: Sizes) -> Hints:
-        """Sets of nodes with enough memory of every kind. They are the same for each kind, none when none has."""
+        """Sets of nodes with enough memory of every kind: the same for each kind, and none when no set has enough."""
         nodes, fewest = state.nodes, len(state.nodes)
         fitting: list[NodeMask] = []
         for mask in all_masks(sorted(nodes)):
@@ -123,7 +123,7 @@ class MemoryPolicy:
 
 
 def wanted_memory(pod: Pod, container: Container) -> Sizes:
-    """What a container is to be promised, memory first. Nothing when the pod as a whole has resources."""
+    """What a container is to be allotted, memory first. Nothing when the pod as a whole has resources."""
     if pod.spec.resources is not None or qos_class(pod) != GUARANTEED:
         return {}
     requests = container.resources.requests
@@ -172,7 +172,7 @@ def _reusable(state: MemoryState, pod: Pod, container: Container | None, nodes: 
 
 
 def _without_reused(state: MemoryState, pod: Pod, container: Container, taken: Iterable[Block]) -> MemoryState:
-    """Init containers lose what this container takes over, so that a pod's blocks are what it has in all."""
+    """Take what this container reuses from the init containers' blocks, so that a pod's blocks add up."""
     uid = pod.metadata.uid
     for each in taken:
         rest = each.size_bytes
@@ -189,7 +189,7 @@ def _without_reused(state: MemoryState, pod: Pod, container: Container, taken: I
 
 
 def _hints_again(own: Sequence[Block], wanted: Sizes) -> Hints:
-    """Where the memory is that was promised. No wish when that is something else than what is requested now."""
+    """The hint for memory that is allotted already. None when another amount is requested now."""
     if {block.kind: block.size_bytes for block in own} != wanted:
         return {}
     return {block.kind: [TopologyHint(nodes=mask_of(block.nodes), preferred=True)] for block in own}
@@ -228,7 +228,7 @@ def _table(total: int, usable: int, reserved: int) -> MemoryTable:
 
 
 def _outline(nodes: Nodes) -> dict[int, tuple[object, ...]]:
-    """What must be the same: how much of a group one node has given is not known after a restart."""
+    """What must be equal after a restart. How much of a group each node has given is not known then."""
     return {number: tuple(_outline_of(nodes, node)) for number, node in nodes.items()}
 
 

@@ -23,7 +23,7 @@ def pod_message(pod: Pod, shares: Shares) -> v1.PodResources:
 
 
 def allocatable_message(shares: Shares) -> v1.AllocatableResourcesResponse:
-    """What there is to be had."""
+    """What can be allotted."""
     return v1.AllocatableResourcesResponse(
         devices=_allocatable(shares.devices.allocatable()),
         cpu_ids=sorted(shares.cpus.allocatable()),

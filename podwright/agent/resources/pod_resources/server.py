@@ -30,9 +30,9 @@ V1, V1ALPHA1 = "v1", "v1alpha1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodResourcesPorts:
-    """What is asked."""
+    """Where the answers come from."""
 
-    active_pods: Callable[[], list[Pod]]  # those that run, or will; what others had has been taken back
+    active_pods: Callable[[], list[Pod]]  # those that run, or will; what others had is released
     named: Callable[[str, str], Pod | None]  # by namespace and name
     shares: Shares
     metrics: DeviceMetrics
@@ -57,7 +57,7 @@ class PodResourcesServer:
         await serving.listen(self._server, self._socket)
 
     async def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         if self._server is not None:
             await serving.close(self._server, self._socket)
 
@@ -91,7 +91,7 @@ class _Lister(v1_stubs.PodResourcesListerServicer):
         request: v1.AllocatableResourcesRequest,  # noqa: ARG002
         context: Any,
     ) -> v1.AllocatableResourcesResponse:
-        """What there is to be had."""
+        """What can be allotted."""
         await self._limit.check(context)
         self._ports.metrics.requests.add(V1)
         self._ports.metrics.allocatables.add(V1)

@@ -47,7 +47,7 @@ class DeviceShares(Protocol):
         """What a container has, by resource."""
 
     def allocatable(self) -> Mapping[str, Sequence[PluginDevice]]:
-        """What can be had, by resource."""
+        """What can be allotted, by resource."""
 
 
 class CpuShares(Protocol):
@@ -64,10 +64,10 @@ class MemoryShares(Protocol):
     """The manager of memory."""
 
     def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:
-        """What the container was promised."""
+        """What the container is allotted."""
 
     def allocatable_memory(self) -> Sequence[MemoryShare]:
-        """What containers can be promised."""
+        """What can be allotted."""
 
 
 class ClaimShares(Protocol):
@@ -77,7 +77,7 @@ class ClaimShares(Protocol):
         """What the container has by claims."""
 
 
-class Nothing:
+class NoShares:
     """For a kind of resource that nobody manages: fulfils MemoryShares and ClaimShares."""
 
     def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:  # noqa: ARG002 # the protocol's
@@ -96,5 +96,5 @@ class Shares:
 
     devices: DeviceShares
     cpus: CpuShares
-    memory: MemoryShares = field(default_factory=Nothing)
-    claims: ClaimShares = field(default_factory=Nothing)
+    memory: MemoryShares = field(default_factory=NoShares)
+    claims: ClaimShares = field(default_factory=NoShares)

@@ -24,7 +24,7 @@ class TopologyHint:
 
 
 ANYWHERE = TopologyHint(nodes=None, preferred=True)
-NO_AFFINITY = TopologyHint(nodes=None, preferred=False)  # nobody has asked for the best place
+NO_AFFINITY = TopologyHint(nodes=None, preferred=False)  # without a topology policy
 
 # By resource. None: the resource may come from anywhere. Empty: no set of nodes can serve the request.
 Hints = Mapping[str, Sequence[TopologyHint] | None]
@@ -59,4 +59,4 @@ class HintProvider(Protocol):
         """The UIDs of the pods that have something."""
 
     def release(self, uid: str) -> None:
-        """Take back what a pod has. A pod that has nothing is fine."""
+        """Release what a pod has. A pod that has nothing succeeds."""

@@ -1,4 +1,4 @@
-"""Where the CPUs and the memory of this machine are, read from /sys.
+"""The CPUs, caches and NUMA nodes of this machine, read from /sys.
 
 What counts as a core, a socket and a cache is decided as the kubelet does (cAdvisor's machine information and
 pkg/kubelet/cm/cpumanager/topology of Kubernetes 1.36), since managers' checkpoints and users' expectations follow it.
@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 
 from podwright.errors import FailedPrecondition
 from podwright.linux import cpu_lists, huge_pages
+from podwright.linux.machine_files import meminfo, read_text
 
 _NODE = re.compile(r"node(\d+)")
 _INDEX = re.compile(r"index\d+")
-_TOTAL = re.compile(r"MemTotal:\s+(\d+) kB")
 _SHARED_LEVEL = 3  # caches below belong to a core
-_LIMIT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ class Cpu:
 class NumaNode:
     """A NUMA node. `huge_pages` is the memory in preallocated pages, in bytes by the size of a page.
 
-    `distances` are those to other nodes by their ids. Some machines do not tell them.
+    `distances` are those to other nodes by their ids. Some machines do not report them.
     """
 
     id: int
@@ -56,11 +55,11 @@ class MachineTopology:
     nodes: tuple[NumaNode, ...]
 
     def distances(self) -> dict[int, Mapping[int, int]]:
-        """From node to node. Raises FailedPrecondition on machines that do not tell."""
+        """From node to node. Raises FailedPrecondition on machines that do not report them."""
         ids = {node.id for node in self.nodes}
         if any(not ids <= set(node.distances) for node in self.nodes):
             raise FailedPrecondition(
-                "the machine does not tell the distances of its NUMA nodes", hint="unset prefer-closest-numa-nodes"
+                "the machine does not report the distances of its NUMA nodes", hint="unset prefer-closest-numa-nodes"
             )
         return {node.id: node.distances for node in self.nodes}
 
@@ -71,10 +70,10 @@ def read_topology(root: str = "/", usable: Iterable[int] | None = None) -> Machi
     What cannot be read counts as absent: each CPU is then a core of its own, on socket and node 0.
     """
     system = f"{root.rstrip('/')}/sys/devices/system"
-    online = cpu_lists.parse(_text(f"{system}/cpu/online"))
+    online = cpu_lists.parse(read_text(f"{system}/cpu/online"))
     cpus = online if usable is None else online & frozenset(usable) if online else frozenset(usable)
     directories = dict(sorted(_node_directories(f"{system}/node")))
-    members = {node: cpu_lists.parse(_text(f"{path}/cpulist")) & cpus for node, path in directories.items()}
+    members = {node: cpu_lists.parse(read_text(f"{path}/cpulist")) & cpus for node, path in directories.items()}
     if not directories:
         members = _by_socket(system, cpus)
     return MachineTopology(
@@ -143,31 +142,23 @@ def _split_cache(folder: str, of_node: frozenset[int]) -> int | None:
 def _node(node: int, directory: str, order: tuple[int, ...]) -> NumaNode:
     if not directory:
         return NumaNode(id=node)
-    total = _TOTAL.search(_text(f"{directory}/meminfo"))
-    distances = [int(word) for word in _text(f"{directory}/distance").split() if word.isdigit()]
+    memory = meminfo(read_text(f"{directory}/meminfo"))
+    distances = [int(word) for word in read_text(f"{directory}/distance").split() if word.isdigit()]
     pages = {
         size: _number(f"{path}/nr_hugepages") or 0 for size, path in huge_pages.pages(f"{directory}/hugepages").items()
     }
     return NumaNode(
         id=node,
-        memory_bytes=int(total[1]) * 1024 if total else 0,
+        memory_bytes=memory.get("MemTotal", 0),
         huge_pages={size: size * number for size, number in pages.items()},
         distances=dict(zip(order, distances, strict=False)),
     )
 
 
 def _listed(path: str) -> frozenset[int]:
-    return cpu_lists.parse(_text(path))
+    return cpu_lists.parse(read_text(path))
 
 
 def _number(path: str) -> int | None:
-    text = _text(path).strip()
+    text = read_text(path).strip()
     return int(text) if text.isdigit() else None
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read(_LIMIT_BYTES)
-    except OSError:
-        return ""

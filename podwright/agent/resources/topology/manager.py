@@ -1,6 +1,6 @@
-"""Lets pods in whose resources can come from NUMA nodes that suit each other, and keeps what they were allotted.
+"""Has all managers allot a pod's resources on the same NUMA nodes, or refuses the pod.
 
-`admission.allocation` asks when a pod is new, and takes back what pods had that have ended. `configs.builder` asks
+`admission.allocation` calls it when a pod is new, and to release what ended pods had. `configs.builder` calls it
 before each start of a container.
 """
 
@@ -64,19 +64,19 @@ class TopologyManager:
         return combined([await provider.allotted(pod, container) for provider in self._providers])
 
     def release(self, uid: str) -> None:
-        """Take back what the pod has."""
+        """Release what the pod has."""
         for provider in self._providers:
             provider.release(uid)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Take back what all other pods have."""
+        """Release what all pods but these have."""
         for provider in self._providers:
             for uid in set(provider.holders()) - set(uids):
                 log.info("what a pod was allotted is free again: uid=%s", uid)
                 provider.release(uid)
 
     async def _allocate_all(self, pod: Pod) -> None:
-        """In scope `pod` the first question is for all containers, otherwise each has its own."""
+        """In scope `pod` the hints are asked once for all containers, otherwise once for each."""
         if self._scope == POD_SCOPE:
             affinity = self._best([provider.pod_hints(pod) for provider in self._providers])
             for container in _containers(pod):

@@ -1,9 +1,9 @@
 """One set of NUMA nodes out of the hints of all managers. Pure.
 
-Taken from each resource one hint, their common nodes are a candidate. The kubelet looks at all combinations, whose
-number multiplies with each resource. What counts of a combination is its common nodes and whether it is preferred, so
-that here the different outcomes are kept, resource by resource, and there are at most two for each set of nodes. The
-order of candidates is the kubelet's (pkg/kubelet/cm/topologymanager/policy.go of Kubernetes 1.36).
+A candidate is the common nodes of one hint of each resource. The kubelet looks at all combinations of hints, whose
+number multiplies with each resource. But only a combination's common nodes count, and whether it is preferred. So here
+the distinct outcomes are kept while resources are added one by one: at most two for each set of nodes. The order of
+candidates is the kubelet's (pkg/kubelet/cm/topologymanager/policy.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOWHERE = TopologyHint(nodes=None, preferred=False)
 
 
 def by_resource(hints: Iterable[Hints]) -> list[Sequence[TopologyHint]]:
-    """The hints of each resource. A manager without wishes, and a resource without, may be anywhere."""
+    """The hints of each resource. A manager, or a resource, without hints may be anywhere."""
     found: list[Sequence[TopologyHint]] = []
     for each in hints:
         if not each:
@@ -82,7 +82,7 @@ def _bounded(hint: TopologyHint, everywhere: NodeMask) -> TopologyHint:
 
 
 def _most_needed(resources: Iterable[Sequence[TopologyHint]]) -> int:
-    """How many nodes the resource needs that needs most of them at least."""
+    """The largest of the resources' smallest numbers of nodes."""
     counts = ([count(hint.nodes) for hint in hints if hint.nodes is not None] for hints in resources)
     return max((min(each) for each in counts if each), default=0)
 

@@ -33,7 +33,7 @@ class TopologyPolicy:
     """One policy on one machine."""
 
     def __init__(self, name: str, options: TopologyOptions, machine: MachineTopology) -> None:
-        """`name` is none of `none`. Raises FailedPrecondition for a machine with too many nodes."""
+        """`name` is not `none`. Raises FailedPrecondition for a machine with too many nodes."""
         nodes = [node.id for node in machine.nodes]
         if len(nodes) > options.max_nodes:
             raise FailedPrecondition(
@@ -47,7 +47,7 @@ class TopologyPolicy:
 
     @property
     def is_alignment_guaranteed(self) -> bool:
-        """Whether what is let in has all of its resources on one node."""
+        """Whether an admitted container has all of its resources on one node."""
         return self._name == SINGLE_NODE
 
     def best(self, hints: Iterable[Hints]) -> tuple[TopologyHint, bool]:

@@ -1,4 +1,4 @@
-"""`/run` and `/checkpoint`: what the runtime does at once, and the answer says how it went."""
+"""`/run` and `/checkpoint`: one call of the runtime each, with its result as the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people look at when they look into the agent: `/configz`, `/statusz`, `/flagz`, `/debug/...`."""
+"""What shows the inside of the agent: `/configz`, `/statusz`, `/flagz`, `/debug/...`."""
 
 from __future__ import annotations
 

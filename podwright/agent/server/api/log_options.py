@@ -34,7 +34,7 @@ class LogOptions:
 
 
 class Unprocessable(InvalidArgument):
-    """The parameters are readable and make no sense (422)."""
+    """The parameters can be read, and are invalid (422)."""
 
 
 def log_options(query: Mapping[str, list[str]], now_ns: int, *, splits: bool) -> LogOptions:

@@ -1,4 +1,4 @@
-"""`/metrics` and what lies below it: Prometheus' text, compressed for those who take it so."""
+"""`/metrics` and below: Prometheus' text, compressed for clients that accept it."""
 
 from __future__ import annotations
 

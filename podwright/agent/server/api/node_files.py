@@ -19,7 +19,7 @@ _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An open file or directory. Whoever has it closes the descriptor."""
+    """An open file or directory. The owner closes the descriptor."""
 
     descriptor: int
     is_directory: bool

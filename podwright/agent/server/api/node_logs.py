@@ -1,4 +1,4 @@
-"""`/logs/`: a file server over the node's logs, and (enableSystemLogQuery) questions about services."""
+"""`/logs/`: a file server over the node's logs, and (enableSystemLogQuery) queries of services' logs."""
 
 from __future__ import annotations
 

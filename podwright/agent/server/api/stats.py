@@ -16,10 +16,10 @@ from podwright.agent.server.http.messages import Answer, HttpRequest, json, text
 from podwright.agent.stats import cadvisor_metrics, machine_rows, machine_usage, resource_metrics
 from podwright.agent.stats.machine_disks import machine_disks
 from podwright.agent.stats.protocol import StatsProvider
-from podwright.agent.stats.provider import read_text
 from podwright.agent.stats.records import Summary, encode, moment
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError, Unimplemented
+from podwright.linux.machine_files import read_text
 
 log = logging.getLogger(__name__)
 

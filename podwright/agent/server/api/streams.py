@@ -134,5 +134,5 @@ async def _answered(work: Awaitable[Answer]) -> Answer:
 
 
 def _without_token(message: str) -> str:
-    """URLs of the runtime are secrets: whoever knows one has the stream."""
+    """A message without the runtime's URL, which is a secret: whoever knows it can use the stream."""
     return re.sub(r"https?://\S+", "the runtime's streaming server", message)

@@ -1,6 +1,6 @@
-"""Who asks: the subject of a client certificate, the owner of a token, or nobody in particular.
+"""Who sends a request: the subject of a client certificate, the owner of a token, or the anonymous user.
 
-As the kubelet's delegating authenticator: wrong credentials are refused even where none would do.
+As in the kubelet's delegating authenticator, wrong credentials are refused even where none are needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 
 from podwright.agent.clock import Clock
-from podwright.agent.server.auth.cache import KeptAnswers
+from podwright.agent.server.auth.cache import AnswerCache
 from podwright.agent.server.auth.reviews import RequestUser, Reviews
 from podwright.agent.server.http.messages import HttpRequest
 
@@ -30,7 +30,7 @@ class Authenticator:
         self._reviews = reviews
         self._clock = clock
         self._anonymous = anonymous
-        self._tokens: KeptAnswers[RequestUser | None] = KeptAnswers(clock, lambda _: token_ttl_s)
+        self._tokens: AnswerCache[RequestUser | None] = AnswerCache(clock, lambda _: token_ttl_s)
 
     async def user_of(self, request: HttpRequest) -> RequestUser | None:
         """The user. None when the request has to be refused. Raises PodwrightError when a review fails."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from podwright.agent.clock import Clock
-from podwright.agent.server.auth.cache import KeptAnswers
+from podwright.agent.server.auth.cache import AnswerCache
 from podwright.agent.server.auth.reviews import Decision, NodeAccess, RequestUser, Reviews
 
 
@@ -13,7 +13,7 @@ class RequestAuthorizer:
     def __init__(self, reviews: Reviews | None, clock: Clock, *, allowed_ttl_s: float, denied_ttl_s: float) -> None:
         """Without `reviews`, everything is allowed."""
         self._reviews = reviews
-        self._kept: KeptAnswers[Decision] = KeptAnswers(
+        self._kept: AnswerCache[Decision] = AnswerCache(
             clock, lambda decision: allowed_ttl_s if decision.allowed else denied_ttl_s
         )
 

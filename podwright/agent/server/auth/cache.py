@@ -1,4 +1,4 @@
-"""Answers that are kept for a while, a bounded number of them. Who asks the same at the same time, asks once."""
+"""A bounded cache of answers with a time to live. Equal questions at the same time share one call."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from podwright.agent.clock import Clock
+from podwright.tasks import retrieve
 
 Value = TypeVar("Value")
 
 ENTRIES = 4096
 
 
-class KeptAnswers(Generic[Value]):
+class AnswerCache(Generic[Value]):
     """By key, each with its own time to live. Failures are not kept."""
 
     def __init__(self, clock: Clock, lifetime_s: Callable[[Value], float], *, entries: int = ENTRIES) -> None:
@@ -39,8 +40,7 @@ class KeptAnswers(Generic[Value]):
 
     def _ended(self, key: Hashable, task: asyncio.Task[Value]) -> None:
         del self._asking[key]
-        if not task.cancelled():
-            task.exception()  # whoever waits gets it; nobody may wait any more
+        retrieve(task)
 
     async def _ask(self, key: Hashable, ask: Callable[[], Awaitable[Value]]) -> Value:
         answer = await ask()

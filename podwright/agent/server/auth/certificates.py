@@ -1,6 +1,6 @@
-"""The server's TLS: its certificate, and the authorities of its clients. Files that change count from then on.
+"""The server's TLS: its certificate, and the authorities of its clients.
 
-Files are looked at when a connection comes, so that an idle server looks at nothing.
+Changed files are used for new connections. They are looked at when a connection comes, so an idle server does nothing.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class ServerContexts:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = self._minimum
         context.num_tickets = (
-            0  # nobody resumes; a client that closes before it has read them would reset the connection
+            0  # clients do not resume, and one that closes before it has read a ticket would reset the connection
         )
         context.options |= ssl.OP_NO_RENEGOTIATION
         context.set_alpn_protocols(["http/1.1"])

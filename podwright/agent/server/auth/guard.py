@@ -1,4 +1,4 @@
-"""The filter before every handler of the API: 401, 403, or through. Texts and codes are the kubelet's."""
+"""The check before every handler of the API: 401, 403, or the handler's answer. Texts and codes are the kubelet's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Lets through who may."""
+    """Lets authorized requests through."""
 
     def __init__(self, authenticator: Authenticator, authorizer: RequestAuthorizer, node: str) -> None:
         self._authenticator = authenticator

@@ -1,4 +1,4 @@
-"""What the server asks of an API server about its clients (TokenReview, SubjectAccessReview)."""
+"""Reviews of clients by an API server (TokenReview, SubjectAccessReview)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Reviews(Protocol):
     """An API server. Both methods raise PodwrightError when it does not answer."""
 
     async def review_token(self, token: str, audiences: Sequence[str]) -> RequestUser | None:
-        """Whose token it is. None when it is nobody's. Without `audiences`, it must be for the API server's own."""
+        """The owner of a token. None for an invalid one. Without `audiences`, it must be for the API server's own."""
 
     async def review_access(self, user: RequestUser, access: NodeAccess) -> Decision:
         """Whether the user may."""

@@ -1,4 +1,4 @@
-"""The certificate that a node makes for itself when nobody gives it one: `kubelet.crt` and `kubelet.key`.
+"""The certificate that a node makes for itself when none is configured: `kubelet.crt` and `kubelet.key`.
 
 The library is loaded when a certificate is made.
 """

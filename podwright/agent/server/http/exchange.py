@@ -57,7 +57,7 @@ class Exchange:
         self._certificate = certificate
         self._stall_s = stall_s
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT_BYTES)
-        self._reading: asyncio.Task[bytes] | None = None  # never cancelled but at the end: it may have data already
+        self._reading: asyncio.Task[bytes] | None = None  # cancelled only at the end, since it may have data already
 
     async def run(self) -> None:
         """Serve until the connection is over. The caller closes the wire. Raises OSError and TimeoutError."""
@@ -107,7 +107,7 @@ class Exchange:
         return event
 
     async def _read(self) -> bytes:
-        """The next bytes. Nothing is lost when whoever waits is cancelled."""
+        """The next bytes. Nothing is lost when the caller is cancelled."""
         if self._reading is None:
             self._reading = asyncio.create_task(self._receive(), name="read a request")
         data = await asyncio.shield(self._reading)
@@ -121,7 +121,7 @@ class Exchange:
             return b""
 
     async def _stop_reading(self) -> bytes:
-        """What has been read and not been looked at."""
+        """Stop reading. Returns what was read and not used yet."""
         reading, self._reading = self._reading, None
         if reading is None:
             return b""

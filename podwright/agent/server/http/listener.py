@@ -1,4 +1,4 @@
-"""Listening sockets, and the limits on what comes of them. Whatever a client does, ends at most its own connection."""
+"""Listening sockets and their connections, with limits. A client can break only its own connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-PROBE_S = 1.0  # for an answer of whoever listens on the socket's path
+PROBE_S = 1.0  # for an answer from the program that listens on the socket's path
 BACKLOG = 128
 HANDSHAKE_S = 10.0
 CLOSE_S = 5.0
@@ -81,7 +81,7 @@ class HttpListener:
         return bound
 
     async def close(self) -> None:
-        """Accept no more, and end all connections within CLOSE_S."""
+        """Stop accepting, and end all connections within CLOSE_S."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await self._accepting.close()
@@ -107,7 +107,10 @@ class HttpListener:
         return self._tls is None or context is None or self._tls.trusts(context)
 
     def _is_full(self) -> bool:
-        """Logged once each time that it becomes so: a crowd must not fill the log as well."""
+        """Whether the limit of connections is reached.
+
+        That is logged once each time, so that the log does not fill up.
+        """
         was_full, self._full = self._full, len(self._serving) >= self._limits.connections
         if self._full and not was_full:
             log.warning("the agent's server is full: connections=%d", len(self._serving))

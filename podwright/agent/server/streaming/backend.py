@@ -1,4 +1,4 @@
-"""The runtime's streaming server, asked on behalf of a client: its answer is the client's, whatever it is."""
+"""Forwards a client's request to the runtime's streaming server, and its answer to the client, whatever it is."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Bytes between two wires, in both directions: what one side does not read, the other cannot send.
+"""Copies bytes between two wires, in both directions, with backpressure.
 
-When the backend has ended its direction, the client gets LINGER_S for the rest. When the client has ended its own, the
-backend may go on until it is silent for SILENCE_S: the protocols on these wires say the end of a stream themselves,
-and a connection ends when a client is gone, or about to go. When either side breaks, or nothing moves for the idle
-time, it is over.
+When the backend ends its direction, the client gets LINGER_S to read the rest. When the client ends its own, the
+backend may go on until it is silent for SILENCE_S: the protocols on these wires mark the end of a stream themselves,
+so a client ends its direction only when it is about to go. When either side breaks, or nothing moves for the idle
+time, both end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SILENCE_S = 5.0
 
 
 async def pump(client: Wire, backend: Wire, *, idle_timeout_s: float) -> None:
-    """Copy until it is over. The caller closes both wires."""
+    """Copy until the end. The caller closes both wires."""
     activity = StreamActivity()
     near, far = ActiveWire(client, activity), ActiveWire(backend, activity)
     upward = asyncio.create_task(_copy(near, far), name="client to runtime")

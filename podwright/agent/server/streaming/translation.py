@@ -127,7 +127,7 @@ class _Translation:
             stream_type = STREAM_TYPES.get(said.channel)
             if stream_type not in FROM_CLIENT or stream_type not in self._streams:
                 continue
-            with contextlib.suppress(FailedPrecondition, KeyError):  # the runtime wants no more of it
+            with contextlib.suppress(FailedPrecondition, KeyError):  # the runtime takes no more input
                 if isinstance(said, ChannelClosed):
                     await self._link.end(stream_type)
                 elif isinstance(said, ChannelData) and len(said.payload):

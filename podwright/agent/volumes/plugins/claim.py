@@ -1,4 +1,4 @@
-"""persistentVolumeClaim and ephemeral: what the claim is bound to.
+"""persistentVolumeClaim and ephemeral: the PersistentVolume that a claim is bound to.
 
 Both objects are read anew at every pass of the pod, as by a kubelet: a node may not watch them, and sizes change.
 """

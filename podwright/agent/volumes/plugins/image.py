@@ -7,7 +7,7 @@ from podwright.agent.volumes.plugins.protocol import VolumeRequest
 
 
 class ImageVolume:
-    """See Plugin. Whether the image is there is for the image manager to see to."""
+    """See VolumePlugin. The image manager pulls the image."""
 
     follows_changes = False
 

@@ -43,7 +43,7 @@ class Projected:
         self._allocatable_bytes = allocatable_bytes
 
     async def plan(self, request: VolumeRequest) -> FilesPlan:
-        """See Plugin. All sources are read, so that all problems are seen at once."""
+        """See VolumePlugin. All sources are read, so that all problems are reported at once."""
         source = request.volume.projected or ProjectedVolumeSource()
         mode = source.default_mode if source.default_mode is not None else DEFAULT_MODE
         files: Files = {}
@@ -81,7 +81,7 @@ class Projected:
     async def _cluster_files(
         self, request: VolumeRequest, index: int, projection: VolumeProjection, mode: int
     ) -> Files:
-        """Files that are private to the pod's user or group where it has one."""
+        """Files that only the pod's user or group may read, where it has one."""
         pod, user = request.pod, token_user(request.pod)
         mode = PRIVATE_MODE if user is not None or fs_group(pod) is not None else mode
         contents: dict[str, bytes] = {}

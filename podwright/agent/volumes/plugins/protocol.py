@@ -1,4 +1,4 @@
-"""What a plug-in is given, and what it answers."""
+"""The interface of volume plug-ins."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class VolumePlugin(Protocol):
         """Whether the content follows the pod and its objects while the pod runs."""
 
     async def plan(self, request: VolumeRequest) -> AnyPlan:
-        """What the volume is to become now.
+        """Plan the volume as it should be now.
 
-        Raises NotProcessed when that cannot be known yet, and other PodwrightErrors when it cannot be done.
+        Raises NotProcessed when it cannot be planned yet, and other PodwrightErrors when it cannot be done.
         """
 
 

@@ -1,7 +1,7 @@
-"""Volumes that a pod waits for and that the driver cannot attach, since this node has as many as it may have.
+"""Volumes that cannot be attached because this node has reached the driver's limit.
 
-The scheduler counts volumes by the CSINode, and its count may be old. Then the pod would wait for ever: it is refused,
-and the CSINode is corrected. The rule is the kubelet's (VerifyExhaustedResource in pkg/volume/csi of Kubernetes 1.36).
+The scheduler counts volumes by the CSINode, whose limit may be old. Such a pod would wait for ever: it is refused, and
+the CSINode is corrected. The rule is the kubelet's (VerifyExhaustedResource in pkg/volume/csi of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RESOURCE_EXHAUSTED = 8  # of gRPC
 
 
 class AttachLimits:
-    """See the module's text."""
+    """Knows the volumes that pods wait for."""
 
     def __init__(self, ports: VolumePorts) -> None:
         self._ports = ports
@@ -46,11 +46,14 @@ class AttachLimits:
                     await self._correct(plan.driver)
                     return True
             except PodwrightError as failure:
-                log.warning("why a volume is not attached is not known: volume=%s error=%s", plan.name, failure)
+                log.warning("cannot find out why a volume is not attached: volume=%s error=%s", plan.name, failure)
         return False
 
     async def _is_over(self, plan: CsiPlan) -> bool:
-        """Drivers whose CSIDriver wants no corrections have no limit that anybody could have passed."""
+        """Whether the volume's attachment failed by the driver's limit.
+
+        Only for drivers whose CSIDriver wants corrections.
+        """
         storage = self._ports.storage
         driver = storage.csi_driver(plan.driver)
         if driver is None or not driver.spec.node_allocatable_update_period_seconds:

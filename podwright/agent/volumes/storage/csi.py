@@ -3,8 +3,8 @@
     attached -> vol_data.json beside the stage -> NodeStage -> vol_data.json in the pod -> NodePublish -> fsGroup
     NodeUnpublish -> the pod's vol_data.json goes -> no pod has it: NodeUnstage -> its vol_data.json goes
 
-A file is there before the driver is called, and goes after it: whatever a killed agent, or a driver that does not
-answer, leaves is found on disk and ended.
+A file is written before the driver is called, and removed after it is called to undo that. So what a killed agent, or
+a driver that does not answer, leaves is found on disk and undone.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from podwright.agent.volumes.remover import removal
 from podwright.agent.volumes.storage import csi_inputs, devices, mounting, vol_data
 from podwright.agent.volumes.storage.attach_limits import AttachLimits
 from podwright.agent.volumes.storage.csi_stages import Stages
-from podwright.agent.volumes.storage.expansion import Expansion, Reach, wanted_growth
+from podwright.agent.volumes.storage.expansion import DriverVolume, Expansion, wanted_growth
 from podwright.agent.volumes.storage.groups import give_to_group
-from podwright.agent.volumes.storage.in_use import NODE, InUse
+from podwright.agent.volumes.storage.in_use import NODE, VolumesInUse
 from podwright.agent.volumes.storage.mapped import tell_mapped
 from podwright.agent.volumes.storage.plans import CsiPlaces, CsiPlan, attachment_name, unique_name
 from podwright.agent.volumes.storage.protocol import StorageTask
-from podwright.agent.volumes.storage.vol_data import Found, StagedVolume
+from podwright.agent.volumes.storage.vol_data import FoundVolume, StagedVolume
 from podwright.agent.volumes.threads import Work
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import CSIDriver, SecretReference
@@ -45,8 +45,8 @@ DIRECTORY_MODE = 0o750
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Scene:
-    """What one mount works with."""
+class _CsiMount:
+    """The inputs of one mount: the driver and what it can do, the plan, and the attachment's data."""
 
     task: StorageTask
     plan: CsiPlan
@@ -61,20 +61,20 @@ class _Scene:
 
 
 class CsiStorage:
-    """See Keeps. `root` is the agent's root directory."""
+    """See StorageKind. `root` is the agent's root directory."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work) -> None:
         self._ports = ports
         self._root = root
         self._work = work
         self._places = CsiPlaces(root)
-        self._in_use = InUse(ports.node.use_changed)
+        self._in_use = VolumesInUse(ports.node.use_changed)
         self._stages = Stages(root, work, ports.drivers, self._in_use)
         self._expansion = Expansion(ports)
         self._limits = AttachLimits(ports)
 
     async def recover(self) -> None:
-        """Learn from the disk what is in use. Raises OSError."""
+        """Find out from the disk what is in use. Raises OSError."""
         found, staged = await self._work.run("", partial(_on_disk, self._root))
         for each in found:
             if each.volume is not None and not each.is_inline:
@@ -84,7 +84,7 @@ class CsiStorage:
                 self._in_use.add(one.volume, NODE)
 
     async def close(self) -> None:
-        """Do nothing any more."""
+        """End the work in progress."""
         await self._stages.close()
 
     def in_use(self) -> tuple[str, ...]:
@@ -117,40 +117,40 @@ class CsiStorage:
     # -- mounting
 
     async def mount(self, task: StorageTask, plan: CsiPlan) -> None:
-        """See Keeps. A volume that is there already may have to be published again, or to grow."""
+        """See StorageKind. A volume that is there already may have to be published again, or to grow."""
         if task.is_mounted:
             await self._follow(task, plan)
             return
-        scene = await self._scene(task, plan)
+        mount = await self._prepare_mount(task, plan)
         async with _step(plan, "SetUpDevice" if plan.is_block else "MountDevice"):
-            await self._stage(scene)
+            await self._stage(mount)
         async with _step(plan, "MapPodDevice" if plan.is_block else "SetUp"):
-            await self._publish(scene)
+            await self._publish(mount)
             if plan.is_block:
                 published, folder = self._published_path(plan), f"{self._places.block(plan.name)}/dev"
                 pin = partial(devices.pin_device, published, folder, plan.uid)
                 if await self._work.run(plan.uid, pin):
                     tell_mapped(self._ports.events, task.pod, plan, folder)
-            elif plan.group is not None and csi_inputs.changes_group(plan, scene.driver, scene.can):
+            elif plan.group is not None and csi_inputs.changes_group(plan, mount.driver, mount.can):
                 await give_to_group(self._work, self._ports.events, task.pod, plan.target, plan.group)
-        await self._expansion.at_mount(task.pod, plan, self._reach(scene))
+        await self._expansion.at_mount(task.pod, plan, self._driver_volume(mount))
 
     async def _follow(self, task: StorageTask, plan: CsiPlan) -> None:
         again = self._wants_again(plan)
         if not again and wanted_growth(plan) is None:
             return
-        scene = await self._scene(task, plan)
+        mount = await self._prepare_mount(task, plan)
         if again:
             async with _step(plan, "SetUp"):
-                await self._publish(scene)
-        await self._expansion.while_mounted(task.pod, plan, self._reach(scene))
+                await self._publish(mount)
+        await self._expansion.while_mounted(task.pod, plan, self._driver_volume(mount))
 
-    def _reach(self, scene: _Scene) -> Reach:
-        return Reach(
-            node=scene.node, can=scene.can, path=self._published_path(scene.plan), staged=self._staged_path(scene)
+    def _driver_volume(self, mount: _CsiMount) -> DriverVolume:
+        return DriverVolume(
+            node=mount.node, can=mount.can, path=self._published_path(mount.plan), staged=self._staged_path(mount)
         )
 
-    async def _scene(self, task: StorageTask, plan: CsiPlan) -> _Scene:
+    async def _prepare_mount(self, task: StorageTask, plan: CsiPlan) -> _CsiMount:
         async with _step(plan, "SetUp"):
             driver = self._ports.storage.csi_driver(plan.driver)
             csi_inputs.check_lifecycle(plan, driver)
@@ -162,7 +162,7 @@ class CsiStorage:
         async with _step(plan, "SetUp"):
             node = self._ports.drivers.node(plan.driver)
             can = await node.capabilities()
-        return _Scene(task=task, plan=plan, driver=driver, node=node, can=can, context=context)
+        return _CsiMount(task=task, plan=plan, driver=driver, node=node, can=can, context=context)
 
     async def _attached(self, task: StorageTask, plan: CsiPlan) -> Mapping[str, str]:
         """Wait until the node has it. What the attachment says to the driver."""
@@ -177,19 +177,19 @@ class CsiStorage:
             name = attachment_name(plan.driver, plan.handle, self._ports.node.name)
             return csi_inputs.checked_attachment(await self._ports.storage.attachment(name), plan.handle)
 
-    async def _stage(self, scene: _Scene) -> None:
-        plan = scene.plan
+    async def _stage(self, mount: _CsiMount) -> None:
+        plan = mount.plan
         staged = StagedVolume(volume=plan.stored, path=self._stage_path(plan), name=plan.name if plan.is_block else "")
         call = None
-        if scene.stages:
+        if mount.stages:
             wanted = VolumeCall(
                 handle=plan.handle,
-                access=csi_inputs.access_of(plan, scene.can),
-                publish_context=scene.context,
+                access=csi_inputs.access_of(plan, mount.can),
+                publish_context=mount.context,
                 attributes=plan.attributes,
                 secrets=await self._secret(plan.stage_secret),
             )
-            call = partial(scene.node.stage, wanted, staged.path, scene.can)
+            call = partial(mount.node.stage, wanted, staged.path, mount.can)
         node = self._ports.node.name
         data = csi_inputs.volume_data(plan, node) if plan.is_block else csi_inputs.staged_data(plan)
         await self._stages.stage(staged, data, call, partial(self._note, plan, node))
@@ -209,31 +209,31 @@ class CsiStorage:
         os.makedirs(directory, mode=DIRECTORY_MODE, exist_ok=True)
         vol_data.write(directory, data)
 
-    async def _publish(self, scene: _Scene) -> None:
-        plan, driver = scene.plan, scene.driver
+    async def _publish(self, mount: _CsiMount) -> None:
+        plan, driver = mount.plan, mount.driver
         secrets = await self._secret(plan.publish_secret)
-        attributes = csi_inputs.attributes_of(plan, driver, scene.task.pod)
+        attributes = csi_inputs.attributes_of(plan, driver, mount.task.pod)
         if driver is not None and driver.spec.token_requests and not plan.is_block:
-            tokens = await self._ports.storage.tokens(scene.task.pod, driver.spec.token_requests)
+            tokens = await self._ports.storage.tokens(mount.task.pod, driver.spec.token_requests)
             is_secret = bool(driver.spec.service_account_token_in_secrets)
             (secrets if is_secret else attributes).update(csi_inputs.tokens_text(tokens))
         call = VolumeCall(
             handle=plan.handle,
-            access=csi_inputs.access_of(plan, scene.can),
-            publish_context=scene.context,
+            access=csi_inputs.access_of(plan, mount.can),
+            publish_context=mount.context,
             attributes=attributes,
             secrets=secrets,
         )
-        target, staged = self._published_path(plan), self._staged_path(scene)
+        target, staged = self._published_path(plan), self._staged_path(mount)
         try:
-            await scene.node.publish(call, target, scene.can, staged=staged, read_only=plan.read_only)
+            await mount.node.publish(call, target, mount.can, staged=staged, read_only=plan.read_only)
         except CsiFailed as failure:
-            if failure.is_final and not scene.task.is_mounted:
+            if failure.is_final and not mount.task.is_mounted:
                 await self._work.run(plan.uid, partial(self._remove_published, plan))
             raise
 
     def _remove_published(self, plan: CsiPlan) -> None:
-        """After a failure for good: nothing is left, unless an earlier attempt has left a mount. Blocking."""
+        """After a final failure: remove what is left, unless an earlier attempt has left a mount. Blocking."""
         if plan.is_block:
             if not os.path.lexists(self._published_path(plan)):
                 devices.unlink_device(plan.device_link)
@@ -246,9 +246,9 @@ class CsiStorage:
     def _stage_path(self, plan: CsiPlan) -> str:
         return self._places.block_staged(plan.name) if plan.is_block else self._places.staged(plan.driver, plan.handle)
 
-    def _staged_path(self, scene: _Scene) -> str:
+    def _staged_path(self, mount: _CsiMount) -> str:
         """Empty for a driver that does not stage."""
-        return self._stage_path(scene.plan) if scene.stages else ""
+        return self._stage_path(mount.plan) if mount.stages else ""
 
     async def _secret(self, reference: SecretReference | None) -> dict[str, str]:
         if reference is None:
@@ -261,10 +261,10 @@ class CsiStorage:
         except PodwrightError:
             return True  # as long as nobody knows
 
-    # -- taking away
+    # -- removal
 
     async def clear(self, uid: str) -> None:
-        """See Keeps. Everything is tried before the first failure is raised."""
+        """See StorageKind. Everything is tried before the first failure is raised."""
         found = await self._work.run(removal(uid), partial(vol_data.of_pod, self._root, uid))
         outcomes = await asyncio.gather(*(self._unpublish(each) for each in found), return_exceptions=True)
         for outcome in outcomes:
@@ -276,7 +276,7 @@ class CsiStorage:
     async def collect(self) -> None:
         await self._stages.collect()
 
-    async def _unpublish(self, found: Found) -> None:
+    async def _unpublish(self, found: FoundVolume) -> None:
         pod = pod_directory(self._root, found.uid)
         if found.is_block:
             target = self._places.block_published(found.name, found.uid)
@@ -297,7 +297,7 @@ class CsiStorage:
 
 @contextlib.asynccontextmanager
 async def _step(plan: CsiPlan, step: str) -> AsyncIterator[None]:
-    """Failures in the block are those of a step, by the kubelet's name for it."""
+    """Failures in the block become StepFailed, with the kubelet's name of the step."""
     try:
         yield
     except StepFailed:
@@ -316,7 +316,7 @@ def _remove(target: str, link: str) -> None:
         _remove_target(target)
         return
     with contextlib.suppress(OSError):
-        os.unlink(target)  # the driver's to remove, and some do not
+        os.unlink(target)  # the driver should remove it, and some do not
     devices.unlink_device(link)
 
 
@@ -326,5 +326,5 @@ def _remove_target(target: str) -> None:
     vol_data.remove(os.path.dirname(target))
 
 
-def _on_disk(root: str) -> tuple[list[Found], list[StagedVolume]]:
+def _on_disk(root: str) -> tuple[list[FoundVolume], list[StagedVolume]]:
     return list(vol_data.of_all_pods(root)), list(vol_data.staged(root))

@@ -1,7 +1,7 @@
-"""CSI volumes that are staged for all pods of the node, and their unstaging after the last pod.
+"""Stages CSI volumes for all pods of the node, and unstages them after the last pod.
 
-What counts is on disk: vol_data.json beside a staged volume, and beside each pod's. A pod's is written, and an unstage
-looks for them, in the volume's turn, so that nothing is unstaged below a pod.
+The state is on disk: vol_data.json beside a staged volume, and beside each pod's. A pod's file is written, and an
+unstage looks for such files, in the volume's turn. So nothing is unstaged while a pod uses it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from podwright.agent.csi.values import CsiFailed, DriverCapability
 from podwright.agent.volumes import trees
 from podwright.agent.volumes.state import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from podwright.agent.volumes.storage import mounting, vol_data
-from podwright.agent.volumes.storage.in_use import NODE, InUse
+from podwright.agent.volumes.storage.in_use import NODE, VolumesInUse
 from podwright.agent.volumes.storage.plans import CsiPlaces
 from podwright.agent.volumes.storage.turns import Turns
 from podwright.agent.volumes.storage.vol_data import StagedVolume
@@ -33,9 +33,9 @@ DIRECTORY_MODE = 0o750
 
 
 class Stages:
-    """See the module's text. `root` is the agent's root directory."""
+    """Stages and unstages volumes, one call at a time for each. `root` is the agent's root directory."""
 
-    def __init__(self, root: str, work: Work, drivers: CsiDrivers, in_use: InUse) -> None:
+    def __init__(self, root: str, work: Work, drivers: CsiDrivers, in_use: VolumesInUse) -> None:
         self._root = root
         self._work = work
         self._drivers = drivers
@@ -46,7 +46,7 @@ class Stages:
         self._tasks = Tasks()
 
     async def close(self) -> None:
-        """Unstage nothing any more."""
+        """Stop unstaging."""
         await self._tasks.close()
 
     async def stage(
@@ -146,7 +146,7 @@ class Stages:
         return os.path.dirname(staged.path)
 
     def _remove_unused(self, staged: StagedVolume) -> None:
-        """After a failure for good: an earlier attempt may have left a mount, which is then kept for the next one."""
+        """After a final failure: remove the files, unless a mount is left, which the next attempt uses."""
         if staged.volume is not None and not self._is_used(staged) and not mounting.is_mounted(staged.path):
             self._remove(staged)
             self._in_use.drop(staged.volume, NODE)

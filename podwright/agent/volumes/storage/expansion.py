@@ -19,7 +19,7 @@ from podwright.k8s.quantity import whole
 from podwright.k8s.times import format_time
 
 PENDING, IN_PROGRESS, INFEASIBLE = "NodeResizePending", "NodeResizeInProgress", "NodeResizeInfeasible"
-# What the API's controllers say of a growth that goes on.
+# Conditions of the API's controllers about an expansion in progress.
 CONDITIONS = ("Resizing", "FileSystemResizePending", "ControllerResizeError", "NodeResizeError")
 RESIZE_ERROR = "NodeResizeError"
 SUCCEEDED, FAILED = "FileSystemResizeSuccessful", "VolumeResizeFailed"
@@ -34,8 +34,8 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """How a driver is told about a volume: `path` is where a pod has it, `staged` where the node has it, or empty."""
+class DriverVolume:
+    """A volume with its driver: `path` is where a pod has it, `staged` where it is staged, or empty."""
 
     node: CsiNode
     can: Capabilities
@@ -68,30 +68,30 @@ def finished_status(growth: Growth) -> dict[str, Any]:
 
 
 class Expansion:
-    """See the module's text."""
+    """Grows volumes, and reports it in their claims' statuses."""
 
     def __init__(self, ports: VolumePorts) -> None:
         self._ports = ports
         self._refused: set[tuple[str, str, int]] = set()  # drivers that cannot do it as long as the volume is in use
 
-    async def at_mount(self, pod: Pod, plan: CsiPlan, reach: Reach) -> None:
-        """Let the volume have its size before the pod uses it. Raises StepFailed."""
+    async def at_mount(self, pod: Pod, plan: CsiPlan, volume: DriverVolume) -> None:
+        """Grow the filesystem before the pod uses it. Raises StepFailed."""
         try:
-            await self._grow(pod, plan, reach)
+            await self._grow(pod, plan, volume)
         except PodwrightError as failure:
             raise StepFailed("MountVolume.Setup failed while expanding volume", plan.name, str(failure)) from failure
 
-    async def while_mounted(self, pod: Pod, plan: CsiPlan, reach: Reach) -> None:
-        """The same below a pod that runs. What fails is an event, and tried again later."""
+    async def while_mounted(self, pod: Pod, plan: CsiPlan, volume: DriverVolume) -> None:
+        """Grow the filesystem below a running pod. A failure becomes an event, and is tried again later."""
         try:
-            await self._grow(pod, plan, reach)
+            await self._grow(pod, plan, volume)
         except PodwrightError as failure:
             message = f'NodeExpandVolume.NodeExpandVolume failed for volume "{plan.name}" : {failure}'
             self._ports.events.pod(pod, "Warning", FAILED, message)
 
-    async def _grow(self, pod: Pod, plan: CsiPlan, reach: Reach) -> None:
+    async def _grow(self, pod: Pod, plan: CsiPlan, volume: DriverVolume) -> None:
         growth, claim = wanted_growth(plan), plan.claim
-        if growth is None or claim is None or DriverCapability.EXPAND_VOLUME not in reach.can:
+        if growth is None or claim is None or DriverCapability.EXPAND_VOLUME not in volume.can:
             return
         key = (plan.driver, plan.handle, growth.size_bytes)
         if key in self._refused:
@@ -99,8 +99,8 @@ class Expansion:
         storage = self._ports.storage
         claim = await storage.change_claim_status(claim, {"allocatedResourceStatuses": {STORAGE: IN_PROGRESS}})
         try:
-            call = await self._call(plan, reach.can)
-            await reach.node.expand(call, reach.path, growth.size_bytes, reach.can, staged=reach.staged)
+            call = await self._call(plan, volume.can)
+            await volume.node.expand(call, volume.path, growth.size_bytes, volume.can, staged=volume.staged)
         except CsiFailed as failure:
             await self._failed(claim, failure)
             if failure.code == "FAILED_PRECONDITION":

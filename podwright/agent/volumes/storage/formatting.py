@@ -17,7 +17,7 @@ ERRORS_CORRECTED, ERRORS_LEFT = 1, 4  # fsck's
 
 
 async def format_if_empty(runner: ProcessRunner, device: str, fs_type: str, *, read_only: bool) -> None:
-    """Have the filesystem on the device. Raises FailedPrecondition for what cannot be had, OSError."""
+    """Make or check the filesystem on the device. Raises FailedPrecondition for another one or a failure, OSError."""
     if FS_TYPE.fullmatch(fs_type) is None:
         raise FailedPrecondition(f"{fs_type!r} cannot be the name of a filesystem")
     found = await _signature(runner, device)

@@ -1,7 +1,7 @@
 """Which volumes of CSI drivers this node uses, and for whom.
 
-The node's status names them, so that no controller detaches one that is mounted: a volume is named before it is
-mounted, and until nothing of it is left.
+The node's status names them, so that no controller detaches a mounted one: a volume is named from before its mount
+until nothing of it is left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from podwright.agent.volumes.plans import StoredVolume
 NODE = ""  # the holder of a volume that is staged
 
 
-class InUse:
+class VolumesInUse:
     """Volumes with their holders: pods by UID, and NODE. `changed` is called when there is another set of volumes."""
 
     def __init__(self, changed: Callable[[], None]) -> None:

@@ -33,7 +33,7 @@ PLUGIN = places.escaped(places.LOCAL)
 
 
 class LocalStorage:
-    """See Keeps. `root` is the agent's root directory."""
+    """See StorageKind. `root` is the agent's root directory."""
 
     def __init__(self, root: str, work: Work, runner: ProcessRunner, events: EventRecorder) -> None:
         self._root = root
@@ -68,11 +68,11 @@ class LocalStorage:
                 raise StepFailed("MountVolume.SetUp failed", plan.name, str(failure)) from failure
 
     async def clear(self, uid: str) -> None:
-        """See Keeps: devices are no mounts in the pod's directory."""
+        """See StorageKind: devices are no mounts in the pod's directory."""
         await self._work.run(removal(uid), partial(self._unmap_all, uid))
 
     async def collect(self) -> None:
-        """See Keeps: the filesystems of devices that no pod has any more."""
+        """See StorageKind: the filesystems of devices that no pod has any more."""
         for name in await self._work.run("", partial(_names, self._mounts)):
             async with self._turns.of(name):
                 await self._work.run("", partial(self._unmount_unused, name))

@@ -1,4 +1,4 @@
-"""Events about block volumes that are devices of a pod now, in the kubelet's words."""
+"""Events about block volumes that were mapped into a pod, with the kubelet's texts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """NFS volumes, mounted by the machine's mount.nfs (pkg/volume/nfs of Kubernetes 1.36).
 
-Nothing here asks the file system itself: a server that is away holds every call until it is back.
+Nothing here touches the file system itself: while a server is away, every call would hang.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class NfsStorage:
             raise StepFailed("MountVolume.SetUp failed", plan.name, str(failure)) from failure
 
     async def clear(self, uid: str) -> None:
-        """See Keeps: an unmount is all that is needed."""
+        """See StorageKind: an unmount is all that is needed."""
 
     async def collect(self) -> None:
-        """See Keeps: nothing is shared."""
+        """See StorageKind: nothing is shared."""
 
     async def _mount(self, plan: NfsPlan) -> None:
         target = plan.target

@@ -33,7 +33,7 @@ FLAGS: dict[str, tuple[int, bool]] = {
 
 
 def mount_flags(options: Iterable[str], *, read_only: bool) -> tuple[int, str]:
-    """The flags, and what is left for the filesystem. Options with commas are several. The later one wins."""
+    """The flags, and the options for the filesystem. Options with commas are several. The later one wins."""
     flags, rest = mount.MS_RDONLY if read_only else 0, []
     for option in (part for text in options for part in text.split(",") if part):
         known = FLAGS.get(option)

@@ -144,7 +144,7 @@ def _nfs(request: VolumeRequest, volume: PersistentVolume, source: NFSVolumeSour
 
 
 def _group(pod: Pod) -> GroupChange | None:
-    """The pod's fsGroup, with what is to be done when the volume has it already."""
+    """The pod's fsGroup with its policy."""
     group, context = fs_group(pod), pod.spec.security_context
     if group is None:
         return None

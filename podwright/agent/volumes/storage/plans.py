@@ -1,4 +1,4 @@
-"""What a volume that is kept outside of the pod is to become on this machine. Pure data."""
+"""Plans of volumes whose data is kept outside of the pod. Pure data."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class CsiPlan(StoredPlan):
 
     @property
     def is_labelled(self) -> bool:
-        """See StoredPlan. What is mounted with a label has it."""
+        """See StoredPlan. A volume that is mounted with a label needs no other."""
         return not self.label
 
     @property

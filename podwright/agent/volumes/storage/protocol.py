@@ -1,4 +1,4 @@
-"""What a kind of storage does for the volumes of pods, and what it is given."""
+"""The interface of a kind of storage."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ Plan_contra = TypeVar("Plan_contra", bound=StoredPlan, contravariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageTask:
-    """One look at a volume. `is_mounted`: it is there already. `waiting` is told whether it waits to be attached."""
+    """One call for a volume.
+
+    `is_mounted`: it is there already. `waiting` is called with whether it waits to be attached.
+    """
 
     pod: Pod
     is_mounted: bool
     waiting: Callable[[bool], None]
 
 
-class Keeps(Protocol[Plan_contra]):
+class StorageKind(Protocol[Plan_contra]):
     """One kind of storage. All methods may be repeated, and raise PodwrightError and OSError."""
 
     async def mount(self, task: StorageTask, plan: Plan_contra) -> None:
-        """Have the volume in the pod's directory."""
+        """Mount the volume in the pod's directory, or bring it up to date."""
 
     async def clear(self, uid: str) -> None:
-        """Take away what the pod has of this kind, as far as an unmount of everything does not do it."""
+        """Remove what the pod has of this kind, beyond what unmounting everything removes."""
 
     async def collect(self) -> None:
-        """Take away what no pod uses any more of what several share."""
+        """Remove what several pods shared and none uses any more."""

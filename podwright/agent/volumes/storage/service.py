@@ -1,4 +1,4 @@
-"""Volumes that are kept outside of the pod, whatever keeps them."""
+"""Volumes whose data is kept outside of the pod, of all kinds of storage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from podwright.k8s.objects import PersistentVolume, Pod
 
 
 class Storage:
-    """See the module's text. `root` is the agent's root directory."""
+    """Hands each volume to its kind of storage. `root` is the agent's root directory."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work) -> None:
         self._ports = ports
@@ -31,11 +31,11 @@ class Storage:
         self._nfs = NfsStorage(work, ports.runner)
 
     async def recover(self) -> None:
-        """Learn from the disk what is in use. Raises OSError."""
+        """Find out from the disk what is in use. Raises OSError."""
         await self._csi.recover()
 
     async def close(self) -> None:
-        """Do nothing any more."""
+        """End the work in progress."""
         await self._csi.close()
 
     def in_use(self) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ class Storage:
         return self._csi.in_use()
 
     async def mount(self, pod: Pod, plan: StoredPlan, *, is_mounted: bool, waiting: Callable[[bool], None]) -> None:
-        """Have the volume in the pod's directory. Raises StepFailed, and other PodwrightErrors."""
+        """Mount the volume in the pod's directory. Raises StepFailed, and other PodwrightErrors."""
         task = StorageTask(pod=pod, is_mounted=is_mounted, waiting=waiting)
         if not is_mounted:
             self.check_node(plan.persistent, plan.name, is_block=plan.is_block)
@@ -77,7 +77,7 @@ class Storage:
         return self._csi.is_used_by(uid) or any(os.path.lexists(f"{pod}/{part}") for part in parts)
 
     async def clear(self, uid: str) -> None:
-        """Take away what the pod has, as far as an unmount of everything below its directory does not do it.
+        """Remove what the pod has, beyond what unmounting everything below its directory removes.
 
         Raises PodwrightError, OSError.
         """
@@ -85,6 +85,6 @@ class Storage:
         await self._local.clear(uid)
 
     async def collect(self) -> None:
-        """Take away what pods share and none uses any more. Raises PodwrightError, OSError."""
+        """Remove what several pods shared and none uses any more. Raises PodwrightError, OSError."""
         await self._local.collect()
         await self._csi.collect()

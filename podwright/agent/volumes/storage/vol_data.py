@@ -1,6 +1,6 @@
-"""vol_data.json: what a kubelet writes beside a CSI volume so that the next one knows whose it is. Blocking.
+"""vol_data.json: the kubelet's file beside a CSI volume that names the driver and the volume. Blocking.
 
-Keys and places are the kubelet's (pkg/volume/csi), so that a kubelet and this agent can take each other's place.
+Keys and places are the kubelet's (pkg/volume/csi), so that a kubelet and this agent can follow each other on a node.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EPHEMERAL = "Ephemeral"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundVolume:
     """A CSI volume that a pod has on disk. `volume` is None when its file cannot be read.
 
     An inline volume belongs to the pod alone, and is never attached.
@@ -60,7 +60,7 @@ def write(directory: str, data: dict[str, str]) -> None:
 
 
 def read(directory: str) -> StoredVolume | None:
-    """Whose volume it is. None when the file is missing or makes no sense. Raises OSError for what else fails."""
+    """The volume. None when the file is missing or invalid. Raises OSError for other failures."""
     data = _read(directory)
     driver, handle = data.get(DRIVER), data.get(HANDLE)
     if not (isinstance(driver, str) and isinstance(handle, str) and driver and handle):
@@ -69,7 +69,7 @@ def read(directory: str) -> StoredVolume | None:
 
 
 def _read(directory: str) -> dict[str, Any]:
-    """What the file says. Nothing when it is missing or makes no sense."""
+    """The file's content. Empty when it is missing or invalid."""
     try:
         fd = os.open(f"{directory}/{FILE}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -98,13 +98,13 @@ def remove(directory: str) -> None:
         os.rmdir(directory)
 
 
-def of_pod(root: str, uid: str) -> list[Found]:
+def of_pod(root: str, uid: str) -> list[FoundVolume]:
     """The CSI volumes that a pod has, or may have."""
     pod, own = f"{pods_directory(root)}/{uid}", CsiPlaces(root)
     plugin = places.escaped(places.CSI)
     volumes = f"{pod}/{places.VOLUMES}/{plugin}"
     found = [
-        Found(
+        FoundVolume(
             uid=uid,
             name=name,
             is_block=False,
@@ -114,12 +114,12 @@ def of_pod(root: str, uid: str) -> list[Found]:
         for name in _names(volumes)
     ]
     return found + [
-        Found(uid=uid, name=name, is_block=True, volume=read(f"{own.block(name)}/data"))
+        FoundVolume(uid=uid, name=name, is_block=True, volume=read(f"{own.block(name)}/data"))
         for name in _names(f"{pod}/{places.DEVICES}/{plugin}")
     ]
 
 
-def of_all_pods(root: str) -> Iterator[Found]:
+def of_all_pods(root: str) -> Iterator[FoundVolume]:
     """The same of every pod that is on disk."""
     for uid in _names(pods_directory(root)):
         yield from of_pod(root, uid)

@@ -2,5 +2,5 @@
 
 `schedule` says when, `x509` reads what one says, `keys` makes keys and requests in a child process,
 `signing` submits and waits, `files` keeps them as a kubelet does, `rotation` and `bootstrap` put these together.
-Clients need no notice: their kubeconfig names the files, and `kubeconfig.user` sees that they are others.
+Clients need no notice: their kubeconfig names the files, and `kubeconfig.user` notices that they have changed.
 """

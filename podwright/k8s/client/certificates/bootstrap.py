@@ -49,9 +49,9 @@ def node_subject(node_name: str) -> Subject:
 async def bootstrapped(
     settings: Bootstrap, runner: ProcessRunner, *, timeout_s: float = TIMEOUT_S, now: Callable[[], float] = time.time
 ) -> bool:
-    """Have a kubeconfig that works. Whether one had to be made.
+    """Make a kubeconfig that works. Returns whether one had to be made.
 
-    One that is there and whose certificate has not expired stays. Raises what `certified` raises, and
+    One whose certificate has not expired stays. Raises what `certified` raises, and
     FailedPrecondition and InvalidArgument for files.
     """
     if await _usable(settings.kubeconfig, runner, now()):
@@ -85,8 +85,10 @@ async def _usable(path: str, runner: ProcessRunner, now: float) -> bool:
 
 
 async def _first_certificate(api: ApiClient, settings: Bootstrap, keys: KeyMaker, timeout_s: float) -> KeyPair:
-    """The key is kept in a file until it has its certificate: who is killed while somebody thinks about the request
-    comes back with the same one."""
+    """Keep the key in a file until it has its certificate.
+
+    So an agent that is killed before its request is approved comes back with the same request.
+    """
     path = _key_path(settings)
     subject = node_subject(settings.node_name)
     try:

@@ -20,7 +20,7 @@ TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whom a certificate names, and at which hosts it serves."""
+    """The subject of a certificate, and the hosts at which it serves."""
 
     common_name: str
     organizations: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class KeyAndRequest:
 
 
 class KeyMaker:
-    """See the module's text."""
+    """Makes keys and requests."""
 
     def __init__(self, runner: ProcessRunner) -> None:
         self._runner = runner
@@ -61,7 +61,10 @@ class KeyMaker:
 
 
 async def ask_child(runner: ProcessRunner, program: str, asked: Mapping[str, Any], what: str) -> bytes:
-    """What a Python program that makes `what` answers to JSON. Raises FailedPrecondition and DeadlineExceeded."""
+    """The answer of a Python program that makes `what`, to JSON on its stdin.
+
+    Raises FailedPrecondition and DeadlineExceeded.
+    """
     command = Command(argv=(sys.executable, "-I", program), timeout_s=TIMEOUT_S, stdin=msgspec.json.encode(asked))
     done = await runner.run(command)
     if done.returncode:

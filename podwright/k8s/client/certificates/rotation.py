@@ -1,4 +1,4 @@
-"""Keeps a certificate that is good: asks for the first, for another one before it ends, and when it fits no longer."""
+"""Keeps a certificate valid: requests the first one, and a new one before it expires or when its hosts change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.k8s.client.certificates.files import CertificateFiles
 from podwright.k8s.client.certificates.keys import KeyMaker, Subject
 from podwright.k8s.client.certificates.schedule import renewal_at
-from podwright.k8s.client.certificates.signing import Purpose, certified
+from podwright.k8s.client.certificates.signing import CertificatePurpose, certified
 from podwright.k8s.client.certificates.x509 import hosts_of
 from podwright.k8s.client.endpoint import KeyPair
 from podwright.k8s.client.listwatch.backoff import Backoff
@@ -25,16 +25,15 @@ log = logging.getLogger(__name__)
 SIGNING_TIMEOUT_S = 900.0  # client-go's
 # The wall clock decides, and may jump: it is looked at so often at least.
 LONGEST_SLEEP_S = 3600.0
-# A signer dates certificates back: those that it gives for minutes may be due at once, and must not be asked for
-# without end.
+# A signer dates certificates back: one for a few minutes may be due at once, and must not be requested in a loop.
 LEAST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is asked for: `subject` gives whom to name at the time, None while that is not known (no addresses yet)."""
+class WantedCertificate:
+    """The certificate to request: `subject` gives its subject, None while that is not known (no addresses yet)."""
 
-    purpose: Purpose
+    purpose: CertificatePurpose
     subject: Callable[[], Subject | None]
 
 
@@ -46,7 +45,7 @@ class Rotation:
         api: ApiServer,
         files: CertificateFiles,
         keys: KeyMaker,
-        wanted: Wanted,
+        wanted: WantedCertificate,
         *,
         changed: Callable[[KeyPair], None] = lambda _: None,
         now: Callable[[], float] = time.time,
@@ -65,7 +64,7 @@ class Rotation:
         self.failure: PodwrightError | None = None
 
     def poke(self) -> None:
-        """What is asked for may have changed: the node has other addresses."""
+        """The subject may have changed: the node has other addresses."""
         self._poked.set()
 
     async def run(self) -> None:
@@ -88,7 +87,10 @@ class Rotation:
         return renewal_at(current[1], self._chance()) if current else 0.0
 
     def _other(self, subject: Subject) -> bool:
-        """Whether the certificate in use is for other hosts. One that we have asked for is what the signer gives."""
+        """Whether the certificate in use is for other hosts.
+
+        A signer's change of the hosts that we requested does not count.
+        """
         if self._asked_for is not None:
             return self._asked_for != subject
         current = self._files.current()

@@ -20,7 +20,7 @@ SERVING_SIGNER = "kubernetes.io/kubelet-serving"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purpose:
+class CertificatePurpose:
     """What the certificate is for."""
 
     signer: str
@@ -28,12 +28,12 @@ class Purpose:
 
 
 # What a kubelet asks for with a key of an elliptic curve, and the approving controller expects.
-CLIENT = Purpose(signer=CLIENT_SIGNER, usages=("digital signature", "client auth"))
-SERVING = Purpose(signer=SERVING_SIGNER, usages=("digital signature", "server auth"))
+CLIENT = CertificatePurpose(signer=CLIENT_SIGNER, usages=("digital signature", "client auth"))
+SERVING = CertificatePurpose(signer=SERVING_SIGNER, usages=("digital signature", "server auth"))
 
 
 async def certified(
-    api: ApiServer, made: KeyAndRequest, purpose: Purpose, *, name: str = "", timeout_s: float
+    api: ApiServer, made: KeyAndRequest, purpose: CertificatePurpose, *, name: str = "", timeout_s: float
 ) -> bytes:
     """The certificate (PEM). An existing request of this `name` is waited for. Without a name, a new one is made.
 
@@ -51,7 +51,7 @@ async def certified(
     return await _signed(api, name, timeout_s)
 
 
-def request_name(made: KeyAndRequest, purpose: Purpose) -> str:
+def request_name(made: KeyAndRequest, purpose: CertificatePurpose) -> str:
     """A name that the same key gives again, so that an agent that was killed finds its request."""
     digest = hashlib.sha256(b"\0".join((made.key, purpose.signer.encode(), *map(str.encode, purpose.usages)))).digest()
     # Lower case, as names have to be: base32 without its padding.

@@ -1,6 +1,6 @@
-"""What a certificate says of its time and its hosts: read from its DER (RFC 5280, 4.1), without a library of 10 MiB.
+"""The validity and the hosts in a certificate: read from its DER (RFC 5280, 4.1), without a library of 10 MiB.
 
-Pure. Nothing is checked by this: OpenSSL does that.
+Pure. Signatures are not verified here: OpenSSL does that.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from podwright.k8s.client.tls import check_key_pair
 
 log = logging.getLogger(__name__)
 
-# What tells that a file is another one: others replace it by renaming, or move a link.
+# Tells a file from another one at its path: files are replaced by renaming, or by moving a link.
 _Mark = tuple[int, int, int, int]
 
 
@@ -38,7 +38,7 @@ class UserCredentials:
                 self._identity = self._read()
             except FailedPrecondition as failure:
                 self._marks = self._seen()
-                log.warning("credentials stay as they were: error=%s", failure)
+                log.warning("credentials cannot be read, the old ones stay: error=%s", failure)
         return self._identity
 
     def refused(self, identity: Identity) -> bool:

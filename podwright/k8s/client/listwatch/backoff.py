@@ -7,7 +7,7 @@ from collections.abc import Callable
 FIRST_S = 0.8
 LONGEST_S = 30.0
 FACTOR = 2.0
-# Nobody asked for so long: the trouble is over, and the next wait is the first one again.
+# After that long without a failure the next wait is the first one again.
 RESET_S = 120.0
 
 

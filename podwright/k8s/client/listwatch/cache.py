@@ -1,4 +1,4 @@
-"""Objects by namespace and name: a sink that is asked."""
+"""Objects by namespace and name: a sink that can be read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ K = TypeVar("K", bound=Kind)
 
 
 class Cache(Generic[K]):
-    """See `ObjectSink`. `changed` is called after every change that is one, with the keys. Not from inside itself."""
+    """See `ObjectSink`. `changed` is called with the keys after every real change, and must not change the cache."""
 
     def __init__(self, changed: Callable[[Collection[Key]], None] = lambda _: None) -> None:
         self._objects: dict[Key, K] = {}

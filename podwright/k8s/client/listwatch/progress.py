@@ -7,7 +7,7 @@
     410, silence, versions that go backwards:   gather again. What went meanwhile is missing then, and is removed
 
 The sink has the state of one moment at any time after the first `replace`, however often the connection breaks, and
-whatever the server sends twice. What comes in the wrong order is believed no more: the next list tells.
+whatever the server sends twice. After an event in the wrong order, the watch is dropped and a new list taken.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class OutOfOrder(Garbled):
 
 
 class Progress(Generic[K]):
-    """See the module's text. `lean` may take away what nobody needs before an object is handed on."""
+    """The state of one set. `lean` may drop fields that are not needed before an object is handed on."""
 
     def __init__(
         self, sink: ObjectSink[K], *, streaming: bool, lean: Callable[[K], K], page_objects: int = PAGE_OBJECTS
@@ -83,7 +83,7 @@ class Progress(Generic[K]):
             self._complete(page.resource_version)
 
     def take(self, change: Change[K]) -> None:
-        """A change has come. Raises OutOfOrder when the stream is not to be believed any more."""
+        """A change has come. Raises OutOfOrder when the stream cannot be trusted any more."""
         if not self._version:
             self._take_initial(change)
             return

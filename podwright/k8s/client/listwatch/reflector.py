@@ -37,9 +37,9 @@ def without_managed_fields(obj: K) -> K:
 
 
 class Reflector(Generic[K]):
-    """Lists and watches one kind. `run` never ends by itself. Whoever starts it cancels it.
+    """Lists and watches one kind. `run` never ends by itself: the caller cancels it.
 
-    `failure` is what goes wrong at present (None: all is well), for those who have to show it.
+    `failure` is the present failure, or None.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ from podwright.runtime.container.requests import Containers, key
 from podwright.runtime.container.updating import check_memory
 from podwright.runtime.engines.docker import creating, limits, refusals
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
-from podwright.runtime.engines.docker.host import EngineRecord, Listed
+from podwright.runtime.engines.docker.host import EngineRecord, ListedContainer
 from podwright.runtime.engines.docker.running import EngineRunner
 from podwright.runtime.engines.docker.stdio import attaching, execs
 from podwright.runtime.handlers.protocol import Attached, Exec
@@ -184,7 +184,7 @@ class EngineContainers(Containers):
                 await self._delete(container.id)
         await self.compare(await self._env.host.ours())
 
-    async def compare(self, listed: Mapping[str, Listed]) -> None:
+    async def compare(self, listed: Mapping[str, ListedContainer]) -> None:
         """Correct the records of containers that are otherwise in the Engine. Raises as EngineHost does."""
         for container in self._store:
             found = listed.get(container.id)

@@ -19,7 +19,8 @@ from podwright.runtime.engines.docker import settings
 from podwright.runtime.engines.docker.api.client import EngineClient
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
 from podwright.runtime.engines.docker.containers import EngineContainers
-from podwright.runtime.engines.docker.feed import Feed
+from podwright.runtime.engines.docker.facts import EngineFacts
+from podwright.runtime.engines.docker.feed import EventFeed
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.image_tools import EngineImageTools
 from podwright.runtime.engines.docker.images import EngineImages
@@ -53,7 +54,7 @@ class DockerEngine:
 
     lock: WarmCgroupLock
     host: EngineHost
-    feed: Feed
+    feed: EventFeed
     reconciler: Reconciler
     logs: LogCopies
     network: NetworkService
@@ -119,15 +120,7 @@ async def make(config: Config, database: Database, runner: ProcessRunner) -> Doc
 
 
 async def _make(config: Config, database: Database, runner: ProcessRunner, host: EngineHost) -> DockerEngine:
-    facts = await host.learn()
-    if not facts.live_restore:
-        log.warning(
-            "the Docker Engine has no live-restore and ends all pods when it stops: daemon_json=%s", DAEMON_JSON
-        )
-    driver = "systemd" if facts.systemd else "cgroupfs"
-    config = msgspec.structs.replace(
-        config, containers=msgspec.structs.replace(config.containers, cgroup_driver=driver)
-    )
+    config = _on_engine(config, await host.learn())
     cgroups = cgroup.detect()
     abilities = host_facts.host_facts(cgroups)
     images = EngineImages(host, config.images, DaemonLogins(config.registry, runner), pause_image(os.uname().machine))
@@ -165,7 +158,7 @@ async def _make(config: Config, database: Database, runner: ProcessRunner, host:
         )
     )
     reconciler = Reconciler(host, sandboxes, containers, images)
-    feed = Feed(host, reconciler.compare, reconciler.note)
+    feed = EventFeed(host, reconciler.compare, reconciler.note)
     return DockerEngine(
         lock=WarmCgroupLock(host_facts.own_procs_file(cgroups)),
         host=host,
@@ -185,3 +178,13 @@ async def _make(config: Config, database: Database, runner: ProcessRunner, host:
         checkpoints=NoCheckpoints(),
         restores=NoRestores(),
     )
+
+
+def _on_engine(config: Config, facts: EngineFacts) -> Config:
+    """The configuration with the Engine's cgroup driver."""
+    if not facts.live_restore:
+        log.warning(
+            "the Docker Engine has no live-restore and ends all pods when it stops: daemon_json=%s", DAEMON_JSON
+        )
+    containers = msgspec.structs.replace(config.containers, cgroup_driver="systemd" if facts.systemd else "cgroupfs")
+    return msgspec.structs.replace(config, containers=containers)

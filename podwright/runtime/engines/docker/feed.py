@@ -1,4 +1,4 @@
-"""What happens in the Engine, as it happens. And whether the Engine answers at all.
+"""The stream of the Engine's events, and whether the Engine answers at all.
 
 The stream of events ends with the Engine. It is opened again until the Engine is back, and then `found` is called, to
 compare all records with what is there: events of the time in between are lost.
@@ -37,7 +37,7 @@ class EngineEvent:
     attributes: dict[str, str]
 
 
-class Feed:
+class EventFeed:
     """The stream of events."""
 
     def __init__(

@@ -21,7 +21,7 @@ START_S = 120.0  # it waits for the OCI runtime, which waits for the disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedContainer:
     """One of our containers in a list: `name` is our id."""
 
     name: str
@@ -121,7 +121,7 @@ class EngineHost:
         except (NotFound, FailedPrecondition, DeadlineExceeded) as failure:
             log.debug("a terminal is not resized: error=%s", failure)
 
-    async def ours(self) -> dict[str, Listed]:
+    async def ours(self) -> dict[str, ListedContainer]:
         """All containers that this daemon has made, by name."""
         wanted = {"all": "1", **filters(label=[f"{labels.ROOT}={self.root}"])}
         found = await self.client.get("/containers/json", "list containers", wanted)
@@ -129,9 +129,9 @@ class EngineHost:
         return {entry.name: entry for entry in listed}
 
 
-def _listed(entry: dict[str, Any]) -> Listed:
+def _listed(entry: dict[str, Any]) -> ListedContainer:
     state = str(entry.get("State", ""))
-    return Listed(
+    return ListedContainer(
         name=str(entry["Names"][0]).lstrip("/") if entry.get("Names") else str(entry["Id"]),
         engine_id=str(entry["Id"]),
         kind=str((entry.get("Labels") or {}).get(labels.KIND, "")),

@@ -1,4 +1,4 @@
-"""How what we made is found again in the Engine: the names and labels of containers. Pure.
+"""The names and labels by which our containers are found again in the Engine. Pure.
 
 A container's name in the Engine is its id in CRI, so that it is found by one call whatever was recorded, and
 `docker inspect ID` works with the id that Kubernetes shows. The pod's names are labels.

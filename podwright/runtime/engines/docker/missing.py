@@ -1,4 +1,4 @@
-"""The calls that an Engine has nothing for. Each answers with an error that says what has it instead."""
+"""The calls that an Engine cannot serve. Each answers with an error that names the alternative."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps the records as the Engine has the containers: at start, after the Engine was away, and as events come."""
+"""Corrects the records by the Engine's containers: at start, after the Engine was away, and with each event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Hands what the Engine tells to those whose records it is about."""
+    """Passes the Engine's events to the services whose records they are about."""
 
     def __init__(
         self, host: EngineHost, sandboxes: EngineSandboxes, containers: EngineContainers, images: EngineImages
@@ -59,7 +59,7 @@ class Reconciler:
             self._containers.note_end(ContainerId(event.name))
 
     def _note_created(self, name: str) -> None:
-        """An Engine that hung may make a container long after the request was given up, and undone."""
+        """Remove a container that an Engine which hung has made after the request was given up and undone."""
         if self._sandboxes.find(name) is None and not self._containers.knows(name):
             what = f"removing container {name[:12]}, which was given up"
             self._background.start(insist(lambda: self._host.remove(name), what), name=what)

@@ -17,7 +17,7 @@ import msgspec
 from podwright.errors import InvalidArgument, NotFound
 from podwright.linux import namespaces
 from podwright.runtime.engines.docker import refusals, sandbox_steps
-from podwright.runtime.engines.docker.host import Listed
+from podwright.runtime.engines.docker.host import ListedContainer
 from podwright.runtime.engines.docker.sandbox_steps import SandboxEnvironment
 from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.ids import SandboxId, new_id
@@ -184,7 +184,7 @@ class EngineSandboxes:
         await self._env.network.recover([one.id for one in self._store if one.attachment is not None])
         await asyncio.to_thread(sandbox_steps.remove_unknown, self._env)  # last: CNI plugins need the namespaces
 
-    async def compare(self, listed: Mapping[str, Listed]) -> None:
+    async def compare(self, listed: Mapping[str, ListedContainer]) -> None:
         """Note the sandboxes whose first process does not run in the Engine any longer. Raises as EngineHost does."""
         for sandbox in self._store:
             if sandbox.state is not SandboxState.READY:

@@ -1,4 +1,4 @@
-"""Which settings an Engine leaves without a meaning. They are refused, because nobody would notice. Pure."""
+"""Settings that have no effect with a Docker Engine. They are refused, because nobody would notice otherwise. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A container inside its pod's sandbox (gVisor): its processes are the sandbox's, and have no PIDs on this host.
 
 The pod's first container makes the sandbox, so every pod of such a handler has one that only pauses. The sandbox is in
-that container's cgroup with everything that runs in it. The runtime signals, waits and tells the usage.
+that container's cgroup with everything that runs in it. The runtime sends signals, waits and reports the usage.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class GuestTask(OciTask):
 
     @property
     def cgroup(self) -> None:
-        """There is the sandbox's, in which all of the pod's containers are."""
+        """None of its own: all of the pod's containers are in the sandbox's."""
 
     async def start(self) -> None:
-        """It runs since its creation: see `waiter`. There is no PID to be told."""
+        """It runs since its creation: see `waiter`. It has no PID on this host."""
 
     async def status(self) -> TaskStatus:
-        """The runtime tells the sandbox's PID, so the waiter's comes from where it was written."""
+        """The runtime reports the sandbox's PID, so the waiter's is read from its file."""
         status = await super().status()
         if status.state is TaskState.RUNNING:
             pid = execs.read_pid(f"{self._bundle.directory}/pidfile") or 0
@@ -110,7 +110,7 @@ class GuestTask(OciTask):
         try:
             return usage(await self._runtime.stats(self._bundle.id), time.time_ns())
         except PodwrightError as failure:
-            log.debug("the runtime tells no usage: id=%s error=%s", self._bundle.id[:12], failure)
+            log.debug("the runtime reports no usage: id=%s error=%s", self._bundle.id[:12], failure)
             return None
 
     async def checkpoint(self, *, images: str, work: str, path: str) -> None:  # noqa: ARG002 # all are refused

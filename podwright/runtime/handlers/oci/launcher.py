@@ -1,4 +1,4 @@
-"""What conmon runs in the OCI runtime's place: a program that sets its stdio and umask right and becomes the runtime.
+"""The program that conmon runs as the OCI runtime: it corrects its stdio and umask, and executes the runtime.
 
 conmon opens the host's /dev/null for every stream that a container has no pipe for. An OCI runtime gives its stdio to
 the container's user (crun before 1.24, also where it is a device) and passes it on to processes that may change its

@@ -1,4 +1,4 @@
-"""What conmon runs in the place of an OCI runtime whose containers are no processes of this host (gVisor).
+"""The program that conmon runs as the OCI runtime when containers are no processes of this host (gVisor).
 
 conmon waits for the process whose PID the runtime wrote. Such a runtime writes that of the whole pod's sandbox, which
 is no child of conmon and ends with the pod. So the waiter has the runtime create the container, leaves a process that

@@ -1,8 +1,8 @@
 """Attach: the stdio of containers' first processes, shared by all clients.
 
 One link per container goes to whoever holds its stdio. Each client gets a copy of the output from when it came, and
-what they type goes to the one stdin. The other end of the link may let the container wait for us, so a client that
-keeps everybody waiting is given up.
+their input goes to the one stdin. The other end of the link may make the container wait for us, so a client that stays
+slow is disconnected.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Link(Protocol):
         """Set the terminal's size in characters, if there is one."""
 
     def close(self) -> None:
-        """Let go of it. More than once is fine."""
+        """Close it. Closing twice succeeds."""
 
 
 class AttachPoint:
@@ -64,7 +64,7 @@ class AttachPoint:
 
     def _adopt(self, connection: _Connection) -> _Connection:
         other = self._connection
-        if other is not None and not other.ended:  # somebody was faster while we connected
+        if other is not None and not other.ended:  # another client has connected meanwhile
             connection.link.close()
             return other
         self._connection = connection
@@ -197,7 +197,7 @@ class _Connection:
         return client
 
     def remove_client(self, client: AttachedClient) -> None:
-        """Let a client go, and with the last one the connection, unless the container's stdin would end with it."""
+        """Remove a client. With the last one, close the connection, unless the container's stdin would end with it."""
         if client in self._clients:
             self._clients.remove(client)
         self.room.set()

@@ -63,7 +63,7 @@ def judge(end: Exit, pid: int, kills: MemoryKills) -> Exit:
 
 
 def _hit_first(pid: int, kills: MemoryKills) -> bool:
-    """If the log does not name all victims, the first process, which was killed by somebody, is taken for one."""
+    """If the log does not name all victims, the first process counts as one if it was killed."""
     if kills.groups or len(kills.victims) < kills.processes:
         return True
     return any(victim.pid == pid for victim in kills.victims)

@@ -1,4 +1,4 @@
-"""The stdio of a container's first process for who is attached: output from the log writer, input by the fifo."""
+"""The stdio of a container's first process for attached clients: output from the log writer, input by the fifo."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ RESULT_BEGIN = b"\x08"
 
 
 class Dialect(Enum):
-    """What a shim wants on its stdin when it is started."""
+    """What a shim expects on its stdin when it is started."""
 
     OPTIONS = "options"
     PARAMS = "params"
@@ -39,10 +39,10 @@ class Dialect(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What does not change between the shims of one handler."""
+    """What all shims of one handler have in common."""
 
     binary: str
-    grpc_address: str  # names us: shims of other daemons listen elsewhere
+    grpc_address: str  # identifies this daemon: shims of other daemons listen elsewhere
     ttrpc_address: str  # where shims report events
     publisher: str  # the program that older shims report events with
     options: AnyMessage | None = None  # of the runtime

@@ -1,4 +1,4 @@
-"""What Podwright asks of a shim: the Task API, v2 and v3, and the Sandbox API. Every call has a deadline."""
+"""The calls of a shim: the Task API, v2 and v3, and the Sandbox API. Every call has a deadline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ShimCalls:
         self._task = f"containerd.task.v{version}.Task"
         self.timeout_s = timeout_s
         self._quick_s = min(QUICK_S, timeout_s)
-        # Something simple was not answered in time: the caller that notes it asks for no more that people wait for.
+        # A simple call was not answered in time. Its caller makes no further call that a client waits for.
         self.hangs = False
 
     async def _call(self, service: str, method: str, request: Message, timeout_s: float | None) -> bytes:
@@ -66,7 +66,7 @@ class ShimCalls:
         return (await self._ask("Start", request, pb.StartResponse, self.timeout_s)).pid
 
     async def wait(self, container_id: str, exec_id: str = "") -> pb.WaitResponse:
-        """The end of it, once it has come: without a deadline."""
+        """Wait for its end. Without a deadline."""
         request = pb.ProcessRequest(id=container_id, exec_id=exec_id)
         return await self._ask("Wait", request, pb.WaitResponse, None)
 
@@ -96,7 +96,7 @@ class ShimCalls:
         await self._tell("ResizePty", pb.ResizeRequest(id=container_id, exec_id=exec_id, width=width, height=height))
 
     async def close_stdin(self, container_id: str, exec_id: str = "") -> None:
-        """The shim lets go of the fifo of its standard input, which then ends with us."""
+        """Have the shim close its side of the stdin fifo, so that stdin ends when we close ours."""
         await self._tell("CloseIO", pb.CloseIoRequest(id=container_id, exec_id=exec_id, stdin=True))
 
     async def update(self, container_id: str, resources: AnyMessage) -> None:
@@ -109,7 +109,7 @@ class ShimCalls:
         await self._call(self._task, "Checkpoint", request, None)
 
     async def stats(self, container_id: str) -> AnyMessage:
-        """What it uses, in a message of the shim's choice."""
+        """Its usage, in a message of the shim's choice."""
         return (await self._ask("Stats", pb.ProcessRequest(id=container_id), pb.StatsResponse, self._quick_s)).stats
 
     async def connect(self, container_id: str) -> pb.ConnectResponse:
@@ -117,7 +117,7 @@ class ShimCalls:
         return await self._ask("Connect", pb.ProcessRequest(id=container_id), pb.ConnectResponse, self._quick_s)
 
     async def shut_down(self, container_id: str) -> None:
-        """Let the shim end, if it has no containers."""
+        """Have the shim end, if it has no containers."""
         await self._tell("Shutdown", pb.ShutdownRequest(id=container_id))
 
     # -- the sandbox, of shims that have the API
@@ -134,7 +134,7 @@ class ShimCalls:
         await self._call(SANDBOX, "WaitSandbox", pb.SandboxRequest(sandbox_id=sandbox_id), None)
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
-        """Stop it, and let the shim end."""
+        """Stop it, and have the shim end."""
         stop = pb.StopSandboxRequest(sandbox_id=sandbox_id, timeout_secs=int(self._quick_s))
         await self._call(SANDBOX, "StopSandbox", stop, self.timeout_s)
         await self._call(SANDBOX, "ShutdownSandbox", pb.SandboxRequest(sandbox_id=sandbox_id), self._quick_s)

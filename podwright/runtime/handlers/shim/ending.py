@@ -1,4 +1,4 @@
-"""The end of a container that a shim holds: what the shim reports, or what is done when the shim is gone."""
+"""The end of a container that a shim holds: reported by the shim, or made when the shim is gone."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.launching import Launcher
 from podwright.runtime.handlers.shim.pods import PodShim, PodShims
 from podwright.runtime.handlers.shim.record import ShimRecord
+from podwright.tasks import retrieve
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ SHIM_GONE = "its shim ended before it, so it was killed"
 
 
 class Reports:
-    """What events say of a container."""
+    """What events have reported about a container."""
 
     def __init__(self) -> None:
         self.oom = False
@@ -51,13 +52,13 @@ class Reports:
 
 
 def exit_of(code: int, at: Timestamp) -> Exit:
-    """An end as a shim reports it. One without a time has come now."""
+    """An end as a shim reports it. Without a time, it counts as ended now."""
     finished_at = at.ToNanoseconds() if at.seconds > 0 else time.time_ns()
     return Exit(code=code, reason=ERROR if code else COMPLETED, finished_at=finished_at)
 
 
 def with_oom(end: Exit, reports: Reports) -> Exit:
-    """The end of a container whose processes are not on this host: the shim's word is all there is."""
+    """The end of a container whose processes are not on this host, with the shim's report of a memory kill."""
     is_killed = reports.oom and end.code == KILLED_CODE and end.reason != UNKNOWN
     return dataclasses.replace(end, reason=OOM_KILLED) if is_killed else end
 
@@ -72,7 +73,7 @@ class Watcher:
         self._reports = reports
 
     async def end(self, pod: str, shim: PodShim | None) -> Exit:
-        """The end as the Wait call or an event reports it. When the shim is gone, the container is made to end.
+        """The end as the Wait call or an event reports it. When the shim is gone, the container is killed.
 
         Raises Unavailable while the daemon ends.
         """
@@ -108,7 +109,7 @@ class Watcher:
         return exit_of(reply.exit_status, reply.exited_at)
 
     async def _bury(self) -> Exit:
-        """The shim is gone: its program removes the container, as containerd has it do."""
+        """The shim is gone: have its program remove the container, as containerd does."""
         if self._pods.closed:
             raise Unavailable("the daemon ends")
         log.warning("a container lost its shim: id=%s", self._bundle.id[:12])
@@ -116,12 +117,6 @@ class Watcher:
         if reply is None:
             return Exit(code=UNKNOWN_CODE, reason=UNKNOWN, finished_at=time.time_ns(), message=SHIM_GONE)
         return dataclasses.replace(exit_of(reply.exit_status, reply.exited_at), message=SHIM_GONE)
-
-
-def retrieve(waiting: asyncio.Future[Any]) -> None:
-    """A failure that nobody waits for is no news."""
-    if not waiting.cancelled():
-        waiting.exception()
 
 
 def is_in_cgroup(host: CgroupHost, path: str, pid: int) -> bool:

@@ -1,7 +1,7 @@
-"""What shims report: `containerd.services.events.ttrpc.v1.Events/Forward` on a socket of the daemon's.
+"""Events of shims: `containerd.services.events.ttrpc.v1.Events/Forward` on a socket of the daemon's.
 
-Only two events say what nothing else does: a kill for memory, and the end of a container as a second source beside the
-Wait call. All others are answered and dropped. A shim that floods us is read no faster than it is answered.
+Only two events matter: a memory kill, and the end of a container as a second source beside the Wait call. All others
+are answered and dropped. A shim that sends too many is read no faster than it is answered.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ShimListener(Protocol):
 
 
 class Events:
-    """Hands events to the containers that they are about."""
+    """Passes events to the containers that they are about."""
 
     def __init__(self) -> None:
         self.listeners: dict[str, ShimListener] = {}  # by container

@@ -23,7 +23,7 @@ from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.bootstrap import packed_json
 from podwright.runtime.handlers.shim.calls import ShimCalls
 from podwright.runtime.handlers.shim.stdio import Fifos, Input
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, retrieve
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +35,12 @@ END_OF_FILE = b"\x04"  # as typed at a terminal
 
 
 class Running:
-    """One process in a container, from its start to its deletion."""
+    """A process in a container, from its start to its deletion."""
 
     def __init__(
         self, calls: ShimCalls, cgroups: CgroupHost, bundle: Bundle, process: ExecProcess, *, ends_input: bool = False
     ) -> None:
-        """`ends_input`: without stdin, the process gets one whose end has come, and not the host's /dev/null."""
+        """`ends_input`: without stdin, the process gets an ended pipe, and not the host's /dev/null."""
         self.calls = calls
         self.id = f"exec-{secrets.token_hex(8)}"
         self.container_id = bundle.id
@@ -95,7 +95,7 @@ class Running:
             await self.calls.kill(self.container_id, signal.SIGKILL, exec_id=self.id)
 
     async def delete(self) -> None:
-        """Have the shim forget it. What does not work now is done with the container."""
+        """Have the shim forget it. If that fails, it is done with the container's deletion."""
         try:
             await self.calls.delete(self.container_id, self.id)
         except NotFound:
@@ -170,7 +170,7 @@ class ShimExec:
         self._failure: RuntimeFailed | None = None
 
     async def start(self) -> None:
-        """Run it. A program that does not start is what `wait` says. Raises FailedPrecondition, DeadlineExceeded."""
+        """Run it. `wait` reports a program that does not start. Raises FailedPrecondition, DeadlineExceeded."""
         try:
             await self._running.start()
         except RuntimeFailed as failure:
@@ -179,7 +179,7 @@ class ShimExec:
                 reader.close()
         else:
             self._ending = self._background.job(self._running.wait(), name=f"wait for {self._running.id}")
-            self._ending.add_done_callback(_retrieve)
+            self._ending.add_done_callback(retrieve)
             if self._running.ends_input and self._input is not None:
                 self._background.start(self._running.end_input(self._input), name=f"end input of {self._running.id}")
 
@@ -204,7 +204,7 @@ class ShimExec:
             await self._running.end_input(self._input)
 
     def hang_up(self) -> None:
-        """The shim would keep its fifos and let the process wait for a reader: output is thrown away instead."""
+        """Throw output away from now on. The shim would keep its fifos, and the process would wait for a reader."""
         if self._input is not None:
             self._input.close()
             calls, ids = self._running.calls, (self._running.container_id, self._running.id)
@@ -213,7 +213,7 @@ class ShimExec:
                 self._later(calls.kill(ids[0], signal.SIGHUP, exec_id=ids[1]), "hang up")
         for name, reader in self._readers.items():
             if reader.fd >= 0:
-                rest = FdReader(os.dup(reader.fd))  # whoever waits for the old one sees its end
+                rest = FdReader(os.dup(reader.fd))  # readers of the old one see its end
                 self._background.start(_throw_away(rest), name=f"drop {name} of {self._running.id}")
             reader.close()
         self._readers = {}
@@ -240,12 +240,6 @@ async def _throw_away(reader: FdReader) -> None:
             pass
     finally:
         reader.close()
-
-
-def _retrieve(ending: asyncio.Task[int]) -> None:
-    """A failure that nobody waits for is no news."""
-    if not ending.cancelled():
-        ending.exception()
 
 
 async def start(running: Running, background: Tasks) -> ShimExec:

@@ -1,4 +1,4 @@
-"""Running a shim's program: its start and delete actions, and finding the processes that it left."""
+"""Runs a shim's program: its start and delete actions. And finds the processes that it has left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GONE_TIMEOUT_S, POLL_S = 2.0, 0.005
 
 
 class Launcher:
-    """Starts the shims of one handler, and has them clean up."""
+    """Starts the shims of one handler, and has their program clean up."""
 
     def __init__(self, launch: Launch, runner: ProcessRunner, timeout_s: float) -> None:
         """`timeout_s` is for the start action."""
@@ -36,12 +36,11 @@ class Launcher:
         self._dialect: Dialect | None = None  # the one that worked last
 
     async def start(self, pod: str, directory: str) -> Address:
-        """Where the shim of a pod listens, which runs in `directory`.
+        """Start the shim of a pod in `directory`. Returns where it listens.
 
-        Which bootstrap protocol a shim speaks is found out by trying: the older one first, because shims since 2.3
-        refuse it cleanly, while some older ones take the newer one for options that they do not know.
-        Raises RuntimeFailed with what the program said, DeadlineExceeded, and FailedPrecondition when it is missing.
-        No process of it is left.
+        The bootstrap protocol is found by trying the older one first: shims since 2.3 refuse it cleanly, while some
+        older shims take the newer one for options that they do not know. Raises RuntimeFailed with what the program
+        said, DeadlineExceeded, and FailedPrecondition when it is missing. A failure leaves no process.
         """
         try:
             return await self._start(pod, directory)
@@ -90,7 +89,7 @@ class Launcher:
         return None
 
     async def _run(self, directory: str, argv: tuple[str, ...], stdin: bytes, timeout_s: float) -> Completed:
-        """A child's working directory cannot be set by posix_spawn: env does it."""
+        """Run the program through env, because posix_spawn cannot set a child's working directory."""
         return await self._runner.run(
             Command(
                 argv=("/usr/bin/env", f"--chdir={directory}", *argv),

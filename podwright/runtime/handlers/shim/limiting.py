@@ -23,7 +23,7 @@ RESOURCES_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResourc
 
 
 class Limiting:
-    """One container's. Its methods are those of Task."""
+    """The pauses and limits of one container. Its methods are those of Task."""
 
     def __init__(self, member: Member, *, may_be_paused: bool) -> None:
         self._member = member

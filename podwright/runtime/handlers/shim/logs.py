@@ -46,7 +46,10 @@ class LogWriterProcess:
     async def open(
         self, container_id: str, log_path: str, streams: Mapping[str, str], *, limit_bytes: int = 0
     ) -> None:
-        """Have fifos read into a log from now on. An open one stays as it is. Raises FailedPrecondition."""
+        """Have fifos read into a log from now on.
+
+        A container that is open already stays so. Raises FailedPrecondition.
+        """
         request = {"do": "open", "id": container_id, "log": log_path, "limit": limit_bytes, "streams": dict(streams)}
         await self._ask(request)
         self._open[container_id] = request
@@ -57,7 +60,7 @@ class LogWriterProcess:
         await self._ask({"do": "reopen", "id": container_id})
 
     async def close_streams(self, container_id: str) -> None:
-        """Nothing more of this container is read."""
+        """Stop reading this container's fifos."""
         self._open.pop(container_id, None)
         with contextlib.suppress(FailedPrecondition, Unavailable, DeadlineExceeded):
             await self._ask({"do": "close", "id": container_id}, starts=False)
@@ -89,7 +92,7 @@ class LogWriterProcess:
         with contextlib.suppress(Unavailable):
             return await self._connect_to(self._name)
         async with self._starting:
-            with contextlib.suppress(Unavailable):  # somebody was faster
+            with contextlib.suppress(Unavailable):  # another call has started it
                 return await self._connect_to(self._name)
             self._start()
             for request in self._open.values():
@@ -101,19 +104,22 @@ class LogWriterProcess:
             return await self._connect_to(self._name)
 
     async def _connect_to(self, name: str) -> socket.socket:
-        """A connection. Unavailable means that there is no writer.
+        """A connection. Raises Unavailable when there is no writer.
 
-        One that is busy is waited for: a second writer would read the same fifos. Raises DeadlineExceeded then.
+        It waits for a busy writer, because a second one would read the same fifos. Raises DeadlineExceeded then.
         """
         deadline = asyncio.get_running_loop().time() + ANSWER_S
         while (connection := self._try_to_connect(name)) is None:
             if asyncio.get_running_loop().time() > deadline:
-                raise DeadlineExceeded("the log writer takes no connection in")
+                raise DeadlineExceeded(f"the log writer accepts no connection within {ANSWER_S:g} s")
             await asyncio.sleep(POLL_S)
         return connection
 
     def _try_to_connect(self, name: str) -> socket.socket | None:
-        """Through the directory's descriptor: the path may be longer than an address. None: it is busy."""
+        """Connect through the directory's descriptor: the path may be longer than an address.
+
+        None: the writer is busy.
+        """
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
             directory = os.open(self._state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -149,12 +155,15 @@ class LogWriterProcess:
             self._watch = self._tasks.start(self._keep_alive(), name="watch the log writer")
 
     async def _keep_alive(self) -> None:
-        """A connection without a request lasts as long as the writer. When it dies, another one takes over."""
+        """Hold a connection without a request, which lasts as long as the writer.
+
+        When it breaks, start another writer.
+        """
         while self._open:
             try:
                 with contextlib.closing(await self._connect()) as connection:
                     await asyncio.get_running_loop().sock_recv(connection, 1)
-            except (PodwrightError, OSError) as failure:  # also ECONNRESET, when it died before it took us in
+            except (PodwrightError, OSError) as failure:  # also ECONNRESET, when it died before it accepted
                 log.warning("the log writer does not answer: error=%s", failure)
                 await asyncio.sleep(RETRY_S)
             if self._open:

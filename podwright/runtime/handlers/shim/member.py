@@ -1,4 +1,4 @@
-"""A container as a member of its pod's shim: how the shim is asked, and what is known of the container's process."""
+"""A container as a member of its pod's shim: calls of the shim, and what is known of the container's process."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Member:
         self.bundle = bundle
         self.record = record
         self.shim = shim
-        self.interrupted = False  # what the shim does of the create is not known
+        self.interrupted = False  # whether the shim has carried out the create is not known
 
     @property
     def calls(self) -> ShimCalls:
@@ -61,12 +61,12 @@ class Member:
 
     @property
     def is_new(self) -> bool:
-        """Whether no shim has ever heard of it."""
+        """Whether no shim was ever called for it."""
         return not self.record.path and not self.interrupted
 
     @property
     def hangs(self) -> bool:
-        """Whether its shim did not answer in time. It is not asked again for what can be done without it."""
+        """Whether its shim did not answer in time. It is not called again for what can be done without it."""
         return self.shim is not None and self.shim.calls.hangs
 
     def note_hang(self) -> None:
@@ -87,9 +87,9 @@ class Member:
             self.shim = await self.host.pods.rejoin(self.record.pod, self.bundle.id)
 
     def learn_process(self, pid: int) -> None:
-        """Whether the shim's PID is that of a process of this container on this host: a VM's are not.
+        """Find out whether the shim's PID is a process of this container on this host. (In a VM it is not.)
 
-        Once it was, it stays so: the process may have ended by now.
+        Once true it stays true: the process may have ended since.
         """
         known = self.record.on_host and pid == self.record.pid
         on_host = known or (pid > 0 and ending.is_in_cgroup(self.host.cgroups, self.bundle.cgroup, pid))

@@ -45,7 +45,7 @@ class PodShim:
         self.calls = calls
         self.pid = 0
         self.start_time = 0
-        self.members: set[str] = set()  # containers that it has
+        self.members: set[str] = set()  # the containers in it
 
     @property
     def is_lost(self) -> bool:
@@ -66,7 +66,7 @@ class PodShims:
         self._locks: KeyedLocks[str] = KeyedLocks()
         self._tasks = Tasks()
         self._swept = False  # see `sweep`
-        self.closed = False  # lost connections are no news any more
+        self.closed = False  # lost connections are not reported any more
 
     def directory(self, pod: str) -> str:
         """The directory of a pod's shim."""
@@ -87,7 +87,7 @@ class PodShims:
             return shim
 
     def prestart(self, pod: str) -> None:
-        """Start the pod's shim now, for a container that will soon join it. `join` says what is wrong, if anything."""
+        """Start the pod's shim now, for a container that will soon join it. `join` reports a failure."""
         if pod not in self._shims and not self._locks[pod].locked():
             self._tasks.start(self._prestart(pod), name=f"start the shim of {pod[:12]}")
 
@@ -120,13 +120,13 @@ class PodShims:
     async def _reach(self, pod: str, address: Address, *, patient: bool = False) -> PodShim:
         """Connect, and learn the shim's PID. Raises Unavailable, and DeadlineExceeded unless it is `patient`.
 
-        One that was there before and does not answer may be slow on a busy host: it is not taken for dead.
+        A shim of an earlier daemon that does not answer may be slow on a busy host, and does not count as dead.
         """
         client = await connect(address.path, timeout_s=CONNECT_S)
         shim = PodShim(pod, address, ShimCalls(client, address.version, self._timeout_s))
         try:
             told = (await shim.calls.connect(pod)).shim_pid
-            shim.pid = told if self._launcher.is_shim(told, pod) else 0  # its word is not enough to kill a process
+            shim.pid = told if self._launcher.is_shim(told, pod) else 0  # what it says is not enough to kill a process
         except DeadlineExceeded:
             if not patient:
                 client.close()
@@ -175,7 +175,7 @@ class PodShims:
             return None
 
     async def leave(self, pod: str, member: str) -> None:
-        """The container is gone. With the last one, so is the shim. A pod that is not known is cleaned up."""
+        """The container is gone. After the last one, end the shim. An unknown pod is cleaned up."""
         async with self._locks[pod]:
             shim = self._shims.get(pod)
             if shim is not None:
@@ -184,7 +184,7 @@ class PodShims:
                 await self._end(pod)
 
     async def _end(self, pod: str) -> None:
-        """Of a pod without containers: its shim, and what is left of it."""
+        """End the shim of a pod without containers, and remove what is left of it."""
         shim = self._shims.pop(pod, None)
         if shim is not None:
             await self._shut_down(shim)
@@ -204,7 +204,7 @@ class PodShims:
             log.warning("a shim does not end when it is asked to: pod=%s pid=%d", shim.pod[:12], shim.pid)
 
     async def _clean_up(self, pod: str) -> None:
-        """Whatever is left: processes, the socket, the directory."""
+        """Remove what is left: processes, the socket, the directory."""
         self.kill(pod)
         address = self._stored(pod)
         if address is not None and not address.path.startswith("\0"):
@@ -224,9 +224,9 @@ class PodShims:
             self._launcher.kill(pod)
 
     async def sweep(self) -> None:
-        """At start, after everything was adopted: what is left of pods that nobody has any more.
+        """At start, after all containers were adopted: remove shims of pods without any.
 
-        Until then a pod without known containers may have others.
+        Before that, a pod without known containers may have others.
         """
         self._swept = True
         for pod in os.listdir(self._folder) if os.path.isdir(self._folder) else ():

@@ -34,7 +34,7 @@ END_S = 5.0
 
 
 class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be found again: the process whose end is the pod's, which is the shim where the host has no other."""
+    """What must be found again: the process that ends with the pod. It is the shim if the host has no other."""
 
     pod: str
     api: bool
@@ -134,7 +134,7 @@ def is_alive(record: HandlerRecord) -> bool:
 async def stop(host: ShimHost, bundle: SandboxBundle) -> None:
     """End it and remove what there is of it. Absent is fine."""
     if not os.path.exists(f"{bundle.directory}/config.json"):
-        await host.pods.leave(bundle.id, bundle.id)  # a shim that was started for a container which never was
+        await host.pods.leave(bundle.id, bundle.id)  # a shim that was started for a container that was never created
         return
     shim = await host.pods.rejoin(bundle.id, bundle.id)
     if shim is None or not await _stop(shim.calls, bundle.id):
@@ -147,7 +147,7 @@ async def stop(host: ShimHost, bundle: SandboxBundle) -> None:
 
 
 async def _stop(calls: ShimCalls, sandbox_id: str) -> bool:
-    """Whether the shim has nothing of it any more."""
+    """Stop the sandbox. Returns whether the shim keeps nothing of it any more."""
     try:
         await calls.stop_sandbox(sandbox_id)
     except PodwrightError:  # it is a container, or the shim has not this API

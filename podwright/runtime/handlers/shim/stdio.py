@@ -1,7 +1,7 @@
-"""The fifos between a shim and whoever reads and writes a process's stdio.
+"""The fifos between a shim and the readers and writers of a process's stdio.
 
-A shim opens each by its path when it starts the process: its own end, and the other one as well, so that nothing
-breaks while nobody else has it open. We open a reader before, because a shim may wait for one, and a writer after.
+A shim opens each by its path when it starts the process: both ends, so that nothing breaks while nobody else has it
+open. We open readers before the start, because a shim may wait for one, and writers after it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Input:
         await self._writer.write(data)
 
     async def _open(self) -> FdWriter:
-        """A shim opens its end beside what it answers: wait for it. Raises BrokenPipeError."""
+        """Open it, and wait for the shim, which may open its end only after its answer. Raises BrokenPipeError."""
         deadline = asyncio.get_running_loop().time() + READER_S
         while not self._closed and not self._ended():
             try:
@@ -92,7 +92,7 @@ class Input:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     async def end(self, close_stdin: Callable[[], Awaitable[None]]) -> None:
-        """The end of the input: both sides let go of it, and not before the shim reads, which could miss it."""
+        """End the input: both sides close it, but not before the shim reads, because it could miss the end."""
         try:
             self._writer = self._writer or await self._open()
             await close_stdin()
@@ -102,7 +102,7 @@ class Input:
             self.close()
 
     def close(self) -> None:
-        """Let go of it. More than once is fine."""
+        """Close it. Closing twice succeeds."""
         self._closed = True
         if self._writer is not None:
             self._writer.close()

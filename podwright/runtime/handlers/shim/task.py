@@ -76,7 +76,7 @@ class ShimTask:
         if self._bundle.log_path:
             log_files.make(self._bundle.log_path)
         self._fifos.make()
-        # Side by side, and both have ended when one has failed.
+        # Side by side. When one fails, the other has ended too.
         results = await asyncio.gather(self._member.join(), self._open_logs(), return_exceptions=True)
         for failure in results:
             if failure is not None:
@@ -102,7 +102,7 @@ class ShimTask:
 
     @contextlib.contextmanager
     def _noting_refusal(self) -> Iterator[None]:
-        """A shim that refuses has cleaned up."""
+        """Note that a shim has refused: it has cleaned up then."""
         try:
             yield
         except RuntimeFailed:
@@ -113,7 +113,7 @@ class ShimTask:
         await self._host.logs.open(self._bundle.id, self._bundle.log_path, self._fifos.outputs)
 
     async def adopt(self) -> None:
-        """After a restart: what a killed daemon was doing is ended, the log is read on, the end is waited for."""
+        """After a restart: end what a killed daemon was doing, read the log on, and wait for the end."""
         shim = self._member.shim
         if shim is not None:
             self._host.events.listeners[self._bundle.id] = self._watch

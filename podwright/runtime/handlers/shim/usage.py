@@ -1,4 +1,4 @@
-"""What a container uses, from the message in which a shim reports it. Pure."""
+"""A container's usage, from the message in which a shim reports it. Pure."""
 
 from __future__ import annotations
 

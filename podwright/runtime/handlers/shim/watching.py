@@ -1,4 +1,4 @@
-"""Waiting for a container's end, and what is seen of it: the last of its output, and kills for memory."""
+"""Waits for a container's end, for the last of its output, and for reports of memory kills."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from podwright.runtime.handlers.protocol import Exit
 from podwright.runtime.handlers.shim import ending
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.member import Member
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, retrieve
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ DRAIN_S = 5.0  # from the end to that of the output
 
 
 class EndWatch:
-    """One container's. The shim's events are reported to it: see `events.ShimListener`."""
+    """Watches one container. Fulfils `events.ShimListener`."""
 
     def __init__(self, member: Member, background: Tasks) -> None:
         self._member = member
@@ -28,10 +28,10 @@ class EndWatch:
         self._watch: asyncio.Task[Exit] | None = None
 
     def begin(self) -> asyncio.Task[Exit]:
-        """Begin to wait, unless that was begun."""
+        """Begin to wait, unless it waits already."""
         if self._watch is None:
             self._watch = self._background.job(self._wait(), name=f"wait for {self._member.bundle.id[:12]}")
-            self._watch.add_done_callback(ending.retrieve)
+            self._watch.add_done_callback(retrieve)
         return self._watch
 
     @property
@@ -44,7 +44,7 @@ class EndWatch:
         return await asyncio.shield(self.begin())
 
     async def ends_within(self, timeout_s: float) -> bool:
-        """Wait so long. True if the end has come, or nobody waits for it."""
+        """Wait that long. True if the end has come, or is not waited for."""
         if self._watch is None:
             return True
         await asyncio.wait({self._watch}, timeout=timeout_s)
@@ -67,7 +67,7 @@ class EndWatch:
         record = self._member.record  # its process is known since its start
         if not record.on_host:
             return ending.with_oom(end, self._reports)
-        if end.message or bundle.shares_pid_namespace:  # nobody else saw to its processes, or may have failed to
+        if end.message or bundle.shares_pid_namespace:  # its other processes may still run
             await asyncio.to_thread(cgroup.kill_all, host.cgroups, bundle.cgroup)
         kills = await memory.seen(host.cgroups, bundle.cgroup, reported=self._reports.oom)
         return memory.judge(end, record.pid, kills)

@@ -16,7 +16,7 @@ from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.resources.devices.allotments import NO_NODE, Allotment
 from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.pod_resources.server import PodResourcesPorts, PodResourcesServer
-from podwright.agent.resources.pod_resources.shares import ClaimedDevice, ClaimShare, MemoryShare, Nothing, Shares
+from podwright.agent.resources.pod_resources.shares import ClaimedDevice, ClaimShare, MemoryShare, NoShares, Shares
 from podwright.k8s.objects import Container, Pod
 from podwright.kubelet_grpc import pod_resources_alpha_pb2 as alpha
 from podwright.kubelet_grpc import pod_resources_alpha_pb2_grpc as alpha_stubs
@@ -46,7 +46,7 @@ class Cpus:
         return {1, 2, 3}
 
 
-class Machine(Nothing):
+class Machine(NoShares):
     def allocatable_memory(self) -> Sequence[MemoryShare]:
         return (MemoryShare(kind="memory", size_bytes=1024, nodes=(0,)),)
 

@@ -12,7 +12,7 @@ import pytest
 from podwright.errors import PermissionDenied
 from podwright.k8s.client.certificates.files import CertificateFiles
 from podwright.k8s.client.certificates.keys import KeyMaker, Subject
-from podwright.k8s.client.certificates.rotation import Rotation, Wanted
+from podwright.k8s.client.certificates.rotation import Rotation, WantedCertificate
 from podwright.k8s.client.certificates.signing import SERVING
 from podwright.k8s.client.certificates.x509 import hosts_of
 from podwright.k8s.client.endpoint import KeyPair
@@ -49,7 +49,7 @@ async def rotating(server: ApiServer, folder: Path) -> AsyncIterator[tuple[Servi
             api,
             made.files,
             KeyMaker(PosixProcessRunner()),
-            Wanted(purpose=SERVING, subject=lambda: made.subject),
+            WantedCertificate(purpose=SERVING, subject=lambda: made.subject),
             changed=made.made.put_nowait,
             now=lambda: server.now().timestamp() + made.clock_ahead_s,
             chance=lambda: 0.5,

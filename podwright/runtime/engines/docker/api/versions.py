@@ -13,7 +13,7 @@ def parse(text: str) -> Version:
     """`1.41` as numbers. Raises FailedPrecondition for a text that is no version."""
     major, dot, minor = text.partition(".")
     if not (dot and major.isdecimal() and minor.isdecimal()):
-        raise FailedPrecondition(f"the Docker Engine has an API version that is none: {text[:40]!r}")
+        raise FailedPrecondition(f"the Docker Engine reports an invalid API version: {text[:40]!r}")
     return int(major), int(minor)
 
 

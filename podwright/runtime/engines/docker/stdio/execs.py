@@ -21,7 +21,7 @@ from podwright.runtime.handlers.protocol import Source
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.ids import ContainerId
 from podwright.streams.remote_command.resize import TerminalSize
-from podwright.tasks import Tasks, task_of
+from podwright.tasks import Tasks, retrieve, task_of
 
 # A sequence that nobody types: the Engine would detach from a terminal at its own one (ctrl-p, ctrl-q).
 DETACH_KEYS = "ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@"
@@ -196,7 +196,7 @@ class EngineExec:
         self._outputs = Outputs(connection, terminal=terminal)
         self._pumping = background.start(self._outputs.pump(), name=f"output of exec {session.id[:12]}")
         self._ending = background.job(self._end(), name=f"wait for exec {session.id[:12]}")
-        self._ending.add_done_callback(_retrieve)
+        self._ending.add_done_callback(retrieve)
         self.stdin = connection if stdin else None
         self.stdout: Source | None = self._outputs.stdout
         self.stderr: Source | None = self._outputs.stderr
@@ -259,12 +259,6 @@ class EngineExec:
 async def _quietly(work: Coroutine[Any, Any, None]) -> None:
     with contextlib.suppress(PodwrightError):
         await work
-
-
-def _retrieve(ending: asyncio.Task[int]) -> None:
-    """A failure that nobody waits for is no news."""
-    if not ending.cancelled():
-        ending.exception()
 
 
 async def start(
