@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if _is_left_out(item, chosen) or (keeps_machine and item.get_closest_marker("disposable"))
     ]
     for item in items:
-        if item.get_closest_marker("runsc") and (why := DEVIATIONS.get(_case(item))):
+        if item.get_closest_marker("runsc") and (why := _deviation(item)):
             item.add_marker(pytest.mark.deviates(PodwrightOnRunsc.variant, why))
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -77,6 +77,12 @@ def _is_left_out(item: pytest.Item, chosen: dict[str, str]) -> bool:
     is_case = item.path.parent.name == "cases"
     in_part = item.path.stem in PARTS[mark] or _case(item) in PARTS[mark]
     return not is_case or (chosen[mark] == "part" and not in_part)
+
+
+def _deviation(item: pytest.Item) -> str | None:
+    """Why a case cannot pass on gVisor, by its name or by that with its own parameters."""
+    parameters = item.name.partition("[runsc-")[2]
+    return DEVIATIONS.get(_case(item)) or DEVIATIONS.get(f"{_case(item)}[{parameters}")
 
 
 def _case(item: pytest.Item) -> str:

@@ -58,7 +58,7 @@ async def connect(
     files = CertificateFiles(config.security.cert_dir, CLIENT_PREFIX)
     rotates = config.security.rotate_client_certificate
     credentials = RotatedCredentials(files.current_path, connection.credentials) if rotates else connection.credentials
-    transport = Transport(connection.endpoint, credentials, (metrics or CallMetrics()).called)
+    transport = Transport(connection.endpoint, credentials, metrics)
     stack.push_async_callback(transport.close)
     servers = ApiServers(
         pods=ApiClient(transport, rate=api.qps, burst=api.burst),

@@ -65,6 +65,7 @@ class ShimHandlerSettings(
     sandbox: Literal["auto", "none", "container", "api"] = "auto"  # what each pod has besides its containers
     debug: bool = False  # of the shim's log
     sched_core: bool = False  # core scheduling: no two pods on the threads of one core at once
+    allowed_annotations: tuple[str, ...] = ()  # of pods and containers, for the shim; `*` matches anything
     options: ShimOptions = ShimOptions()
 
 

@@ -18,6 +18,7 @@ from tools.leaks import PODS, snapshot
 CONTAINER = re.compile(r"/[0-9a-f]{64}$")  # cgroups above are those of whoever named them in a request
 SETTLE_S = patient(60.0)  # links are deleted in the background, one after the other on the whole host
 POLL_S = 0.05
+RUNSC = "_sandbox:"  # in the names of its files of a container, before the pod's
 Records = dict[str, dict[str, Any]]
 
 
@@ -50,7 +51,8 @@ def audit(server: Podwright) -> list[str]:
     for handler in _names(server.state / "runtimes"):
         folder = server.state / "runtimes" / handler
         folder = folder / "k8s.io" if (folder / "k8s.io").exists() else folder  # as runc's shim divides it
-        findings += _unknown(f"{handler} state", _names(folder), known)
+        names = {name.partition(RUNSC)[0] for name in _names(folder)}
+        findings += _unknown(f"{handler} state", names, known)
     for handler in _names(server.state / "shims"):
         findings += _unknown(f"{handler} shim", _names(server.state / "shims" / handler), sandboxes)
     findings += _unknown("download", _names(server.root / "images" / "ingest"), ())

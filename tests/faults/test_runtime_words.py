@@ -1,4 +1,4 @@
-"""What an OCI runtime says while it creates a container: not the container's output, and still in errors."""
+"""What an OCI runtime says while it starts a process: not the process's output, and still in errors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.streams import Speech, streamed_exec
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from tests.faults.node import running_node
@@ -24,7 +25,7 @@ log=/dev/stderr
 for word do
     case $word in
         --log=*) log=${{word#--log=}}; log=${{log#file:}} ;;
-        create|run) echo 'time="2026-01-01T00:00:00Z" level=warning msg="made up"' >>"$log"; break ;;
+        create|run|exec) echo 'time="2026-01-01T00:00:00Z" level=warning msg="made up"' >>"$log"; break ;;
     esac
 done
 exec {runtime} "$@"
@@ -39,7 +40,7 @@ def _settings(folder: Path, runtime: str) -> Settings:
 
 
 @pytest.mark.parametrize("runtime", ["crun", "runc"])
-async def test_a_warning_is_not_the_containers_output(
+async def test_a_warning_is_nobodys_output(
     fresh_podwright: FreshPodwright, busybox_image: str, tmp_path: Path, runtime: str
 ) -> None:
     namespaces = api.NamespaceOption(pid=api.CONTAINER, userns_options=USERS)
@@ -51,4 +52,27 @@ async def test_a_warning_is_not_the_containers_output(
         with pytest.raises(PodwrightError, match="/not/there") as failed:
             await pod.run(("/not/there",), name="absent")
         assert "made up" not in str(failed.value)
+        await node.emptied()
+
+
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+async def test_a_warning_is_no_output_of_a_command(
+    fresh_podwright: FreshPodwright, busybox_image: str, tmp_path: Path, runtime: str
+) -> None:
+    speak = ("sh", "-c", "echo out; echo err >&2; exit 3")
+    server = fresh_podwright(_settings(tmp_path, runtime))
+    async with running_node(server, busybox_image) as node:
+        pod = await node.pod(handler="warning")
+        container = await pod.run()
+        answer = await pod.exec(container, *speak)
+        assert (answer.stdout, answer.stderr, answer.exit_code) == (b"out\n", b"err\n", 3)
+        streamed = await streamed_exec(pod, container, *speak, speech=Speech())
+        assert (streamed.out, streamed.err, streamed.outcome.exit_code) == (b"out\n", b"err\n", 3)
+        on_terminal = await streamed_exec(pod, container, "echo", "out", speech=Speech(), tty=True)
+        assert on_terminal.out == b"out\r\n"
+        with pytest.raises(PodwrightError, match="/not/there") as failed:
+            await pod.exec(container, "/not/there")
+        assert "made up" not in str(failed.value)
+        await node.audited()
+        assert "record=made up" in server.log.read_text()
         await node.emptied()

@@ -23,6 +23,7 @@ from tools.background import StartError
 
 pytestmark = [pytest.mark.root]
 
+SHIM = "containerd-shim-runc-v2"
 SHARED_PID = api.NamespaceOption(pid=api.POD)
 
 
@@ -237,6 +238,43 @@ def test_missing_programs_are_named_at_start(
         server.start()
     assert server.log.read_text().startswith(f"podwright: {complaint}")
     assert len(server.log.read_text().splitlines()) == 1
+
+
+async def test_a_missing_program_costs_only_the_pods_of_its_handler(
+    fresh_podwright: FreshPodwright, busybox_image: str, tmp_path: Path
+) -> None:
+    """At the start; also when a program has gone since, and pods of its handler run."""
+    programs = {name: tmp_path / name for name in ("runc", SHIM)}
+    for name, program in programs.items():
+        program.symlink_to(str(shutil.which(name)))
+    handlers = {
+        "crun": {},
+        "moved": {"path": str(programs["runc"])},
+        "moved-shim": {"type": "shim", "path": str(programs[SHIM])},
+        "no-runtime": {"path": "/nowhere/runc"},
+        "no-shim": {"type": "shim", "path": "/nowhere/shim"},
+    }
+    server = fresh_podwright({"default_handler": "crun", "handlers": handlers})
+    async with running_node(server, busybox_image) as node:
+        for name in ("no-runtime", "no-shim"):
+            with pytest.raises(FailedPrecondition, match=rf"'{name}' cannot be used: /nowhere/\w+ is not a program"):
+                await node.sandbox(node.config(), name)
+        running = []
+        for name in ("moved", "moved-shim"):
+            pod = await node.pod(handler=name)
+            running.append((pod, [await pod.run(), await pod.run()]))
+        status = await node.cri.call(node.cri.runtime.Status, api.StatusRequest())
+        assert {one.name for one in status.runtime_handlers} == {"", "crun", "moved", "moved-shim"}
+        for program in programs.values():
+            program.unlink()
+        await node.again()
+        for pod, containers in running:
+            for container in containers:
+                assert (await pod.status(container)).state == api.CONTAINER_RUNNING
+            with pytest.raises(FailedPrecondition, match=r"'moved.*' cannot be used"):
+                await pod.create(name="late")
+        assert await (await node.pod()).output("echo", "fine") == "fine\n"
+        await node.emptied()
 
 
 def test_a_default_handler_that_is_not_configured(fresh_podwright: FreshPodwright) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -15,7 +17,7 @@ import pytest_asyncio
 
 from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import PodwrightError
+from podwright.errors import DeadlineExceeded, PodwrightError
 from tests.faults.audit import records
 from tests.faults.node import UNTIL_TOLD, Node, eventually, gone, running_node, tell
 from tests.fixtures import FreshPodwright
@@ -26,6 +28,17 @@ pytestmark = [pytest.mark.root]
 COUNT = ("sh", "-c", "trap 'exit 0' TERM; n=0; while :; do n=$((n+1)); echo line $n; usleep 500; done")
 RUNC = {"type": "shim"}
 PATIENCE = {"containers": {"runtime_timeout_s": 5.0}}
+SLOW_EXEC = """\
+#!/bin/sh
+[ "$*" = --version ] && echo slow version 1 && exit
+for word do
+    case $word in
+        exec) [ -e {folder}/slow ] && sleep 3; break ;;
+        create|start|delete|kill|state) break ;;
+    esac
+done
+exec {runc} "$@"
+"""
 LITTLE_PATIENCE = {"containers": {"runtime_timeout_s": 4.0}}  # where a shim hangs
 
 
@@ -245,8 +258,28 @@ async def test_the_oci_runtime_is_missing(fresh_podwright: FreshPodwright, busyb
         await node.emptied()
 
 
+async def test_an_exec_that_is_given_up_while_it_starts(
+    fresh_podwright: FreshPodwright, busybox_image: str, tmp_path: Path
+) -> None:
+    """The shim does not wait for readers that have gone, in which time it would start nothing else."""
+    runtime = tmp_path / "runtime"
+    runtime.write_text(SLOW_EXEC.format(folder=tmp_path, runc=shutil.which("runc")))
+    runtime.chmod(0o755)
+    handler = {"type": "shim", "options": {"binary_name": str(runtime)}}
+    async with running_node(fresh_podwright({"handlers": {"slow": handler}}), busybox_image) as node:
+        pod = await node.pod()
+        container = await pod.run()
+        (tmp_path / "slow").touch()
+        with pytest.raises(DeadlineExceeded):
+            await pod.exec(container, "sleep", "1000", timeout=1)
+        (tmp_path / "slow").unlink()
+        assert (await pod.exec(container, "echo", "fine")).stdout == b"fine\n"
+        assert b"sleep 1000" not in (await pod.exec(container, "ps", "-o", "args")).stdout
+        await node.emptied()
+
+
 @pytest.mark.parametrize("fault", ["hang", "garbage", "die"])
-@pytest.mark.parametrize("stage", ["start", "Create", "Start", "Wait"])
+@pytest.mark.parametrize("stage", ["start", "Connect", "Create", "Start", "Wait"])
 @pytest.mark.parametrize("fake_node", [("none", LITTLE_PATIENCE)], indirect=True, ids=lambda one: one[0])
 async def test_a_shim_fails_at_a_stage(fake_node: Node, fake: FakeShim, stage: str, fault: str) -> None:
     """The pod fails with an error, or its container ends; crun's pods go on, and nothing is left."""
@@ -254,7 +287,7 @@ async def test_a_shim_fails_at_a_stage(fake_node: Node, fake: FakeShim, stage: s
     try:
         pod = await fake_node.pod()
         container = await pod.run()
-        if fault != "hang":
+        if fault != "hang" and (stage, fault) != ("Connect", "garbage"):  # its answer there can be done without
             assert (await pod.exited(container)).exit_code != 0
     except PodwrightError:
         pass
@@ -283,7 +316,7 @@ async def test_a_shim_fails_when_its_pod_is_taken_down(
     await fake_node.emptied()
 
 
-@pytest.mark.parametrize("fault", ["garbage", "die"])
+@pytest.mark.parametrize("fault", ["hang", "garbage", "die"])
 async def test_the_program_does_not_clean_up_for_its_shim(fake_node: Node, fake: FakeShim, fault: str) -> None:
     """What is known of the end then is that there was one."""
     pod = await fake_node.pod()
@@ -311,8 +344,64 @@ async def test_a_sandbox_fails(fake_node: Node, fake: FakeShim, fault: str) -> N
     await fake_node.emptied()
 
 
-async def test_a_shim_floods_us_with_events(fake_node: Node, fake: FakeShim) -> None:
-    fake.commit("flood")
+@pytest.mark.parametrize("fault", ["hang", "garbage", "die"])
+@pytest.mark.parametrize("stage", ["WaitSandbox", "StopSandbox", "ShutdownSandbox"])
+@pytest.mark.parametrize("fake_node", [("api", LITTLE_PATIENCE)], indirect=True, ids=lambda one: one[0])
+async def test_a_sandbox_fails_later(fake_node: Node, fake: FakeShim, stage: str, fault: str) -> None:
+    """Its pod is taken down all the same."""
+    fake.commit(f"{fault} {stage}")
+    pod = await fake_node.pod()
+    with contextlib.suppress(PodwrightError):  # the sandbox may have ended by now
+        await pod.run()
+    await _still_works(fake_node)
+    await fake_node.emptied()
+    assert stage in fake.asked
+
+
+@pytest.mark.parametrize("fault", ["hang", "garbage", "die"])
+@pytest.mark.parametrize("stage", ["Exec", "Stats", "Update"])
+@pytest.mark.parametrize("fake_node", [("none", LITTLE_PATIENCE)], indirect=True, ids=lambda one: one[0])
+async def test_a_shim_fails_while_its_container_runs(fake_node: Node, fake: FakeShim, stage: str, fault: str) -> None:
+    """What is asked of it ends with an error, or without an answer's content. Others go on."""
+    pod = await fake_node.pod()
+    container = await pod.run()
+    fake.commit(f"{fault} {stage}")
+    runtime, limits = fake_node.cri.runtime, api.LinuxContainerResources(cpu_shares=512)
+    update = api.UpdateContainerResourcesRequest(container_id=container, linux=limits)
+    await asyncio.gather(
+        pod.exec(container, "true", timeout=1),
+        fake_node.cri.call(runtime.ContainerStats, api.ContainerStatsRequest(container_id=container)),
+        fake_node.cri.call(runtime.UpdateContainerResources, update),
+        return_exceptions=True,
+    )
+    await _still_works(fake_node)
+    await pod.stop(container, timeout=1)
+    await fake_node.remove(pod)
+    fake.behave()
+    await (await fake_node.pod()).run()
+    await fake_node.emptied()
+
+
+@pytest.mark.parametrize("fault", ["hang", "garbage", "die"])
+@pytest.mark.parametrize("stage", ["Connect", "State", "Wait"])
+@pytest.mark.parametrize("fake_node", [("none", LITTLE_PATIENCE)], indirect=True, ids=lambda one: one[0])
+async def test_a_shim_fails_at_a_restart(fake_node: Node, fake: FakeShim, stage: str, fault: str) -> None:
+    """The next daemon starts, and takes its pod down."""
+    pod = await fake_node.pod()
+    container = await pod.run()
+    shim = _shim(fake_node, container)
+    fake.commit(f"{fault} {stage}")
+    await fake_node.reborn()
+    await _still_works(fake_node)
+    await pod.stop(container, timeout=0)
+    await fake_node.remove(pod)
+    await gone(shim)
+    await fake_node.emptied()
+
+
+@pytest.mark.parametrize("fault", ["flood", "garbage events"])
+async def test_a_shim_floods_us_with_events(fake_node: Node, fake: FakeShim, fault: str) -> None:
+    fake.commit(fault)
     pod = await fake_node.pod()
     container = await pod.run()
     await _still_works(fake_node)

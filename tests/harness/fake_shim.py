@@ -3,6 +3,7 @@
     hang METHOD, garbage METHOD, die METHOD     of the Task or Sandbox API, or the action "start" or "delete"
     lie PID                                     another process is the shim
     flood                                       events without end, from the first Create on
+    garbage events                              ones that cannot be read, without end
 
 It has no process in a cgroup of its containers, as one that makes virtual machines. What it was asked is in `asked`.
 """
@@ -23,6 +24,7 @@ from podwright.ttrpc import Server, connect
 
 TASK, SANDBOX = "containerd.task.v3.Task", "containerd.runtime.sandbox.v1.Sandbox"
 GARBAGE = b"\xff" * 100
+OOM = pb.ForwardRequest(envelope=pb.Envelope(topic="/tasks/oom", namespace="k8s.io")).SerializeToString()
 SCRIPT = """#!{python} -P
 import json, os, socket, subprocess, sys, time
 arguments, folder = sys.argv[1:], {folder!r}
@@ -118,8 +120,9 @@ class _Shim:
         request = pb.CreateRequest.FromString(payload)
         self._ends[request.id] = asyncio.get_running_loop().create_future()
         self._outputs[request.id] = [os.open(one, os.O_WRONLY) for one in (request.stdout, request.stderr) if one]
-        if _fault(self._folder) == "flood":
-            self._flood = asyncio.create_task(_flood())
+        events = {"flood": OOM, "garbage events": GARBAGE}.get(_fault(self._folder))
+        if events is not None:
+            self._flood = asyncio.create_task(_flood(events))
         return b""
 
     async def _Wait(self, payload: bytes) -> bytes:  # noqa: N802
@@ -163,11 +166,11 @@ class _Shim:
         return await self._Shutdown(payload)
 
 
-async def _flood() -> None:
+async def _flood(event: bytes) -> None:
     client = await connect(os.environ["TTRPC_ADDRESS"], timeout_s=5)
-    event = pb.ForwardRequest(envelope=pb.Envelope(topic="/tasks/oom", namespace="k8s.io")).SerializeToString()
-    while True:
-        await asyncio.gather(*(client.call(SERVICE, METHOD, event, timeout_s=60) for _ in range(500)))
+    while not client.ended.done():
+        calls = (client.call(SERVICE, METHOD, event, timeout_s=60) for _ in range(500))
+        await asyncio.gather(*calls, return_exceptions=True)
 
 
 def _fault(folder: Path) -> str:

@@ -167,6 +167,8 @@ def _suite(name: str, driver: Driver, shell: Shell, system: System, plan: Plan) 
         log=folder / f"{name}-{driver}.log",
     )
     complete = run.run(shell, journal, limit_s=min(plan.left_s, SUITES[name].minutes * 60))
+    if not complete and plan.left_s > 0:  # otherwise nothing follows, and the machine ends
+        shell.end_tests()
     return journal.outcomes(), complete
 
 

@@ -23,6 +23,7 @@ are the last results; of a suite in brackets only a part ran (`--minutes`, `--se
     make vm-test ARGS="--system debian-13 --driver systemd --suite conformance --select apparmor"
     make vm-test ARGS="--suite host"                                    # what depends most on the host
     make vm-test ARGS="--minutes 90 --publish"                          # and write this page
+    make vm-test ARGS="--nice 0"                                        # on a host with other work: 15 is usual
 
 A run goes on where the last one of the same tree stopped; tests that failed run again. The machines reach no network:
 their packages come from the Debian mirror that apt uses here, and their Python packages are those of

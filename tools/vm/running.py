@@ -31,7 +31,10 @@ class SuiteRun:
     log: Path
 
     def run(self, shell: Shell, journal: Journal, *, limit_s: float) -> bool:
-        """Run the tests that are not settled yet. Returns whether pytest reached its end. Raises VmError."""
+        """Run the tests that are not settled yet. Returns whether pytest reached its end. Raises VmError.
+
+        One that has not may still run: see Shell.end_tests.
+        """
         shell.write(RECORDED, "\n".join(journal.settled()))
         command = (
             "env",
@@ -52,7 +55,6 @@ class SuiteRun:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(max(0.0, min(STOP_TIMEOUT_S, deadline - time.monotonic()))) in DECIDED
         print(f"the time limit of {limit_s / 60:.0f} min is over", flush=True)
-        shell.end_tests()
         return False
 
 

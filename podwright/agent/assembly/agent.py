@@ -65,7 +65,9 @@ class Agent:
         self._cluster = make_cluster(dependencies, context.node.current, context.events)
         self._handlers = RuntimeHandlers(dependencies.watch, self._cluster.classes)
         self._users = UserNamespaceAllocator(f"{context.root}/pods", ids, config.pods.max_pods)
-        self._csi_drivers = CsiDrivers(self._cluster.csi_node)
+        self._csi_drivers = CsiDrivers(
+            self._cluster.csi_node, clock=dependencies.clock, metrics=dependencies.metrics.volumes
+        )
         self._volumes = make_volumes(context, self._cluster, self._csi_drivers)
         self._plugins = make_plugins(context, self._cluster)
         self._devices = self._plugins.devices.manager

@@ -71,6 +71,7 @@ def make_node_eviction(
         stats=stats,
         active=context.engine.active_pods,
         ender=ender,
+        is_idle=context.engine.is_idle,
         is_finished=context.engine.is_finished,
         containers=containers,
         images=images,

@@ -43,6 +43,11 @@ class LateEngine:
         """Whether containers of the pod may run."""
         return self._engine.workers.could_have_running_containers(uid)
 
+    def is_idle(self, uid: str) -> bool:
+        """Whether the runtime shows no container of the pod that runs."""
+        observed = self._engine.cache.peek(uid)
+        return observed is None or not observed.running()
+
     def is_finished(self, uid: str) -> bool:
         """Whether nothing is left to do for the pod."""
         return self._engine.workers.should_be_finished(uid)

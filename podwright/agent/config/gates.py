@@ -37,6 +37,7 @@ HONOURED = frozenset(
         "MemoryQoS",
         "NodeDeclaredFeatures",
         "PodCertificateRequest",
+        "PodLevelResourceManagers",
         "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
         "ResourceHealthStatus",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 
+from podwright.agent.clock import Clock
 from podwright.agent.csi.values import (
     Amounts,
     Capabilities,
@@ -22,6 +23,8 @@ from podwright.agent.csi.values import (
     VolumeCall,
     VolumeStats,
 )
+from podwright.agent.metrics.grpc_codes import CANCELLED, OK, go_code
+from podwright.agent.metrics.volumes import VolumeMetrics
 from podwright.agent.plugins.connection import PluginChannel
 from podwright.kubelet_grpc import csi_pb2 as csi
 from podwright.kubelet_grpc import csi_pb2_grpc
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
+SERVICE = "/csi.v1.Node"
 CALL_TIMEOUT_S = 120.0  # the kubelet's
 STATS_TIMEOUT_S = 10.0
 _Mode = csi.VolumeCapability.AccessMode
@@ -53,15 +57,18 @@ _CAPABILITIES = {each.value: each for each in DriverCapability}
 class CsiNode:
     """One driver. Calls raise CsiFailed."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, name: str, endpoint: str, clock: Clock, metrics: VolumeMetrics) -> None:
         """`endpoint` is the path of its socket. Raises InvalidArgument for what cannot be one."""
         self.endpoint = endpoint
+        self._name = name
+        self._clock = clock
+        self._metrics = metrics
         PluginChannel.check(endpoint)
 
     async def info(self) -> NodeInfo:
         """What the driver calls this node."""
         async with self._stub() as node:
-            answer = await _call(node.NodeGetInfo, csi.NodeGetInfoRequest())
+            answer = await self._call(node.NodeGetInfo, csi.NodeGetInfoRequest())
         return NodeInfo(
             node_id=answer.node_id,
             max_volumes=answer.max_volumes_per_node,
@@ -71,7 +78,7 @@ class CsiNode:
     async def capabilities(self, timeout_s: float = CALL_TIMEOUT_S) -> Capabilities:
         """What it can do. Capabilities that we do not know are left out."""
         async with self._stub() as node:
-            answer = await _call(node.NodeGetCapabilities, csi.NodeGetCapabilitiesRequest(), timeout_s)
+            answer = await self._call(node.NodeGetCapabilities, csi.NodeGetCapabilitiesRequest(), timeout_s)
         kinds = (each.rpc.type for each in answer.capabilities)
         return frozenset(_CAPABILITIES[kind] for kind in kinds if kind in _CAPABILITIES)
 
@@ -86,13 +93,13 @@ class CsiNode:
             volume_context=call.attributes,
         )
         async with self._stub() as node:
-            await _call(node.NodeStageVolume, request)
+            await self._call(node.NodeStageVolume, request)
 
     async def unstage(self, handle: str, path: str) -> None:
         """Undo it."""
         request = csi.NodeUnstageVolumeRequest(volume_id=handle, staging_target_path=path)
         async with self._stub() as node:
-            await _call(node.NodeUnstageVolume, request)
+            await self._call(node.NodeUnstageVolume, request)
 
     async def publish(
         self, call: VolumeCall, target: str, can: Capabilities, *, staged: str = "", read_only: bool = False
@@ -109,13 +116,13 @@ class CsiNode:
             volume_context=call.attributes,
         )
         async with self._stub() as node:
-            await _call(node.NodePublishVolume, request)
+            await self._call(node.NodePublishVolume, request)
 
     async def unpublish(self, handle: str, target: str) -> None:
         """Undo it."""
         request = csi.NodeUnpublishVolumeRequest(volume_id=handle, target_path=target)
         async with self._stub() as node:
-            await _call(node.NodeUnpublishVolume, request)
+            await self._call(node.NodeUnpublishVolume, request)
 
     async def expand(self, call: VolumeCall, path: str, size_bytes: int, can: Capabilities, *, staged: str) -> None:
         """Let the filesystem at `path` have the size that the volume has."""
@@ -128,7 +135,7 @@ class CsiNode:
             secrets=call.secrets,
         )
         async with self._stub() as node:
-            await _call(node.NodeExpandVolume, request)
+            await self._call(node.NodeExpandVolume, request)
 
     async def stats(self, handle: str, path: str) -> VolumeStats | None:
         """What the volume holds. None when the driver does not tell."""
@@ -137,7 +144,7 @@ class CsiNode:
             return None
         request = csi.NodeGetVolumeStatsRequest(volume_id=handle, volume_path=path)
         async with self._stub() as node:
-            answer = await _call(node.NodeGetVolumeStats, request, STATS_TIMEOUT_S)
+            answer = await self._call(node.NodeGetVolumeStats, request, STATS_TIMEOUT_S)
         amounts = {
             each.unit: Amounts(total=each.total, available=each.available, used=each.used) for each in answer.usage
         }
@@ -158,14 +165,25 @@ class CsiNode:
         finally:
             await connection.close()
 
-
-async def _call(
-    method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, timeout_s: float = CALL_TIMEOUT_S
-) -> Response:
-    try:
-        return await method(request, timeout=timeout_s)
-    except grpc.aio.AioRpcError as failure:
-        raise CsiFailed(failure.code().name, failure.details() or "") from failure
+    async def _call(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> Response:
+        began, code = self._clock.monotonic(), CANCELLED
+        try:
+            answer = await method(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as failure:
+            code = failure.code().name
+            raise CsiFailed(code, failure.details() or "") from failure
+        else:
+            code = OK
+            return answer
+        finally:
+            name = f"{SERVICE}/{type(request).__name__.removesuffix('Request')}"
+            took_s = self._clock.monotonic() - began
+            self._metrics.driver_calls.observe(took_s, self._name, name, go_code(code), "false")
 
 
 def _capability(access: VolumeAccess, can: Capabilities) -> csi.VolumeCapability:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from podwright.agent.clock import Clock, SystemClock
 from podwright.agent.csi.calls import CsiNode
 from podwright.agent.csi.values import NodeInfo, VolumeStats
+from podwright.agent.metrics.volumes import VolumeMetrics
 from podwright.agent.plugins.protocol import Plugin
 from podwright.errors import InvalidArgument, PodwrightError, Unavailable
 
@@ -51,8 +53,12 @@ class _Driver:
 class CsiDrivers:
     """The registered drivers, and their node services."""
 
-    def __init__(self, cluster: ClusterInfo) -> None:
+    def __init__(
+        self, cluster: ClusterInfo, *, clock: Clock | None = None, metrics: VolumeMetrics | None = None
+    ) -> None:
         self._cluster = cluster
+        self._clock = clock or SystemClock()
+        self._metrics = metrics or VolumeMetrics()
         self._drivers: dict[str, _Driver] = {}
         self._listeners: list[Callable[[str], None]] = []
 
@@ -120,7 +126,8 @@ class CsiDrivers:
             raise InvalidArgument(
                 f'CSI driver "{plugin.name}" is registered already with a version as high: {known.node.endpoint}'
             )
-        return _Driver(node=CsiNode(plugin.endpoint), version=version)
+        node = CsiNode(plugin.name, plugin.endpoint, self._clock, self._metrics)
+        return _Driver(node=node, version=version)
 
     def _forget(self, name: str, driver: _Driver) -> None:
         if self._drivers.get(name) is driver:

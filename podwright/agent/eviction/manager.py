@@ -57,6 +57,7 @@ class EvictionPorts:
     stats: StatsProvider
     active: Callable[[], list[Pod]]  # the pods that run, or will
     ender: Ender
+    is_idle: Callable[[str], bool]  # whether no container of the pod with this UID runs
     is_finished: Callable[[str], bool]  # whether nothing is left to do for the pod with this UID
     clear: Callable[[Garbage], Awaitable[None]]  # removes what nobody needs; raises PodwrightError and OSError
     pressures_changed: Callable[[], None]
@@ -200,9 +201,10 @@ class EvictionManager:
         if not active:
             log.warning("there is no pod to evict: resource=%s", resource)
             return []
+        idle = {pod.metadata.uid for pod in active if self._ports.is_idle(pod.metadata.uid)}
         stats = await self._stats_for(resource)
         self._note_age(urgent, measured.readings)
-        for pod in ranked(active, stats, first.signal, measured.layout):
+        for pod in ranked(active, stats, first.signal, measured.layout, idle=idle):
             notice = low_on(resource, pod, stats.get(pod.metadata.uid), urgent, measured.readings)
             if await self._evict(pod, notice, self._grace_s(pod, first), is_pods_fault=False):
                 self._ports.metrics.evictions.add(first.signal.value)
@@ -224,7 +226,7 @@ class EvictionManager:
     async def _stats_for(self, resource: str) -> dict[str, PodStats]:
         """The pods' statistics by UID. CPU and memory alone where that is enough, as it costs less."""
         if resource == MEMORY:
-            return {each.pod_ref.uid: each for each in await self._ports.stats.pods_cpu_and_memory()}
+            return {each.pod_ref.uid: each for each in await self._ports.stats.pods_cpu_and_memory(fresh=True)}
         return {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}
 
     def _note_age(self, urgent: Sequence[Threshold], readings: Readings) -> None:

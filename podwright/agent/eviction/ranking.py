@@ -3,11 +3,14 @@
 First those of which nothing is known, then those that use more than they request, then by priority, then by how much
 more they use (pkg/kubelet/eviction/helpers.go of Kubernetes 1.36). For process ids there are no requests: priority
 alone decides before the count.
+
+A kubelet has no statistics of a pod that is just starting, and ends it first, also a guaranteed one. Here a pod
+without running containers uses nothing: its end would free nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from podwright.agent.config.thresholds import EvictionSignal
 from podwright.agent.eviction.layout import DiskLayout
@@ -23,20 +26,27 @@ Use = Callable[[Pod, PodStats], int]
 UNKNOWN, EXCEEDING, MODEST = 0, 1, 2
 
 
-def ranked(pods: Sequence[Pod], stats: StatsOf, signal: EvictionSignal, layout: DiskLayout) -> list[Pod]:
-    """The pods in the order in which they have to go."""
+def ranked(
+    pods: Sequence[Pod],
+    stats: StatsOf,
+    signal: EvictionSignal,
+    layout: DiskLayout,
+    *,
+    idle: Collection[str] = (),
+) -> list[Pod]:
+    """The pods in the order in which they have to go. `idle` are the UIDs of those without running containers."""
     resource = RESOURCES[signal]
     if resource == PIDS:
-        return sorted(pods, key=lambda pod: (_priority(pod), *_by_count(pod, stats.get(pod.metadata.uid))))
+        return sorted(pods, key=lambda pod: (_priority(pod), *_by_count(pod, stats, idle)))
     use = _use_of(signal, layout)
     # Inodes cannot be requested, and are compared with the request of space: that is the kubelet's rule.
     over = STORAGE if resource == INODES else resource
 
     def key(pod: Pod) -> tuple[int, int, int, int]:
         found = stats.get(pod.metadata.uid)
-        if found is None:
+        if found is None and pod.metadata.uid not in idle:
             return UNKNOWN, _priority(pod), UNKNOWN, 0
-        used = use(pod, found)
+        used = 0 if found is None else use(pod, found)
         exceeds = used > requested(pod.spec, resource).whole
         return (
             EXCEEDING if exceeds else MODEST,
@@ -58,8 +68,11 @@ def _use_of(signal: EvictionSignal, layout: DiskLayout) -> Use:
     return lambda pod, stats: disk_bytes(pod, stats, parts)
 
 
-def _by_count(_: Pod, stats: PodStats | None) -> tuple[int, int]:
-    return (UNKNOWN, 0) if stats is None else (EXCEEDING, -process_count(stats))
+def _by_count(pod: Pod, stats: StatsOf, idle: Collection[str]) -> tuple[int, int]:
+    found = stats.get(pod.metadata.uid)
+    if found is None:
+        return (MODEST, 0) if pod.metadata.uid in idle else (UNKNOWN, 0)
+    return EXCEEDING, -process_count(found)
 
 
 def _priority(pod: Pod) -> int:

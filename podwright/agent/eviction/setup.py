@@ -28,6 +28,7 @@ class EvictionInputs:
     stats: StatsProvider
     active: Callable[[], list[Pod]]
     ender: Ender
+    is_idle: Callable[[str], bool]
     is_finished: Callable[[str], bool]
     containers: ContainerGc
     images: ImageGc
@@ -52,6 +53,7 @@ def make_eviction(config: AgentConfig, inputs: EvictionInputs) -> EvictionManage
         stats=inputs.stats,
         active=inputs.active,
         ender=inputs.ender,
+        is_idle=inputs.is_idle,
         is_finished=inputs.is_finished,
         clear=clear,
         pressures_changed=inputs.pressures_changed,

@@ -73,7 +73,7 @@ class Gauge:
 
 
 class Histogram:
-    """Counts durations (seconds) by buckets. `buckets` are upper bounds that grow."""
+    """Counts durations (seconds), or sizes (bytes), by buckets. `buckets` are upper bounds that grow."""
 
     def __init__(
         self, name: str, text: str, labels: Labels = (), *, buckets: Sequence[float] = DEFAULT_BUCKETS
@@ -85,13 +85,13 @@ class Histogram:
         self._counts: dict[Labels, list[int]] = {}  # one more than there are bounds: what is longer than all
         self._sums: dict[Labels, float] = {}
 
-    def observe(self, seconds: float, *values: str) -> None:
-        """Count one duration."""
+    def observe(self, amount: float, *values: str) -> None:
+        """Count one duration, or one size."""
         counts = self._counts.get(values)
         if counts is None:
             counts = self._counts[values] = [0] * (len(self._bounds) + 1)
-        counts[bisect_left(self._bounds, seconds)] += 1
-        self._sums[values] = self._sums.get(values, 0.0) + seconds
+        counts[bisect_left(self._bounds, amount)] += 1
+        self._sums[values] = self._sums.get(values, 0.0) + amount
 
     def count(self, *values: str) -> int:
         """How many durations there were."""

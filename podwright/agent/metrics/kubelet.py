@@ -8,13 +8,13 @@ from podwright.agent.metrics.images import ImageMetrics
 from podwright.agent.metrics.instruments import LATENCY_BUCKETS, Counter, Gauge, Histogram, InstrumentSet, Labels
 from podwright.agent.metrics.lives import LifeMetrics
 from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.metrics.volumes import VolumeMetrics
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
 RESIZE_BUCKETS_MS = (
     *(10.0, 50.0, 100.0, 500.0, 1000.0, 2000.0, 5000.0),
     *(10e3, 20e3, 30e3, 60e3, 120e3, 300e3, 600e3),
 )
-STORAGE_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 25.0, 50.0, 120.0, 300.0, 600.0)
 
 
 PROBED: Labels = ("probe_type", "container", "pod", "namespace")
@@ -126,12 +126,7 @@ class KubeletMetrics(InstrumentSet):
             "Duration in seconds for cgroup manager operations. Broken down by method.",
             ("operation_type",),
         )
-        self.volume_operations = Histogram(
-            "storage_operation_duration_seconds",
-            "Storage operation duration",
-            ("volume_plugin", "operation_name", "status", "migrated"),
-            buckets=STORAGE_BUCKETS,
-        )
+        self.volumes = VolumeMetrics()
         self.early_sleep_ends = Counter(
             "kubelet_sleep_action_terminated_early_total",
             "The number of times lifecycle sleep handler got terminated before it finishes",

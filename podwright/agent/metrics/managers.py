@@ -6,6 +6,9 @@ from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Instr
 
 CONTAINER_SCOPE, POD_SCOPE = "container", "pod"
 CORE, ONE_NODE, SHARED_CACHE = "physical_cpu", "numa_node", "uncore_cache"  # what is aligned within
+CPU, MEMORY = "cpu", "memory"
+NODE, POD = "node", "pod"  # where what a container is allotted comes from
+NODE_EXCLUSIVE, POD_EXCLUSIVE, POD_SHARED = "node_exclusive", "pod_exclusive", "pod_shared"  # how it has it
 MILLISECOND_BUCKETS = tuple(0.05 * 2**power for power in range(15))
 
 
@@ -65,6 +68,21 @@ class ManagerMetrics(InstrumentSet):
             "Duration in milliseconds to serve a pod admission request.",
             buckets=MILLISECOND_BUCKETS,
         )
+        self.allocations = Counter(
+            "resource_manager_allocations_total",
+            "Number of exclusive resource allocations performed by a resource manager.",
+            ("resource_name", "source"),
+        )
+        self.allocation_errors = Counter(
+            "resource_manager_allocation_errors_total",
+            "Number of errors encountered during exclusive resource allocation.",
+            ("resource_name", "source"),
+        )
+        self.holders = Counter(
+            "resource_manager_container_assignments",
+            "Number of containers with a specific type of resource assignment.",
+            ("resource_name", "assignment_type"),
+        )
 
         for family in (self.aligned, self.unaligned):  # they are there before anything was counted
             for scope, boundary in (
@@ -74,3 +92,18 @@ class ManagerMetrics(InstrumentSet):
             ):
                 family.add(scope, boundary, by=0)
         self.aligned.add(CONTAINER_SCOPE, SHARED_CACHE, by=0)
+
+    def allotted(self, resource: str, *, times: int = 1) -> None:
+        """A container has something of the node to itself now: CPUs, or memory of so many kinds."""
+        self.allocations.add(resource, NODE, by=times)
+        self.holders.add(resource, NODE_EXCLUSIVE)
+
+    def allotted_to_pod(self, resource: str, *, alone: int, sharing: int) -> None:
+        """So many containers have parts of what their pod has as a whole."""
+        self.allocations.add(resource, POD, by=alone + sharing)
+        self.holders.add(resource, POD_EXCLUSIVE, by=alone)
+        self.holders.add(resource, POD_SHARED, by=sharing)
+
+    def not_allotted(self, resource: str, source: str = NODE) -> None:
+        """It cannot be had."""
+        self.allocation_errors.add(resource, source)

@@ -13,6 +13,7 @@ from podwright.agent.resources.cpus.reconciling import CpuReconciler, CpuReconci
 from podwright.agent.resources.cpus.setup import cpu_manager
 from podwright.agent.resources.memory.manager import STATIC as MEMORY_STATIC
 from podwright.agent.resources.memory.setup import memory_manager
+from podwright.agent.resources.pod_level import GATE
 from podwright.agent.resources.topology.hints import HintProvider
 from podwright.agent.resources.topology.machine import MachineTopology
 from podwright.agent.resources.topology.policies import NONE
@@ -36,7 +37,8 @@ class ResourceManagers:
         self.cpus = cpu_manager(config, machine, metrics)
         self.memory = memory_manager(config, machine, reservation(capacity, config), metrics)
         providers = (*devices, self.cpus, self.memory)
-        self.topology = topology_manager(config.managers, providers, machine, metrics, clock)
+        by_pod = config.feature_gates[GATE]
+        self.topology = topology_manager(config.managers, providers, machine, metrics, clock, by_pod=by_pod)
 
     def recover(self) -> None:
         """Take over what an agent before this one has allotted. Raises FailedPrecondition, Internal."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from podwright import __version__
 from podwright.agent.config.gates import GATES
 from podwright.agent.config.settings import KUBERNETES_VERSION
+from podwright.agent.configs.memory_qos import MemoryQos
 from podwright.agent.metrics.prometheus import Family, Sample, gauge
 from podwright.agent.pods.identity import is_static
+from podwright.agent.resources.limits import LimitRules, limits_of_classes
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.server.health import Health
 from podwright.agent.status.conditions import RESIZE_IN_PROGRESS, RESIZE_PENDING, RESIZES
@@ -20,6 +22,7 @@ from podwright.agent.workers.pool import KnownPod
 from podwright.agent.workers.record import WorkState
 from podwright.k8s.objects import Pod, PodStatus
 
+CGROUP_V2 = 2
 Samples = list[tuple[Mapping[str, str], float]]
 
 
@@ -36,6 +39,7 @@ class NodeView:
     statuses: Sequence[PodStatus]
     volumes: tuple[Mapping[str, int], Mapping[str, int]]  # by plug-in: those that are wanted, and that are there
     gates: Mapping[str, bool]
+    memory_qos: MemoryQos | None  # None: the gate is off
     cgroup_version: int
     seen_at_s: float  # when the runtime was looked at last, since the epoch
 
@@ -59,6 +63,7 @@ def node_families(node: NodeView) -> Iterator[Family]:
     text = "When the runtime was looked at last, in seconds since the epoch"
     yield gauge("kubelet_pleg_last_seen_seconds", text, [({}, node.seen_at_s)])
     yield from _volume_families(*node.volumes)
+    yield from _kept_memory_families(node)
     yield gauge("kubelet_cgroup_version", "cgroup version on the hosts.", [({}, node.cgroup_version)])
     text = "This metric records the data about the stage and enablement of a k8s feature."
     yield gauge("kubernetes_feature_enabled", text, _features(node.gates))
@@ -107,6 +112,21 @@ def _volume_families(wanted: Mapping[str, int], there: Mapping[str, int]) -> Ite
     ]
     if samples:
         yield gauge("volume_manager_total_volumes", "Number of volumes in Volume Manager", samples)
+
+
+def _kept_memory_families(node: NodeView) -> Iterator[Family]:
+    """What the kernel keeps for pods. Only cgroup v2 can do it."""
+    if node.memory_qos is None:
+        return
+    pods = node.active if node.cgroup_version == CGROUP_V2 else ()
+    limits = limits_of_classes(pods, LimitRules(memory_qos=node.memory_qos))
+    low = limits["Burstable"].memory_low_bytes or 0
+    # That of guaranteed pods is kept in the cgroup above both classes.
+    sure = (limits["Guaranteed"].memory_min_bytes or 0) - low
+    text = "Total cgroup v2 memory.min in bytes for Guaranteed pods. The kernel never reclaims it."
+    yield gauge("kubelet_memory_qos_node_memory_min_bytes", text, [({}, sure)])
+    text = "Total cgroup v2 memory.low in bytes for Burstable pods. The kernel reclaims it last."
+    yield gauge("kubelet_memory_qos_node_memory_low_bytes", text, [({}, low)])
 
 
 def _features(gates: Mapping[str, bool]) -> Samples:

@@ -11,6 +11,7 @@ from typing import Any
 
 from podwright.agent.assembly.agent import Agent
 from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.configs.node import memory_qos_of
 from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.server import metrics
 from podwright.agent.server.api.commands import CommandPaths
@@ -167,6 +168,7 @@ class _Parts:
             statuses=[entry.status for entry in self._agent.statuses.all()],
             volumes=self._agent.volume_counts(),
             gates=self._config.feature_gates,
+            memory_qos=memory_qos_of(self._config),
             cgroup_version=self._cgroup_version,
             seen_at_s=self._seen_at_s(),
         )
@@ -235,6 +237,7 @@ class _Parts:
             streams=StreamPaths(
                 targets,
                 dependencies.runtime,
+                self.counts.websockets,
                 idle_timeout_s=config.server.streaming_idle_timeout_s,
                 translates=gates["ExtendWebSocketsToKubelet"],
             ),

@@ -34,7 +34,7 @@ class StatsProvider(Protocol):
     async def pods(self, *, fresh: bool = False) -> tuple[PodStats, ...]:
         """All pods that run, with their containers, volumes and logs."""
 
-    async def pods_cpu_and_memory(self) -> tuple[PodStats, ...]:
+    async def pods_cpu_and_memory(self, *, fresh: bool = False) -> tuple[PodStats, ...]:
         """The same without disk and network."""
 
     async def node_cpu_and_memory(self) -> NodeStats:

@@ -104,8 +104,8 @@ class HostStats:
     async def pods(self, *, fresh: bool = False) -> tuple[PodStats, ...]:
         return await self._pods.get(fresh=fresh)
 
-    async def pods_cpu_and_memory(self) -> tuple[PodStats, ...]:
-        return await self._light_pods.get()
+    async def pods_cpu_and_memory(self, *, fresh: bool = False) -> tuple[PodStats, ...]:
+        return await self._light_pods.get(fresh=fresh)
 
     async def filesystems(self, *, fresh: bool = False) -> Filesystems:
         return await self._filesystems.get(fresh=fresh)

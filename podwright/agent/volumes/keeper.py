@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
 from functools import partial
 
+from podwright.agent.metrics.volumes import MAP, MOUNT
 from podwright.agent.pods.places import pod_directory
 from podwright.agent.volumes.failures import FAILED_MOUNT, NotProcessed, StepFailed
 from podwright.agent.volumes.messages import set_up_failed
 from podwright.agent.volumes.ownership import OwnershipProgress
 from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, Plan
-from podwright.agent.volumes.plugins.protocol import VolumeRequest
-from podwright.agent.volumes.plugins.registry import plugin_name
+from podwright.agent.volumes.plugins.protocol import AnyPlan, VolumeRequest
+from podwright.agent.volumes.plugins.registry import operating_plugin
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.volumes.remover import Remover
 from podwright.agent.volumes.setup import is_there, set_up
@@ -23,6 +23,7 @@ from podwright.agent.volumes.state import PodVolumes, VolumeState
 from podwright.agent.volumes.storage.plans import StoredPlan
 from podwright.agent.volumes.storage.service import Storage
 from podwright.agent.volumes.threads import Work
+from podwright.agent.volumes.timing import OperationTimes
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks, end_all
@@ -39,6 +40,7 @@ class VolumeKeeper:
         self._work = work
         self._remover = remover
         self._storage = storage
+        self._times = OperationTimes(ports.clock, ports.metrics.volumes)
         self._tasks = Tasks()
 
     def look_at(self, volumes: PodVolumes, state: VolumeState, *, hurry: bool) -> None:
@@ -68,25 +70,13 @@ class VolumeKeeper:
                 state.due = False
                 state.hurry.clear()
                 try:
-                    with self._timed(state):
-                        await self._set_up(volumes, state)
+                    await self._set_up(volumes, state)
                 except (PodwrightError, OSError, ValueError) as failure:  # ValueError: a NUL in a path
                     await self._failed(volumes, state, failure)
                 else:
                     await volumes.notify()
         finally:
             state.task = None
-
-    @contextlib.contextmanager
-    def _timed(self, state: VolumeState) -> Iterator[None]:
-        began, status = self._ports.clock.monotonic(), "fail-unknown"
-        try:
-            yield
-            status = "success"
-        finally:
-            took_s = self._ports.clock.monotonic() - began
-            durations = self._ports.metrics.volume_operations
-            durations.observe(took_s, plugin_name(state.volume), "volume_mount", status, "false")
 
     async def _failed(self, volumes: PodVolumes, state: VolumeState, failure: Exception) -> None:
         """Record an event, and pause.
@@ -108,9 +98,18 @@ class VolumeKeeper:
         await _pause(state, pause_s)
 
     async def _set_up(self, volumes: PodVolumes, state: VolumeState) -> None:
+        directory, is_new = pod_directory(self._root, volumes.pod.metadata.uid), state.mounted is None
+        with self._times.of((state.operated_by, MOUNT)) as timed:
+            plan = await state.plugin.plan(VolumeRequest(pod=volumes.pod, volume=state.volume, directory=directory))
+            state.operated_by = operating_plugin(state.volume, plan)
+            timed.operations = [(state.operated_by, MAP if plan.mounted.is_block else MOUNT)]
+            await self._follow(volumes, state, plan)
+        if is_new:
+            self._times.mounted(state.operated_by, state.wanted_at)
+
+    async def _follow(self, volumes: PodVolumes, state: VolumeState, plan: AnyPlan) -> None:
+        """Make the volume what the plan says."""
         uid = volumes.pod.metadata.uid
-        directory = pod_directory(self._root, uid)
-        plan = await state.plugin.plan(VolumeRequest(pod=volumes.pod, volume=state.volume, directory=directory))
         if isinstance(plan, StoredPlan):
             await self._mount(volumes.pod, state, plan)
             return

@@ -18,9 +18,10 @@ import asyncio
 import logging
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
+from podwright.agent.metrics.volumes import UNMAP, UNMOUNT
 from podwright.agent.pods.places import is_uid, pod_directory, pods_directory
 from podwright.agent.volumes import places
 from podwright.agent.volumes.failures import AttachLimitExceeded
@@ -37,9 +38,10 @@ from podwright.agent.volumes.storage.service import Storage
 from podwright.agent.volumes.subpaths import bind_subpath
 from podwright.agent.volumes.teardown import has_volumes, remove_pod, remove_volumes, unmount_subpaths
 from podwright.agent.volumes.threads import Threads, Work
+from podwright.agent.volumes.timing import Operation, OperationTimes
 from podwright.agent.volumes.used import used_volumes
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unavailable, Unimplemented
-from podwright.k8s.objects import Pod
+from podwright.k8s.objects import Pod, Volume
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,8 @@ class VolumeManager:
         self._root = os.path.realpath(root)
         self._work = work or Threads()
         self._plugins = Plugins(ports)
+        self._clock = ports.clock
+        self._times = OperationTimes(ports.clock, ports.metrics.volumes)
         self._storage = Storage(ports, self._root, self._work)
         self._remover = Remover(self._root, self._work, self._clear)
         self._keeper = VolumeKeeper(ports, self._root, self._work, self._remover, self._storage)
@@ -87,7 +91,7 @@ class VolumeManager:
         for volume in used_volumes(pod):
             if volume.name not in volumes.states:
                 try:
-                    volumes.states[volume.name] = VolumeState(volume=volume, plugin=self._plugins.of(volume))
+                    volumes.states[volume.name] = self._new(volume)
                 except Unimplemented as failure:
                     volumes.refused[volume.name] = str(failure)
                     continue
@@ -96,6 +100,11 @@ class VolumeManager:
                 self._on_disk.add(uid)
                 was_unprocessed, state.is_unprocessed = state.is_unprocessed, False
                 self._keeper.look_at(volumes, state, hurry=is_new or was_unprocessed)
+
+    def _new(self, volume: Volume) -> VolumeState:
+        plugin = self._plugins.of(volume)
+        now = self._clock.monotonic()
+        return VolumeState(volume=volume, plugin=plugin, operated_by=plugin_name(volume), wanted_at=now)
 
     def objects_changed(self, changed: Collection[Reference]) -> None:
         """ConfigMaps and Secrets have appeared, changed or gone: bring the volumes up to date that use them."""
@@ -137,8 +146,8 @@ class VolumeManager:
     def counts(self) -> tuple[Counter[str], Counter[str]]:
         """How many volumes of each plug-in are wanted, and how many are there."""
         states = [state for volumes in self._pods.values() for state in volumes.states.values()]
-        wanted = Counter(plugin_name(state.volume) for state in states)
-        return wanted, Counter(plugin_name(state.volume) for state in states if state.mounted is not None)
+        wanted = Counter(state.operated_by for state in states)
+        return wanted, Counter(state.operated_by for state in states if state.mounted is not None)
 
     def in_use(self) -> tuple[str, ...]:
         """The attached volumes that this node uses, by the names that the node's status gives them."""
@@ -201,7 +210,8 @@ class VolumeManager:
         uid = pod.metadata.uid
         if (volumes := self._pods.pop(uid, None)) is not None:
             await self._keeper.stop(volumes)
-        await self._remover.remove(uid, remove_volumes, WAIT_LIMIT_S)
+        with self._times.of(*_unmounts(volumes)):
+            await self._remover.remove(uid, remove_volumes, WAIT_LIMIT_S)
         self._on_disk.discard(uid)
         await self._collect()
 
@@ -232,6 +242,13 @@ class VolumeManager:
             log.warning("the directory of a pod that is gone stays: uid=%s error=%s", uid, failure)
         else:
             self._on_disk.discard(uid)
+
+
+def _unmounts(volumes: PodVolumes | None) -> Iterator[Operation]:
+    """What the removal of a pod's volumes is, as far as they are known."""
+    for state in volumes.states.values() if volumes is not None else ():
+        if state.mounted is not None:
+            yield state.operated_by, UNMAP if state.mounted.is_block else UNMOUNT
 
 
 def _over_limit(volumes: PodVolumes) -> str:

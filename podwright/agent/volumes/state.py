@@ -17,6 +17,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 122.0
 class VolumeState:
     """One volume.
 
+    `operated_by` is what metrics call its plug-in, as far as is known. `wanted_at` is the clock's monotonic time.
     `mounted` is None until it has been set up, or verified after a restart of the agent. `digest` tells what its files
     were made of. `due` says that it has to be set up again, and `hurry` ends the pause after a failure.
     `is_unprocessed`: it cannot be planned now. `is_unattached`: it waits to be attached to the node.
@@ -24,6 +25,8 @@ class VolumeState:
 
     volume: Volume
     plugin: VolumePlugin
+    operated_by: str
+    wanted_at: float
     mounted: MountedVolume | None = None
     digest: bytes = b""
     is_final: bool = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from podwright.agent.decisions.actions import PodActions, compute_pod_actions
@@ -156,6 +157,12 @@ class PodSyncer:
         await self._end_what_must(pod, observed, actions)
         if actions.kill_pod and not actions.create_sandbox:
             return SyncResult(acted=True)
+        with self._users_counted(pod, actions):
+            return await self._start_what_is_missing(pod, observed, actions)
+
+    async def _start_what_is_missing(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> SyncResult:
+        """Raises BackOff and Internal for containers' failures."""
+        ports = self._ports
         had_something = bool(observed.sandboxes or observed.containers)
         place, observed = await self._place(pod, observed, actions)
         started, failures = await self._start_all(pod, observed, actions, place)
@@ -167,6 +174,20 @@ class PodSyncer:
             raise combined(failures)
         has_ended_some = (actions.kill_pod and had_something) or actions.restart_all or actions.kill
         return SyncResult(acted=True, started=frozenset() if has_ended_some else frozenset(started))
+
+    @contextlib.contextmanager
+    def _users_counted(self, pod: Pod, actions: PodActions) -> Iterator[None]:
+        """Count the start of a pod with users of its own, and its failure: most such failures are its containers'."""
+        if not actions.create_sandbox or pod.spec.host_users is not False:
+            yield
+            return
+        metrics = self._ports.metrics
+        metrics.started_user_pods.add()
+        try:
+            yield
+        except (PodwrightError, OSError):
+            metrics.started_user_pod_errors.add()
+            raise
 
     async def _end_what_must(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> None:
         ports = self._ports
@@ -195,10 +216,7 @@ class PodSyncer:
         if not actions.create_sandbox:
             config = ports.configs.sandbox(pod, actions.attempt)
             return TargetSandbox(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
-        has_own_users = pod.spec.host_users is False
         ports.metrics.started_pods.add()
-        if has_own_users:
-            ports.metrics.started_user_pods.add()
         await self._prepare_claims(pod)
         try:
             config = ports.configs.sandbox(pod, actions.attempt)
@@ -207,8 +225,6 @@ class PodSyncer:
             sandbox_id = await ports.runtime.run_sandbox(config, handler)
         except (PodwrightError, OSError) as failure:
             ports.metrics.started_pod_errors.add()
-            if has_own_users:
-                ports.metrics.started_user_pod_errors.add()
             message = f"Failed to create pod sandbox: {failure}"
             ports.events.pod(pod, "Warning", "FailedCreatePodSandBox", message)
             raise Internal(message) from failure

@@ -18,7 +18,8 @@ from podwright.cri.v1 import api_pb2 as api
 def known_deviation(request: pytest.FixtureRequest, cri_server: CriPeer) -> None:
     """`@pytest.mark.deviates("containerd", "why")`: a failure is expected on that runtime, and reported as such.
 
-    With `run=False` the case is not even tried there: it could only wait for its deadline.
+    With `run=False` the case is not even tried there: it could only wait for its deadline. With `raises=` only that
+    error is expected.
     """
     for marker in request.node.iter_markers("deviates"):
         runtime, why = marker.args

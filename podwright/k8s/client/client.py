@@ -87,7 +87,7 @@ class ApiClient:
         deadline = asyncio.get_running_loop().time() + timeout_s
         async with contextlib.AsyncExitStack() as stack:
             try:
-                await self._admitted(request.what, deadline)
+                await self._admitted(request, deadline)
                 open_s = deadline - asyncio.get_running_loop().time()
                 stream = self._transport.stream(request, open_s=open_s, idle_s=watching.idle_s)
                 pieces = await stack.enter_async_context(stream)
@@ -158,7 +158,7 @@ class ApiClient:
         deadline = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout_at(deadline):
-                await self._admitted(request.what, deadline)
+                await self._admitted(request, deadline)
                 return await self._insisted(request, deadline)
         except TimeoutError as late:
             raise _too_late(request.what, timeout_s) from late
@@ -174,15 +174,19 @@ class ApiClient:
             if not wait_s or asyncio.get_running_loop().time() + wait_s >= deadline:
                 raise failure
             log.debug("the API server asks to wait: what=%s seconds=%g", request.what, wait_s)
+            self._transport.listener.repeated(self._transport.host, request.method, str(answer.code))
             await asyncio.sleep(wait_s)
 
-    async def _admitted(self, what: str, deadline: float) -> None:
+    async def _admitted(self, request: ApiRequest, deadline: float) -> None:
         now = asyncio.get_running_loop().time()
         wait_s = self._bucket.reserve(now, deadline - now)
         if wait_s is None:
-            raise DeadlineExceeded(f"cannot {what}: so many calls are waiting that its turn comes after its deadline")
+            raise DeadlineExceeded(
+                f"cannot {request.what}: so many calls are waiting that its turn comes after its deadline"
+            )
         if wait_s:
             await asyncio.sleep(wait_s)
+        self._transport.listener.waited(self._transport.host, request.method, wait_s)
 
 
 async def _changes(pieces: AsyncIterator[bytes], kind: type[K], what: str) -> AsyncIterator[Change[K]]:

@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from asyncio import sslproto
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from yarl import URL
 
 from podwright import __version__, proxies
 from podwright.errors import FailedPrecondition
+from podwright.k8s.client.calls import NO_ANSWER, ApiCall, CallListener, NoListener
 from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity, KeyPair
 from podwright.k8s.client.failures import Garbled, Renewed, Silent, Unreachable, read_failure
 from podwright.k8s.client.requests import ApiRequest
@@ -36,7 +37,6 @@ READ_BUFFER_BYTES = 64 * 1024
 # asyncio gives every TLS connection a buffer of 256 KiB, filled with zeros: 75 MiB for the 300 watches of a full node.
 # A record of TLS has 16 KiB at most.
 sslproto.SSLProtocol.max_size = 16 * 1024
-Called = Callable[[str, str, str, float], None]  # host, method, code, seconds
 HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept": "application/json"}
 
 
@@ -62,17 +62,19 @@ class _Connections:
 
 @dataclass(slots=True)
 class _Outcome:
-    """The code of an answer, or Go's client's word for no answer."""
+    """What is known of an answer."""
 
-    code: str = "<error>"
+    code: str = NO_ANSWER
+    received_bytes: int | None = None
 
 
 class Transport:
     """Requests to one server. `close` ends all of them."""
 
-    def __init__(self, endpoint: Endpoint, credentials: Credentials, called: Called = lambda *_: None) -> None:
-        """`called` is a callback for each call that has ended, and each watch that has begun."""
-        self._called = called
+    def __init__(self, endpoint: Endpoint, credentials: Credentials, listener: CallListener | None = None) -> None:
+        """`listener` gets each call."""
+        self.listener = listener or NoListener()
+        self.host = endpoint.url.partition("://")[2].partition("/")[0]
         self._endpoint = endpoint
         self._credentials = credentials
         self._connections: _Connections | None = None
@@ -96,6 +98,7 @@ class Transport:
                 async with self._request(connections, request, identity, idle_s=None) as response:
                     outcome.code = str(response.status)
                     body = await _body(response, request.what)
+                    outcome.received_bytes = len(body)
                     return HttpAnswer(
                         code=response.status, body=body, retry_after=response.headers.get("Retry-After", "")
                     )
@@ -137,8 +140,16 @@ class Transport:
         try:
             yield outcome
         finally:
-            host = self._endpoint.url.partition("://")[2].partition("/")[0]
-            self._called(host, request.method, outcome.code, time.monotonic() - began)
+            self.listener.called(
+                ApiCall(
+                    host=self.host,
+                    method=request.method,
+                    code=outcome.code,
+                    seconds=time.monotonic() - began,
+                    sent_bytes=len(request.body),
+                    received_bytes=outcome.received_bytes,
+                )
+            )
 
     async def _pieces(
         self, response: aiohttp.ClientResponse, connections: _Connections, what: str

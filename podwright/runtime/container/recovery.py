@@ -49,8 +49,7 @@ async def _recover(
         return None
     if container.state is ContainerState.EXITED:
         return None
-    handler = env.handler_of_record(container)
-    task = await handler.adopt(env.bundle(container), container.task, rebooted=rebooted)
+    task = await _adopt(env, container, rebooted=rebooted)
     if task is not None and container.state is ContainerState.RUNNING:
         env.tasks[container.id] = task
         runner.watch(container, task)
@@ -65,6 +64,18 @@ async def _recover(
     if not await asyncio.to_thread(place.is_whole, env.paths(container.id)):
         write_off(env, container, "its files were lost")
     return None
+
+
+async def _adopt(env: ContainerEnvironment, container: Container, *, rebooted: bool) -> Task | None:
+    """The task, or None if its handler does not know it. Another package's may fail, which costs only its own pods."""
+    try:
+        handler = env.handler_of_record(container)
+        return await handler.adopt(env.bundle(container), container.task, rebooted=rebooted)
+    except Exception:
+        if not env.handlers.is_foreign(env.sandboxes.record(container.sandbox_id).handler):
+            raise
+        log.exception("a handler does not adopt a container: id=%s", container.id[:12])
+        return None
 
 
 def _record_lost(env: ContainerEnvironment, container: Container) -> None:

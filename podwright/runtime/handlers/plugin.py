@@ -6,12 +6,14 @@ A package names a factory in its entry points:
     bubblewrap = "podwright_bubblewrap:Bubblewrap"
 
 Then `type = "bubblewrap"` in [handlers.NAME] is a handler that the factory makes. A package that cannot be imported,
-or raises when its kind is made or asked, costs only the pods of its own handlers. docs/handlers.md shows one.
+takes too long for it, or raises when its kind is made or asked, costs only the pods of its own handlers.
+docs/handlers.md shows one.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -26,6 +28,8 @@ from podwright.runtime.config import ENTRY_POINTS, Config, ForeignHandlerSetting
 from podwright.runtime.handlers.protocol import HandlerKind
 
 log = logging.getLogger(__name__)
+
+IMPORT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +71,40 @@ def load(config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> tuple[li
     for kind, handlers in wanted.items():
         try:
             (entry,) = metadata.entry_points(group=ENTRY_POINTS, name=kind)
-            factory: HandlerFactory = entry.load()
+            factory = _imported(entry)
             given = {name: _settings(name, factory, one) for name, one in handlers.items()}
             kinds.append(factory(KindContext(config=config, settings=given, runner=runner, cgroups=cgroups)))
         except InvalidArgument:
             raise
-        except Exception as failure:  # noqa: BLE001 # foreign code may raise anything
+        except (Exception, SystemExit) as failure:  # noqa: BLE001 # foreign code may raise anything
             reason = f"its package fails: {type(failure).__name__}: {failure}"
             log.error("handlers cannot be used: type=%s handlers=%s reason=%s", kind, sorted(handlers), reason)  # noqa: TRY400 # said in one line
             broken.update(dict.fromkeys(handlers, reason))
     return kinds, broken
+
+
+def _imported(entry: metadata.EntryPoint) -> HandlerFactory:
+    """Import a package. Raises what the import raises, and TimeoutError. Blocks: at start nothing else goes on yet.
+
+    A thread that imports for ever cannot be ended. It does not keep the daemon from ending.
+    """
+    found: list[HandlerFactory] = []
+    failures: list[BaseException] = []
+
+    def load() -> None:
+        try:
+            found.append(entry.load())
+        except BaseException as failure:  # noqa: BLE001 # it is raised below
+            failures.append(failure)
+
+    importing = threading.Thread(target=load, name=f"import {entry.value}", daemon=True)
+    importing.start()
+    importing.join(IMPORT_S)
+    if failures:
+        raise failures[0]
+    if not found:
+        raise TimeoutError(f"{entry.value} is not imported within {IMPORT_S:g} s")
+    return found[0]
 
 
 def _settings(name: str, factory: HandlerFactory, given: ForeignHandlerSettings) -> msgspec.Struct:

@@ -346,6 +346,10 @@ class HandlerKind(Protocol):
     def handlers(self) -> dict[str, Handler]:
         """By name, in the order of preference for a default."""
 
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """The configured handlers that cannot be used, by name, and why. They are not among `handlers`."""
+
     def of_record(self, name: str) -> Handler | None:
         """A handler to take down what one of that name made, which is not configured any more.
 

@@ -40,20 +40,43 @@ class Handlers:
     ) -> None:
         """`default` is the handler for an empty name. Empty: the first handler of the first kind that has any.
 
-        `foreign` are kinds of other packages, whose failures concern their own pods alone. `broken` are handlers that
-        cannot be used, and why. Raises FailedPrecondition if there is no handler of the default's name.
+        `foreign` are kinds of other packages, whose failures concern their own pods alone. `broken` are handlers of
+        theirs that cannot be used, and why. Raises FailedPrecondition if there is no handler of the default's name,
+        or if one of ours is broken that the default is, or might be.
         """
         self._foreign = tuple(foreign)
         self._kinds = (*kinds, *foreign)
-        self._broken = dict(broken or {})
         self._handlers = {name: handler for kind in self._kinds for name, handler in kind.handlers.items()}
+        self._named = default
+        self._broken = dict(broken or {})
+        self._foreign_names = {*self._broken, *(name for kind in foreign for name in (*kind.handlers, *kind.broken))}
+        for kind in self._kinds:
+            for name, reason in kind.broken.items():
+                if not self._costs_only_its_pods(name):
+                    raise FailedPrecondition(reason)
+                self._note_broken(name, reason)
         if default and default not in self._handlers and default not in self._broken:
             raise FailedPrecondition(f"default_handler {default!r} is not among the handlers {sorted(self._handlers)}")
         self.default = default or next(iter(self._handlers), "")
         self._probing = Tasks()
 
+    def _costs_only_its_pods(self, name: str) -> bool:
+        """Whether a failure of this handler concerns nobody else: it is another package's, or not the default.
+
+        Without a `default_handler` in the configuration, the default is the first one that there is. So all must be.
+        """
+        return self.is_foreign(name) or self._named not in ("", name)
+
+    def is_foreign(self, name: str) -> bool:
+        """Whether the handler of that name is another package's, which may raise anything."""
+        return name in self._foreign_names
+
+    def _note_broken(self, name: str, reason: str) -> None:
+        self._broken[name] = reason
+        log.error("a handler cannot be used: handler=%s reason=%s", name, reason)
+
     async def probe(self) -> None:
-        """Find out what the handlers can do. Raises FailedPrecondition for a program that cannot be executed.
+        """Find out what the handlers can do. Raises FailedPrecondition if the default's program cannot be executed.
 
         A slow program delays nobody: its handler is used as one that can do little, until it has answered.
         """
@@ -74,12 +97,11 @@ class Handlers:
             log.warning("programs do not report their features in time, using them without: handlers=%s", names)
 
     def _judge(self, name: str, probed: asyncio.Task[None]) -> None:
-        """Raise the failure of a probe, unless the handler is of another package: then that handler is broken."""
-        if not any(name in kind.handlers for kind in self._foreign):
+        """Raise the failure of a probe, unless it costs only the pods of its handler: then that one is broken."""
+        if not self._costs_only_its_pods(name):
             probed.result()
         elif (failure := probed.exception()) is not None:
-            self._broken[name] = str(failure)
-            log.error("a handler cannot be used: handler=%s reason=%s", name, failure)
+            self._note_broken(name, str(failure) or type(failure).__name__)
 
     async def end_abandoned(self) -> None:
         """At start: see HandlerKind."""
@@ -129,12 +151,12 @@ class Handlers:
         return next(handler for handler in found if handler is not None)  # the first kind takes what no other knows
 
     def all(self) -> list[Handler]:
-        """The configured handlers, by name."""
+        """The configured handlers that can be used, by name."""
         return [self._handlers[name] for name in sorted(self._handlers) if name not in self._broken]
 
 
 async def find_handlers(config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> Handlers:
-    """The handlers of `config`. Raises FailedPrecondition for a program that is missing or cannot be executed."""
+    """The handlers of `config`. Raises FailedPrecondition if the default's program is missing, or cannot be run."""
     foreign, broken = plugin.load(config, runner, cgroups)
     kinds = [make(config, runner, cgroups) for make in KINDS.values()]
     handlers = Handlers(kinds, config.default_handler, foreign=foreign, broken=broken)

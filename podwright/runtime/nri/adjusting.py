@@ -94,7 +94,7 @@ def _adjust_linux(spec: Spec, wanted: pb.LinuxContainerAdjustment) -> None:
     if wanted.HasField("oom_score_adj"):
         process["oomScoreAdj"] = wanted.oom_score_adj.value
     if wanted.HasField("io_priority"):
-        kind = pb.IOPrioClass.Name(wanted.io_priority.kind)
+        kind = _name(pb.IOPrioClass, wanted.io_priority.kind)
         process["ioPriority"] = {"class": kind, "priority": wanted.io_priority.priority}
     if wanted.HasField("scheduler"):
         process["scheduler"] = _scheduler(wanted.scheduler)
@@ -174,20 +174,29 @@ def set_resources(limits: Spec, wanted: pb.LinuxResources) -> None:
         limits["pids"] = {"limit": wanted.pids.limit}
 
 
+def _name(enum: Any, number: int) -> str:
+    """A value's name. Raises InvalidArgument for a number without one, which protobuf lets pass."""
+    try:
+        name: str = enum.Name(number)
+    except ValueError as unknown:
+        raise InvalidArgument(f"an NRI plug-in wants {enum.DESCRIPTOR.name} {number}, which is unknown") from unknown
+    return name
+
+
 def _scheduler(wanted: pb.LinuxScheduler) -> Spec:
-    scheduler: Spec = {"policy": pb.LinuxSchedulerPolicy.Name(wanted.policy)}
+    scheduler: Spec = {"policy": _name(pb.LinuxSchedulerPolicy, wanted.policy)}
     for field in ("nice", "priority", "runtime", "deadline", "period"):
         if value := getattr(wanted, field):
             scheduler[field] = value
     if wanted.flags:
-        scheduler["flags"] = [pb.LinuxSchedulerFlag.Name(flag) for flag in wanted.flags]
+        scheduler["flags"] = [_name(pb.LinuxSchedulerFlag, flag) for flag in wanted.flags]
     return scheduler
 
 
 def _memory_policy(wanted: pb.LinuxMemoryPolicy) -> Spec:
-    policy: Spec = {"mode": pb.MpolMode.Name(wanted.mode), "nodes": wanted.nodes}
+    policy: Spec = {"mode": _name(pb.MpolMode, wanted.mode), "nodes": wanted.nodes}
     if wanted.flags:
-        policy["flags"] = [pb.MpolFlag.Name(flag) for flag in wanted.flags]
+        policy["flags"] = [_name(pb.MpolFlag, flag) for flag in wanted.flags]
     return policy
 
 

@@ -37,8 +37,17 @@ async def _recover(builder: Builder, sandbox: Sandbox, *, rebooted: bool) -> Non
         elif sandbox.process:
             builder.watch(sandbox)
         else:
-            # The daemon may have been killed during its start.
-            await builder.first_processes.stop(sandbox, builder.paths(sandbox.id))
+            await _stop_first_process(builder, sandbox)
+
+
+async def _stop_first_process(builder: Builder, sandbox: Sandbox) -> None:
+    """The daemon may have been killed during its start."""
+    try:
+        await builder.first_processes.stop(sandbox, builder.paths(sandbox.id))
+    except Exception:
+        if not builder.handlers.is_foreign(sandbox.handler):
+            raise
+        log.exception("a handler does not stop a pod's first process: id=%s", sandbox.id[:12])
 
 
 async def _remove_unknown(builder: Builder) -> None:

@@ -54,7 +54,7 @@ class MeasuredNode:
         self.asked.append("pods")
         return tuple(self.used.values())
 
-    async def pods_cpu_and_memory(self) -> tuple[PodStats, ...]:
+    async def pods_cpu_and_memory(self, *, fresh: bool = False) -> tuple[PodStats, ...]:
         self.asked.append("light")
         return tuple(self.used.values())
 
@@ -78,6 +78,7 @@ class Scene:
         self.freed_by_pod = 1000
         self.clear_failure: Exception | None = None
         self.lingers_s = 0.0
+        self.idle: set[str] = set()
         self.gone_at: dict[str, float] = {}
         self.changes = 0
         self.events = RecordedEvents()
@@ -86,6 +87,7 @@ class Scene:
             stats=self.stats,
             active=lambda: list(self.pods),
             ender=self,
+            is_idle=lambda uid: uid in self.idle,
             is_finished=lambda uid: self.clock.monotonic() >= self.gone_at[uid],
             clear=self.clear,
             pressures_changed=self.changed,
@@ -156,6 +158,19 @@ def test_one_pod_goes_in_a_round_until_there_is_enough() -> None:
         )
         assert scene.events.annotations[0]["starved_resource"] == "memory"
         assert "pods" not in scene.stats.asked  # disks are not measured for memory
+
+    with_scene(check, thresholds=hard(memory_available="100"))
+
+
+def test_a_pod_that_is_just_starting_stays() -> None:
+    async def check(scene: Scene) -> None:
+        starting = pod("starting")
+        scene.pods.append(starting)
+        scene.idle.add(starting.metadata.uid)
+        scene.add(pod("hog"), working_set=900)
+        scene.stats.memory = 50
+        await asyncio.sleep(1.5)
+        assert scene.names == ["hog"]
 
     with_scene(check, thresholds=hard(memory_available="100"))
 

@@ -29,11 +29,17 @@ def asking(name: str, priority: int | None = None, **requests: str) -> Pod:
 
 
 def order(
-    pods: list[Pod], stats: list[PodStats], signal: EvictionSignal, layout: DiskLayout | None = None
+    pods: list[Pod],
+    stats: list[PodStats],
+    signal: EvictionSignal,
+    layout: DiskLayout | None = None,
+    idle: tuple[str, ...] = (),
 ) -> list[str]:
     shuffled = random.Random(1).sample(pods, len(pods))
     by_uid = {each.pod_ref.uid: each for each in stats}
-    return [each.metadata.name for each in ranked(shuffled, by_uid, signal, layout or DiskLayout())]
+    uids = {each.metadata.uid for each in pods if each.metadata.name in idle}
+    found = ranked(shuffled, by_uid, signal, layout or DiskLayout(), idle=uids)
+    return [each.metadata.name for each in found]
 
 
 def test_memory_beyond_requests_then_priority_then_how_much() -> None:
@@ -63,6 +69,13 @@ def test_memory_beyond_requests_then_priority_then_how_much() -> None:
         "within",
         "within-important",
     ]
+
+
+@pytest.mark.parametrize("signal", [MEMORY, PIDS, NODE_FS])
+def test_without_running_containers_a_pod_uses_nothing(signal: EvictionSignal) -> None:
+    pods = [asking("starting"), asking("hog"), asking("unknown")]
+    stats = [pod_stats("hog", working_set=100, processes=5, layers=used(100, 1))]
+    assert order(pods, stats, signal, idle=("starting",)) == ["unknown", "hog", "starting"]
 
 
 def test_pids_by_priority_then_count() -> None:

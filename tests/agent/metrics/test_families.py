@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
 from podwright.agent.config.gates import enabled
+from podwright.agent.configs.memory_qos import MemoryQos
+from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.metrics.images import ImageMetrics
 from podwright.agent.metrics.instruments import Counter as CounterMetric
 from podwright.agent.metrics.instruments import Gauge, Histogram
@@ -19,14 +22,17 @@ from podwright.agent.server.metrics import NodeView, node_families
 from podwright.agent.volumes.plugins.registry import plugin_name
 from podwright.agent.workers.pool import KnownPod
 from podwright.agent.workers.record import WorkState
+from podwright.k8s.client.calls import NO_ANSWER, ApiCall
 from podwright.k8s.objects import (
     ConfigMapVolumeSource,
     DownwardAPIVolumeSource,
     PersistentVolumeClaimVolumeSource,
+    Pod,
     PodStatus,
+    ResourceRequirements,
     Volume,
 )
-from tests.agent.fakes.pods import pod
+from tests.agent.fakes.pods import container, pod
 from tests.agent.fakes.statuses import condition
 from tests.agent.fakes.time import VirtualClock, run_virtual
 
@@ -56,6 +62,7 @@ def view() -> NodeView:
         statuses=[PodStatus(conditions=resizing), PodStatus()],
         volumes=(Counter({"kubernetes.io/configmap": 2}), Counter({"kubernetes.io/configmap": 1})),
         gates=enabled({}),
+        memory_qos=None,
         cgroup_version=1,
         seen_at_s=1234.5,
     )
@@ -80,6 +87,55 @@ def view() -> NodeView:
 )
 def test_the_node_as_it_is(line: str) -> None:
     assert line in lines(node_families(view()))
+
+
+def requesting(name: str, request: str, limit: str = "") -> Pod:
+    limits = {"cpu": "1", "memory": limit} if limit else {}
+    wanted = ResourceRequirements(requests={"cpu": "1", "memory": request}, limits=limits)
+    return pod(name, containers=(container(resources=wanted),))
+
+
+@pytest.mark.parametrize(
+    ("rules", "cgroup_version", "shown"),
+    [
+        (None, 2, []),
+        (MemoryQos(is_tiered=True), 2, ["min_bytes 3145728", "low_bytes 1048576"]),
+        (MemoryQos(is_tiered=True), 1, ["min_bytes 0", "low_bytes 0"]),
+        (MemoryQos(), 2, ["min_bytes 0", "low_bytes 0"]),
+    ],
+    ids=["off", "tiered", "cgroup v1", "not tiered"],
+)
+def test_memory_that_is_kept_for_pods(rules: MemoryQos | None, cgroup_version: int, shown: list[str]) -> None:
+    active = [requesting("sure", "3Mi", "3Mi"), requesting("usual", "1Mi"), pod("least")]
+    node = replace(view(), active=active, memory_qos=rules, cgroup_version=cgroup_version)
+    start = "kubelet_memory_qos_node_memory_"
+    assert [line.removeprefix(start) for line in lines(node_families(node)) if line.startswith(start)] == shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'rest_client_requests_total{code="201",host="api:6443",method="POST"} 1',
+        'rest_client_request_duration_seconds_sum{host="api:6443",verb="POST"} 0.5',
+        'rest_client_request_size_bytes_bucket{host="api:6443",verb="POST",le="64"} 0',
+        'rest_client_request_size_bytes_bucket{host="api:6443",verb="POST",le="256"} 1',
+        'rest_client_response_size_bytes_sum{host="api:6443",verb="POST"} 4096',
+        'rest_client_response_size_bytes_count{host="api:6443",verb="POST"} 1',
+        'rest_client_rate_limiter_duration_seconds_sum{host="api:6443",verb="POST"} 2',
+        'rest_client_request_retries_total{code="429",host="api:6443",verb="POST"} 1',
+    ],
+)
+def test_calls_to_the_api_server(line: str) -> None:
+    metrics = CallMetrics()
+    call = ApiCall(host="api:6443", method="POST", code="201", seconds=0.5, sent_bytes=100, received_bytes=4096)
+    metrics.called(call)
+    metrics.called(replace(call, code=NO_ANSWER, method="GET", received_bytes=None))
+    metrics.waited("api:6443", "POST", 2.0)
+    metrics.repeated("api:6443", "POST", "429")
+    shown = lines(metrics.families())
+    assert line in shown
+    assert 'rest_client_requests_total{code="<error>",host="api:6443",method="GET"} 1' in shown
+    assert not [each for each in shown if each.startswith("rest_client_response") and "GET" in each]
 
 
 def test_a_family_without_labels_is_there_before_it_counts_and_one_with_labels_is_not() -> None:

@@ -358,9 +358,14 @@ async def test_metrics(node: ApiNode, web: str) -> None:
     assert "machine_cpu_cores{" in cadvisor
     probes = (await node.ask("/metrics/probes")).text
     assert 'prober_probe_total{container="main",namespace="default"' in probes
+    url = exec_url(node, web, "true", output="1")
+    streams = CommandStreams(stdout=CollectingSink())
+    assert await run_command(url, streams, transport=StreamTransport.WEBSOCKET, tls=node.admin) == Outcome()
     own = await node.ask("/metrics")
     assert own.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert 'kubelet_http_requests_total{long_running="false",method="GET",path="metrics/probes"' in own.text
+    assert 'kubelet_websocket_streaming_requests_total{subresource="exec"}' in own.text
+    assert "kubelet_memory_qos_" not in own.text  # the gate is off
     assert "kubernetes_healthcheck" in (await node.ask("/metrics/slis")).text
 
 

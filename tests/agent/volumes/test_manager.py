@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
 import os
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.references import Reference
 from podwright.agent.workers.ports import Volumes
@@ -24,6 +26,7 @@ from podwright.k8s.objects import (
     ImageVolumeSource,
     ISCSIVolumeSource,
     ObjectFieldSelector,
+    PersistentVolumeClaimVolumeSource,
     Pod,
     Volume,
 )
@@ -47,8 +50,21 @@ class Bench:
         self.events = RecordedEvents()
         self.work = InlineWork()
         clock = VirtualClock()
-        self.manager = VolumeManager(ports(self.objects, self.events, clock), str(root), self.work)
+        self.metrics = KubeletMetrics()
+        found = dataclasses.replace(ports(self.objects, self.events, clock), metrics=self.metrics)
+        self.manager = VolumeManager(found, str(root), self.work)
         self.port: Volumes = self.manager  # a pod's worker sees it so
+
+    def counted(self) -> dict[str, float]:
+        """What was measured, by the names of metric, operation, outcome and plug-in."""
+        return {
+            " ".join(
+                [f"{family.name}_count", *(text for name, text in sample.labels.items() if name != "migrated")]
+            ): sample.value
+            for family in self.metrics.volumes.families()
+            for sample in family.samples
+            if sample.suffix == "_count"
+        }
 
     def file(self, name: str, volume: str = "settings", plugin: str = "configmap") -> Path:
         return self.root / f"pods/{UID}/volumes/kubernetes.io~{plugin}/{volume}/{name}"
@@ -98,6 +114,31 @@ def test_a_pod_waits_for_all_volumes_that_its_containers_mount(tmp_path: Path) -
         assert bench.events.seen == []
 
     run(tmp_path, test, config_map("cm", a="1"))
+
+
+def test_what_is_done_to_volumes_is_measured(tmp_path: Path) -> None:
+    """The missing ConfigMap is a failed mount. The missing directory is none of a claim's that is unknown."""
+    claim = Volume(name="claim", persistent_volume_claim=PersistentVolumeClaimVolumeSource(claim_name="none"))
+
+    async def test(bench: Bench) -> None:
+        bench.manager.set_pod(pod_with(SETTINGS, DISK, claim))
+        await settle()
+        bench.objects.put(config_map("cm", a="1"))
+        bench.manager.objects_changed(CHANGED)
+        await settle()
+        await bench.manager.release(pod_with(SETTINGS, DISK, claim))
+        operations = "storage_operation_duration_seconds_count"
+        assert bench.counted() == {
+            f"{operations} volume_mount fail-unknown kubernetes.io/configmap": 1,
+            f"{operations} volume_mount success kubernetes.io/configmap": 1,
+            f"{operations} volume_mount success kubernetes.io/empty-dir": 1,
+            f"{operations} volume_unmount success kubernetes.io/configmap": 1,
+            f"{operations} volume_unmount success kubernetes.io/empty-dir": 1,
+            "volume_operation_total_seconds_count overall_volume_mount kubernetes.io/configmap": 1,
+            "volume_operation_total_seconds_count overall_volume_mount kubernetes.io/empty-dir": 1,
+        }
+
+    run(tmp_path, test)
 
 
 def test_a_pod_without_volumes_touches_nothing(tmp_path: Path) -> None:

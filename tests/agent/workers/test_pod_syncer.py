@@ -12,6 +12,7 @@ import pytest
 
 from podwright.agent.allocation.resizes import make_resizes
 from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
@@ -299,15 +300,33 @@ def test_a_missing_image_volume_stops_only_the_containers_that_mount_it(in_scene
     in_scene(check)
 
 
-@pytest.mark.parametrize(("host_users", "counted"), [(None, 0), (True, 0), (False, 1)])
-def test_pods_with_user_namespaces_are_counted(in_scene: InScene, host_users: bool | None, counted: int) -> None:
+@pytest.mark.parametrize(
+    ("host_users", "refused", "started", "failed"),
+    [
+        (None, "run_sandbox", 0, 0),
+        (True, "run_sandbox", 0, 0),
+        (False, "run_sandbox", 1, 1),
+        (False, "create_container", 1, 1),
+        (False, "start_container", 1, 1),
+        (False, "", 1, 0),
+    ],
+)
+def test_pods_with_user_namespaces_are_counted(
+    in_scene: InScene, host_users: bool | None, refused: str, started: int, failed: int
+) -> None:
+    """Most failures of a user namespace show when a container is created."""
+
     async def check(scene: Scene) -> None:
-        scene.runtime.failures["run_sandbox"] = [Internal("no addresses")]
-        with pytest.raises(Internal, match="no addresses"):
+        if refused:
+            scene.runtime.failures[refused] = [Internal("no addresses")]
+            with pytest.raises(Internal, match="no addresses"):
+                await scene.sync(pod(host_users=host_users))
+        else:
             await scene.sync(pod(host_users=host_users))
-        metrics = scene.metrics
-        assert (metrics.started_user_pods.value(), metrics.started_user_pod_errors.value()) == (counted, counted)
-        assert (metrics.started_pods.value(), metrics.started_pod_errors.value()) == (1, 1)
+        lines = exposition(scene.metrics.families()).decode().splitlines()
+        assert f"kubelet_started_user_namespaced_pods_total {started}" in lines
+        assert f"kubelet_started_user_namespaced_pods_errors_total {failed}" in lines
+        assert f"kubelet_started_pods_errors_total {int(refused == 'run_sandbox')}" in lines
 
     in_scene(check)
 

@@ -17,6 +17,7 @@ from podwright.errors import (
     Unavailable,
 )
 from podwright.k8s.client import patch
+from podwright.k8s.client.calls import ApiCall
 from podwright.k8s.client.client import ApiClient
 from podwright.k8s.client.endpoint import Endpoint, FixedCredentials, bearer
 from podwright.k8s.client.failures import (
@@ -31,6 +32,7 @@ from podwright.k8s.client.failures import (
 )
 from podwright.k8s.client.protocol import Change, ChangeType, Paging, RawRequest, Selection, Watching
 from podwright.k8s.client.transport import Transport
+from podwright.k8s.codec import encode
 from podwright.k8s.objects import (
     ConfigMap,
     Container,
@@ -314,21 +316,53 @@ async def test_another_authority_is_not_believed() -> None:
         await transport.close()
 
 
+class ToldCalls:
+    """A `CallListener` that keeps what it hears, without times."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, int, bool]] = []
+        self.waits: list[str] = []
+        self.repetitions: list[tuple[str, str]] = []
+        self.hosts: set[str] = set()
+
+    def called(self, call: ApiCall) -> None:
+        self.hosts.add(call.host)
+        self.calls.append((call.method, call.code, call.sent_bytes, bool(call.received_bytes)))
+
+    def waited(self, host: str, method: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.hosts.add(host)
+        self.waits.append(method)
+
+    def repeated(self, host: str, method: str, code: str) -> None:
+        self.hosts.add(host)
+        self.repetitions.append((method, code))
+
+
 async def test_calls_are_told_of() -> None:
-    told: list[tuple[str, str, str]] = []
+    told = ToldCalls()
     async with running() as server:
         credentials = FixedCredentials(bearer(server.admin_token))
-        transport = Transport(endpoint(server), credentials, lambda *call: told.append(call[:3]))
+        transport = Transport(endpoint(server), credentials, told)
         api = ApiClient(transport)
         await api.create(config_map("a"))
+        server.faults.add(Fault(ailment=Ailment.REFUSE, code=429, retry_after_s=1))
         with pytest.raises(NotFound):
             await api.get(Node, "n1")
         server.faults.add(Fault(ailment=Ailment.RESET, times=1))
         with pytest.raises(Unreachable):
             await api.create(config_map("b"))
         await transport.close()
-        host = server.url.removeprefix("https://")
-        assert told == [(host, "POST", "201"), (host, "GET", "404"), (host, "POST", "<error>")]
+        assert told.hosts == {server.url.removeprefix("https://")}
+    sent = len(encode(config_map("a")))
+    assert told.calls == [
+        ("POST", "201", sent, True),
+        ("GET", "429", 0, True),
+        ("GET", "404", 0, True),
+        ("POST", "<error>", sent, False),
+    ]
+    assert told.waits == ["POST", "GET", "POST"]
+    assert told.repetitions == [("GET", "429")]
 
 
 async def test_the_server_name_is_checked_and_may_be_given() -> None:

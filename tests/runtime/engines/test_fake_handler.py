@@ -14,7 +14,7 @@ from podwright.runtime.config import parse_config
 from podwright.runtime.engines.native import engine
 from podwright.runtime.engines.native.engine import NativeEngine
 from podwright.runtime.handlers.fake import FakeHandler, FakeHost, FakeKind
-from podwright.runtime.handlers.protocol import Capabilities
+from podwright.runtime.handlers.protocol import Bundle, Capabilities, HandlerRecord, SandboxBundle, Task
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.model.base import NamespaceMode, NamespaceOptions, Resources
 from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, ContainerState, ImageSpec
@@ -38,8 +38,10 @@ def part(scratch: Scratch) -> Part:
 
 
 @asynccontextmanager
-async def running(part: Part, host: FakeHost, capabilities: Capabilities | None = None) -> AsyncIterator[NativeEngine]:
-    """An engine, recovered; another one on the same host is the next daemon's."""
+async def running(
+    part: Part, host: FakeHost, capabilities: Capabilities | None = None, foreign: FakeHandler | None = None
+) -> AsyncIterator[NativeEngine]:
+    """An engine, recovered; another one on the same host is the next daemon's. `foreign` is of another package."""
     settings = {
         "root": f"{part.directory}/root",
         "state": f"{part.directory}/state",
@@ -50,7 +52,8 @@ async def running(part: Part, host: FakeHost, capabilities: Capabilities | None 
     config = parse_config(settings, "the test")
     Path(config.state).mkdir(parents=True, exist_ok=True)
     database = Database(config.root)
-    handlers = Handlers([FakeKind(FakeHandler(host, capabilities=capabilities))], "")
+    kinds = [] if foreign is None else [FakeKind(foreign)]
+    handlers = Handlers([FakeKind(FakeHandler(host, capabilities=capabilities))], "", foreign=kinds)
     made = await engine.make(config, database, PosixProcessRunner(), handlers)
     try:
         await made.recover(database)
@@ -80,9 +83,9 @@ def container_config(image: str, *command: str, stdin: bool = False) -> Containe
     )
 
 
-async def started(made: NativeEngine, part: Part, image: str) -> tuple[SandboxId, ContainerId]:
+async def started(made: NativeEngine, part: Part, image: str, handler: str = "") -> tuple[SandboxId, ContainerId]:
     await made.images.pull(image, None)
-    sandbox_id = await made.sandboxes.run(sandbox_config(part), "")
+    sandbox_id = await made.sandboxes.run(sandbox_config(part, f"pod{handler}"), handler)
     container_id = await made.containers.create(sandbox_id, container_config(image, "cat", stdin=True))
     await made.containers.start(container_id)
     return sandbox_id, container_id
@@ -158,3 +161,31 @@ async def test_every_pod_has_a_first_process_where_the_handler_needs_one(part: P
         await made.pods.stop(sandbox_id)
         assert host.sandboxes == {}
         await made.pods.remove(sandbox_id)
+
+
+class Failing(FakeHandler):
+    """As that of a package that was changed for the worse."""
+
+    async def adopt(self, bundle: Bundle, record: HandlerRecord, *, rebooted: bool = False) -> Task | None:
+        raise LookupError("no luck today")
+
+    async def stop_sandbox(self, bundle: SandboxBundle) -> None:
+        raise LookupError("no luck today")
+
+
+async def test_another_packages_handler_that_fails_at_the_start_costs_only_its_pods(
+    part: Part, registry: Registry, busybox_image: str
+) -> None:
+    ours, theirs = FakeHost(), FakeHost()
+    async with running(part, ours, foreign=FakeHandler(theirs, "odd")) as made:
+        sandbox_id, container_id = await started(made, part, busybox_image)
+        odd_pod, odd = await started(made, part, busybox_image, "odd")
+    async with running(part, ours, foreign=Failing(theirs, "odd")) as made:
+        assert (await made.containers.exec_sync(container_id, ("echo", "hello"), 10)).stdout == b"hello\n"
+        assert (made.containers.get(odd).state, made.containers.get(odd).reason) == (ContainerState.EXITED, "Unknown")
+        await made.pods.remove(sandbox_id)
+    async with running(part, ours, foreign=FakeHandler(theirs, "odd")) as made:
+        await made.pods.remove(odd_pod)
+        assert made.sandboxes.visible() == []
+    for container in theirs.containers.values():
+        await container.tasks.close()

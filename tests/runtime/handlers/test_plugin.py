@@ -17,6 +17,8 @@ from podwright.runtime.handlers.registry import Handlers
 from tests.runtime.handlers import packages
 
 RAISES = "raise RuntimeError('no luck today')\n"
+EXITS = "import sys\nsys.exit('no luck today')\n"
+HANGS = "import time\ntime.sleep(5)\n"
 WORKS = """
 import msgspec
 from podwright.runtime.handlers.fake import FakeHandler, FakeHost, FakeKind
@@ -87,7 +89,7 @@ def test_the_configuration_is_shown_as_it_was_written() -> None:
     assert "foreign" not in text
 
 
-@pytest.mark.parametrize("package", [RAISES], indirect=True)
+@pytest.mark.parametrize("package", [RAISES, EXITS], indirect=True, ids=["raises", "exits"])
 @pytest.mark.usefixtures("package")
 def test_a_package_that_raises_costs_only_its_own_pods() -> None:
     kinds, broken = loaded(config_of())
@@ -96,6 +98,15 @@ def test_a_package_that_raises_costs_only_its_own_pods() -> None:
     assert handlers.get("").name == "fake"
     with pytest.raises(FailedPrecondition, match=r"'mine' cannot be used.*no luck today"):
         handlers.get("mine")
+
+
+@pytest.mark.parametrize("package", [HANGS], indirect=True)
+@pytest.mark.usefixtures("package")
+def test_a_package_whose_import_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin, "IMPORT_S", 0.1)
+    kinds, broken = loaded(config_of())
+    assert not kinds
+    assert "is not imported within 0.1 s" in broken["mine"]
 
 
 @pytest.mark.parametrize("package", [WORKS], indirect=True)

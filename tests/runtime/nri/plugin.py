@@ -29,8 +29,10 @@ REQUESTS = {
 class ScriptedPlugin(asyncio.Protocol):
     """Notes what it is asked as (method, request), and answers with what `answers` has for a method."""
 
-    def __init__(self, *, events: int = 0, answers: Mapping[str, Message | Exception | float] | None = None) -> None:
-        """An answer may be an exception, or a time in seconds for which there is none."""
+    def __init__(
+        self, *, events: int = 0, answers: Mapping[str, Message | Exception | float | bytes] | None = None
+    ) -> None:
+        """An answer may be an exception, a time in seconds for which there is none, or any bytes."""
         self.events = events
         self.answers = dict(answers or {})
         self.asked: list[tuple[str, Message]] = []
@@ -51,6 +53,8 @@ class ScriptedPlugin(asyncio.Protocol):
             if isinstance(answer, int | float):
                 await asyncio.sleep(answer)
                 return b""
+            if isinstance(answer, bytes):
+                return answer
             if name == "Configure" and isinstance(answer, pb.Empty):
                 return pb.ConfigureResponse(events=self.events).SerializeToString()
             if name == "Synchronize" and isinstance(answer, pb.Empty):

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,7 @@ from google.protobuf.message import Message
 from podwright.conformance.patience import patient
 from podwright.conformance.pods import CasePod, running_pod
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import PodwrightError
+from podwright.errors import Internal, PodwrightError
 from podwright.runtime.nri.api import nri_pb2 as pb
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
@@ -155,6 +156,44 @@ async def test_one_that_crashes_or_sends_garbage_is_dropped(server: Podwright, p
     async with connected(socket_of(server)) as plugin:
         plugin.transport.abort()
         await pod.run_ready()
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["Configure", "Synchronize", "CreateContainer", "PostCreateContainer", "StartContainer", "StopContainer"],
+)
+async def test_one_whose_answer_cannot_be_read_is_dropped(server: Podwright, pod: CasePod, method: str) -> None:
+    garbage = ScriptedPlugin(answers={method: b"\xff" * 64})
+    async with connected(socket_of(server), plugin=garbage, synchronized=False) as plugin:
+        await plugin.hears("Configure" if method == "Configure" else "Synchronize")
+        container = await pod.run_ready()
+        await pod.stop(container, timeout=0)
+        async with asyncio.timeout(PATIENCE_S):
+            await plugin.ended.wait()
+    assert method in plugin.heard()
+    await pod.run_ready()
+
+
+@pytest.mark.parametrize(
+    ("linux", "words"),
+    [
+        ({"io_priority": pb.LinuxIOPriority(kind=99)}, "IOPrioClass 99"),  # type: ignore[arg-type] # as on the wire
+        ({"scheduler": pb.LinuxScheduler(policy=99)}, "LinuxSchedulerPolicy 99"),  # type: ignore[arg-type]
+        ({"memory_policy": pb.LinuxMemoryPolicy(mode=99)}, "MpolMode 99"),  # type: ignore[arg-type]
+        ({"cgroups_path": "../elsewhere"}, "no absolute path"),
+        ({"resources": pb.LinuxResources(blockio_class=pb.OptionalString(value="none"))}, "none"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
+)
+async def test_an_adjustment_without_a_meaning_is_refused(
+    server: Podwright, pod: CasePod, linux: dict[str, Any], words: str
+) -> None:
+    wanted = creating(linux=pb.LinuxContainerAdjustment(**linux))
+    async with connected(socket_of(server), plugin=ScriptedPlugin(answers=wanted)):
+        with pytest.raises(PodwrightError, match=words) as refused:
+            await pod.start(await pod.create())
+        assert not isinstance(refused.value, Internal)
+    await pod.run_ready()
 
 
 async def test_registration_is_checked(server: Podwright) -> None:

@@ -12,6 +12,7 @@ import grpc
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.devices import DeviceMetrics
+from podwright.agent.metrics.grpc_codes import CANCELLED, OK, go_code
 from podwright.agent.plugins.connection import PluginChannel
 from podwright.agent.plugins.protocol import Plugin
 from podwright.agent.resources.claims.health import (
@@ -127,15 +128,18 @@ class DraDriver:
             request_serializer=type(request).SerializeToString,
             response_deserializer=answer.FromString,
         )
-        begun, code = self._ports.clock.monotonic(), "OK"
+        begun, code = self._ports.clock.monotonic(), CANCELLED
         try:
-            return await self._connection.call(method, request, CALL_TIMEOUT_S)
+            answered = await self._connection.call(method, request, CALL_TIMEOUT_S)
         except PodwrightError as failure:
-            code = code_of(failure).name.title().replace("_", "")
+            code = code_of(failure).name
             raise
+        else:
+            code = OK
+            return answered
         finally:
             took_s = self._ports.clock.monotonic() - begun
-            self._ports.metrics.driver_calls.observe(took_s, self.name, f"{self._service}/{name}", code)
+            self._ports.metrics.driver_calls.observe(took_s, self.name, f"{self._service}/{name}", go_code(code))
 
 
 class DraDrivers:

@@ -1,4 +1,8 @@
-"""The file `cpu_manager_state`: assignments to JSON and back, in the kubelet's second format. Pure."""
+"""The file `cpu_manager_state`: assignments to JSON and back, in the kubelet's second and third format. Pure.
+
+The third one has the CPUs of whole pods as well. A kubelet writes it with the gate PodLevelResourceManagers, and the
+second one without it.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +19,34 @@ FILE = "cpu_manager_state"
 Entries = dict[str, dict[str, str]]  # CPU lists by container, by pod
 
 
-class _CpuDocument(msgspec.Struct, frozen=True, rename={"policy": "policyName", "shared": "defaultCpuSet"}):
+_NAMES = {"policy": "policyName", "shared": "defaultCpuSet", "pods": "podEntries"}
+
+
+class _PodCpus(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    cpu_set: str = ""
+
+
+class _CpuDocument(msgspec.Struct, frozen=True, rename=_NAMES):
     policy: str = ""
     shared: str = ""
     entries: Entries = {}
+    pods: dict[str, _PodCpus] = {}
     checksum: int = 0  # 0 is not checked: so are files from before there were checksums
 
 
-def encode(policy: str, assignments: CpuAssignments) -> bytes:
-    """The file's content."""
+def encode(policy: str, assignments: CpuAssignments, *, by_pod: bool = False) -> bytes:
+    """The file's content. `by_pod`: in the third format."""
     shared = spelt(assignments.shared)
     entries = {
         uid: {name: spelt(cpus) for name, cpus in sorted(pod.items())} for uid, pod in sorted(assignments.own.items())
     }
+    pods = {uid: spelt(cpus) for uid, cpus in sorted(assignments.pods.items())} if by_pod else None
     document = {
         "policyName": policy,
         "defaultCpuSet": shared,
         **({"entries": entries} if entries else {}),
-        "checksum": checksum(_go_text(policy, shared, entries)),
+        **({"podEntries": {uid: {"cpuSet": text} for uid, text in pods.items()}} if pods else {}),
+        "checksum": checksum(_go_text(policy, shared, entries, pods)),
     }
     return json.dumps(document, separators=(",", ":")).encode()
 
@@ -43,7 +57,14 @@ def decode(content: bytes, policy: str) -> CpuAssignments:
         found = msgspec.json.decode(content, type=_CpuDocument)
     except msgspec.MsgspecError as failure:
         raise FailedPrecondition(f"it is no checkpoint: {failure}") from failure
-    if found.checksum and found.checksum != checksum(_go_text(found.policy, found.shared, found.entries)):
+    pods = {uid: entry.cpu_set for uid, entry in found.pods.items()}
+    try:
+        known = [_go_text(found.policy, found.shared, found.entries, pods)]
+    except InvalidArgument as failure:
+        raise FailedPrecondition(f"could not parse a CPU set: {failure.message}") from failure
+    if not pods:
+        known.append(_go_text(found.policy, found.shared, found.entries))
+    if found.checksum and found.checksum not in map(checksum, known):
         raise FailedPrecondition("checkpoint is corrupted: its checksum does not fit")
     if found.policy != policy:
         raise FailedPrecondition(f'configured policy "{policy}" differs from state checkpoint policy "{found.policy}"')
@@ -51,14 +72,22 @@ def decode(content: bytes, policy: str) -> CpuAssignments:
         return CpuAssignments(
             shared=parse(found.shared),
             own={uid: {name: parse(text) for name, text in pod.items()} for uid, pod in found.entries.items()},
+            pods={uid: parse(text) for uid, text in pods.items()},
         )
     except InvalidArgument as failure:
         raise FailedPrecondition(f"could not parse a CPU set: {failure.message}") from failure
 
 
-def _go_text(policy: str, shared: str, entries: Entries) -> str:
+def _go_text(policy: str, shared: str, entries: Entries, pods: dict[str, str] | None = None) -> str:
+    """`pods` None is the second format. Raises InvalidArgument for what is no list of CPUs."""
+    whole = "" if pods is None else f"PodEntries:(state.PodCPUAssignments){go_map(pods, _go_pod)} "
     return (
         f"(*state.CPUManagerCheckpoint){{PolicyName:(string){policy} DefaultCPUSet:(string){shared} "
-        f"Entries:(map[string]map[string]string){go_map(entries, lambda pod: go_map(pod, str))} "
+        f"Entries:(map[string]map[string]string){go_map(entries, lambda pod: go_map(pod, str))} {whole}"
         "Checksum:(checksum.Checksum)0}"
     )
+
+
+def _go_pod(text: str) -> str:
+    cpus = go_map(dict.fromkeys(parse(text), ""), lambda _: "{}")
+    return f"{{CPUSet:(cpuset.CPUSet){{elems:(map[int]struct {{}}){cpus}}}}}"

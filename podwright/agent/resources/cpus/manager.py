@@ -8,13 +8,14 @@ from collections.abc import Collection
 from functools import partial
 
 from podwright.agent.configs.devices import NOTHING, Allocation
-from podwright.agent.metrics.managers import CONTAINER_SCOPE, CORE, SHARED_CACHE, ManagerMetrics
+from podwright.agent.metrics.managers import CONTAINER_SCOPE, CORE, CPU, POD, SHARED_CACHE, ManagerMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.resources.cpus import checkpoint
 from podwright.agent.resources.cpus.assignments import CpuAssignments
 from podwright.agent.resources.cpus.layout import NO_CPUS, CpuLayout, Cpus
 from podwright.agent.resources.cpus.options import CpuOptions
-from podwright.agent.resources.cpus.static import StaticPolicy, wanted_cpus
+from podwright.agent.resources.cpus.static import StaticPolicy
+from podwright.agent.resources.pod_level import is_one
 from podwright.agent.resources.recovery import recover_state
 from podwright.agent.resources.state_files import keep_state
 from podwright.agent.resources.topology.hints import Hints, TopologyHint
@@ -69,13 +70,15 @@ class CpuManager:
         return {} if hints is None else {"cpu": hints}
 
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
-        if self._policy is None or not wanted_cpus(pod, container):
+        if self._policy is None or not self._policy.wanted(pod, container):
             return
         self._metrics.cpu_requests.add()
+        has_some = bool(self.own(pod.metadata.uid, container.name))
         try:
             self._set(self._policy.allocated(self._assignments, pod, container, affinity))
         except PodwrightError:
             self._metrics.cpu_errors.add()
+            self._metrics.not_allotted(CPU)
             if self._options.whole_cores:
                 self._metrics.unaligned.add(CONTAINER_SCOPE, CORE)
             raise
@@ -89,16 +92,33 @@ class CpuManager:
         )
         if self._options.whole_cores:
             self._metrics.aligned.add(CONTAINER_SCOPE, CORE)
+        if has_some:
+            return
+        self._metrics.allotted(CPU)
         if self._layout.share_a_cache(own):
             self._metrics.aligned.add(CONTAINER_SCOPE, SHARED_CACHE)
+
+    async def allocate_pod(self, pod: Pod, affinity: TopologyHint) -> None:
+        if self._policy is None or not self._policy.wanted_by_pod(pod) or pod.metadata.uid in self._assignments.pods:
+            return
+        try:
+            self._set(self._policy.allocated_pod(self._assignments, pod, affinity))
+        except PodwrightError:
+            self._metrics.cpu_errors.add()
+            self._metrics.not_allotted(CPU, POD)
+            raise
+        cpus = spelt(self._assignments.of_pod(pod.metadata.uid))
+        log.info("a pod has CPUs of its own: pod=%s/%s cpus=%s", pod.metadata.namespace, pod.metadata.name, cpus)
+        alone = [self._policy.wanted(pod, each) > 0 for each in (*pod.spec.init_containers, *pod.spec.containers)]
+        self._metrics.cpu_requests.add(by=sum(alone))
+        self._metrics.allotted_to_pod(CPU, alone=sum(alone), sharing=len(alone) - sum(alone))
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
         if self._policy is None:
             return NOTHING
         cpus = self.cpus_of(pod.metadata.uid, container.name)
         self.moved(pod.metadata.uid, container.name, cpus)
-        own = self.own(pod.metadata.uid, container.name)
-        return Allocation(cpus=spelt(cpus), has_own_cpus=self._lifts_quota and bool(own))
+        return Allocation(cpus=spelt(cpus), has_own_cpus=self._lifts_quota and self._is_alone(pod, container))
 
     def holders(self) -> Collection[str]:
         return frozenset(self._assignments.own)
@@ -122,7 +142,18 @@ class CpuManager:
 
     def lifts_quota_of(self, pod: Pod) -> bool:
         """Whether the pod as a whole must have no CPU quota, since a container of it has CPUs to itself."""
-        return self._lifts_quota and bool(self._assignments.of_pod(pod.metadata.uid))
+        if not self._lifts_quota or not self._assignments.of_pod(pod.metadata.uid):
+            return False
+        containers = (*pod.spec.init_containers, *pod.spec.containers)
+        return not is_one(pod) or all(self._is_alone(pod, container) for container in containers)
+
+    def _is_alone(self, pod: Pod, container: AnyContainer) -> bool:
+        """Whether nobody else uses the container's CPUs."""
+        if not self.own(pod.metadata.uid, container.name):
+            return False
+        return not is_one(pod) or (
+            self._policy is not None and isinstance(container, Container) and self._policy.wanted(pod, container) > 0
+        )
 
     # -- running containers
 
@@ -142,9 +173,13 @@ class CpuManager:
     def _name(self) -> str:
         return STATIC if self._policy is not None else NONE
 
+    @property
+    def _by_pod(self) -> bool:
+        return self._policy is not None and self._policy.by_pod
+
     def _set(self, assignments: CpuAssignments) -> None:
         """Take new assignments, on disk first: the next agent must find them after a crash. Raises Internal."""
-        keep_state(self._path, checkpoint.encode(self._name, assignments))
+        keep_state(self._path, checkpoint.encode(self._name, assignments, by_pod=self._by_pod))
         if assignments.shared != self._assignments.shared:
             self.changed.set()
         self._assignments = assignments

@@ -9,6 +9,7 @@ from podwright.agent.resources.cpus.layout import CpuLayout
 from podwright.agent.resources.cpus.manager import STATIC, CpuManager
 from podwright.agent.resources.cpus.options import check_machine, read_cpu_options
 from podwright.agent.resources.cpus.static import StaticPolicy, reserve
+from podwright.agent.resources.pod_level import GATE
 from podwright.agent.resources.topology.machine import MachineTopology
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.cpu_lists import parse
@@ -28,7 +29,8 @@ def cpu_manager(config: AgentConfig, machine: MachineTopology, metrics: ManagerM
         return CpuManager(layout, None, root, metrics)
     options = read_cpu_options(managers.cpu_policy_options, config.feature_gates)
     check_machine(options, layout, managers.topology_policy)
-    policy = StaticPolicy(layout, reserve(layout, parse(config.reserved.cpus), _number(config), options), options)
+    reserved = reserve(layout, parse(config.reserved.cpus), _number(config), options)
+    policy = StaticPolicy(layout, reserved, options, by_pod=config.feature_gates[GATE])
     return CpuManager(layout, policy, root, metrics, options=options, lifts_quota=config.feature_gates[QUOTA_GATE])
 
 

@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from podwright.agent.pods.failures import NotAdmitted
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.qos import GUARANTEED, qos_class
+from podwright.agent.pods.resources import ZERO, pod_level_requests
 from podwright.agent.resources.cpus.assignments import CpuAssignments
 from podwright.agent.resources.cpus.layout import NO_CPUS, CpuLayout, Cpus
 from podwright.agent.resources.cpus.options import CpuOptions
 from podwright.agent.resources.cpus.spreading import take_spread
 from podwright.agent.resources.cpus.taking import take_packed
+from podwright.agent.resources.pod_level import check_shared_pool, is_guaranteed_alone, is_one
 from podwright.agent.resources.topology.hints import TopologyHint
 from podwright.agent.resources.topology.masks import NodeMask, all_masks, count, nodes_of
 from podwright.errors import FailedPrecondition, PodwrightError
@@ -28,10 +30,14 @@ SMT_ERROR = "SMTAlignmentError"
 
 
 class StaticPolicy:
-    """The policy on one machine with `reserved` CPUs."""
+    """The policy on one machine with `reserved` CPUs.
 
-    def __init__(self, layout: CpuLayout, reserved: Cpus, options: CpuOptions) -> None:
+    `by_pod`: pods that have resources as a whole get CPUs as well (the gate PodLevelResourceManagers).
+    """
+
+    def __init__(self, layout: CpuLayout, reserved: Cpus, options: CpuOptions, *, by_pod: bool = False) -> None:
         self._layout = layout
+        self.by_pod = by_pod
         self._options = options
         self.reserved = reserved
         cores = {layout.of(cpu).core for cpu in reserved}
@@ -74,7 +80,7 @@ class StaticPolicy:
         self, assignments: CpuAssignments, pod: Pod, container: Container, affinity: TopologyHint
     ) -> CpuAssignments:
         """The assignments with CPUs for the container. Raises NotAdmitted, ResourceExhausted."""
-        wanted = wanted_cpus(pod, container)
+        wanted = self.wanted(pod, container)
         if not wanted:
             return assignments
         self._check_cores(assignments, wanted)
@@ -86,7 +92,7 @@ class StaticPolicy:
 
     def hints(self, assignments: CpuAssignments, pod: Pod, container: Container) -> Sequence[TopologyHint] | None:
         """The NUMA nodes that can serve a container. None when it wants no CPUs of its own."""
-        wanted = wanted_cpus(pod, container)
+        wanted = self.wanted(pod, container)
         if not wanted:
             return None
         own = assignments.of(pod.metadata.uid, container.name)
@@ -96,17 +102,74 @@ class StaticPolicy:
 
     def pod_hints(self, assignments: CpuAssignments, pod: Pod) -> Sequence[TopologyHint] | None:
         """The same for all containers of a pod together."""
-        wanted = wanted_by_pod(pod)
+        wanted = self.wanted_by_pod(pod)
         if not wanted:
             return None
+        if is_one(pod):
+            return self._whole_hints(assignments, pod, wanted)
         own = assignments.own.get(pod.metadata.uid, {})
         containers = (*pod.spec.init_containers, *pod.spec.containers)
-        if any(len(own[each.name]) != wanted_cpus(pod, each) for each in containers if each.name in own):
+        if any(len(own[each.name]) != self.wanted(pod, each) for each in containers if each.name in own):
             return []
         has = assignments.of_pod(pod.metadata.uid)
         if len(has) == wanted:
             return self._hints(has, NO_CPUS, wanted)
         return self._hints(self._available(assignments), has, wanted)
+
+    def wanted(self, pod: Pod, container: Container) -> int:
+        """How many CPUs a container is to have to itself."""
+        return wanted_cpus(pod, container, by_pod=self.by_pod)
+
+    def wanted_by_pod(self, pod: Pod) -> int:
+        """How many CPUs a pod is to have, as a whole or for its containers at one time."""
+        return wanted_by_pod(pod, by_pod=self.by_pod)
+
+    def allocated_pod(self, assignments: CpuAssignments, pod: Pod, affinity: TopologyHint) -> CpuAssignments:
+        """The assignments with CPUs for a pod as a whole. Raises NotAdmitted, ResourceExhausted."""
+        wanted, uid = self.wanted_by_pod(pod), pod.metadata.uid
+        if not wanted or uid in assignments.pods:
+            return assignments
+        self._check_shared(pod, wanted)
+        self._check_cores(assignments, wanted)
+        whole = self._choose(self._available(assignments), wanted, affinity.nodes)
+        return assignments.given_pod(uid, whole, self._parts(pod, whole))
+
+    def _parts(self, pod: Pod, whole: Cpus) -> dict[str, Cpus]:
+        """What each container of a pod with these CPUs gets. Init containers may have what those after them get."""
+        sidecars, parts = NO_CPUS, dict[str, Cpus]()
+        for container in pod.spec.init_containers:
+            if wanted := self.wanted(pod, container):
+                parts[container.name] = self.take(whole - sidecars, wanted)
+                if is_sidecar(container):
+                    sidecars |= parts[container.name]
+            elif not is_sidecar(container):
+                parts[container.name] = whole - sidecars
+        rest = whole - sidecars
+        for container in pod.spec.containers:
+            if wanted := self.wanted(pod, container):
+                parts[container.name] = self.take(rest, wanted)
+                rest -= parts[container.name]
+        names = [container.name for container in (*pod.spec.init_containers, *pod.spec.containers)]
+        return {name: parts.get(name, rest) for name in names}
+
+    def _check_shared(self, pod: Pod, wanted: int) -> None:
+        """Raises NotAdmitted."""
+
+        def own(container: Container) -> dict[str, int]:
+            found = self.wanted(pod, container)
+            return {"cpu": found} if found else {}
+
+        check_shared_pool(pod, {"cpu": wanted}, own)
+
+    def _whole_hints(self, assignments: CpuAssignments, pod: Pod, wanted: int) -> Sequence[TopologyHint]:
+        has = assignments.pods.get(pod.metadata.uid)
+        if has is not None:
+            return self._hints(has, NO_CPUS, wanted) if len(has) == wanted else []
+        try:
+            self._check_shared(pod, wanted)
+        except NotAdmitted:
+            return []
+        return self._hints(self._available(assignments), NO_CPUS, wanted)
 
     def _shareable(self) -> Cpus:
         return self._layout.all - self.reserved if self._options.strict else self._layout.all
@@ -199,16 +262,18 @@ def taker(layout: CpuLayout, options: CpuOptions) -> Callable[[Cpus, int], Cpus]
     )
 
 
-def wanted_cpus(pod: Pod, container: Container) -> int:
-    """How many CPUs a container is to have to itself. None when the pod as a whole has resources: a gate is off."""
-    if pod.spec.resources is not None or qos_class(pod) != GUARANTEED:
+def wanted_cpus(pod: Pod, container: Container, *, by_pod: bool = False) -> int:
+    """How many CPUs a container is to have to itself: 0 without `by_pod` when the pod has resources as a whole."""
+    if qos_class(pod) != GUARANTEED or (is_one(pod) and not (by_pod and is_guaranteed_alone(container))):
         return 0
-    nano = parse_nano(container.resources.requests.get("cpu", "0"))
-    return 0 if nano % NANO else nano // NANO
+    return _whole(parse_nano(container.resources.requests.get("cpu", "0")))
 
 
-def wanted_by_pod(pod: Pod) -> int:
-    """How many CPUs the containers of a pod need at most at one time."""
+def wanted_by_pod(pod: Pod, *, by_pod: bool = False) -> int:
+    """How many CPUs a pod needs as a whole, or its containers at most at one time."""
+    if is_one(pod):
+        is_wanted = by_pod and qos_class(pod) == GUARANTEED
+        return _whole(pod_level_requests(pod.spec).get("cpu", ZERO).nano) if is_wanted else 0
     starting = sidecars = 0
     for container in pod.spec.init_containers:
         own = wanted_cpus(pod, container)
@@ -217,6 +282,11 @@ def wanted_by_pod(pod: Pod) -> int:
         else:
             starting = max(starting, sidecars + own)
     return max(starting, sidecars + sum(wanted_cpus(pod, container) for container in pod.spec.containers))
+
+
+def _whole(nano: int) -> int:
+    """Whole CPUs. Parts of one are nobody's own."""
+    return 0 if nano % NANO else nano // NANO
 
 
 def reusable(assignments: CpuAssignments, pod: Pod, container: Container) -> Cpus:

@@ -160,6 +160,11 @@ class DeviceManager:
                 if await self._needs_devices(pod, container, resource, count):
                     await self._allot(pod, container, resource, count, affinity.nodes)
 
+    async def allocate_pod(self, pod: Pod, affinity: TopologyHint) -> None:
+        """See HintProvider. No pod has devices as a whole, so that each container gets its own."""
+        for container in (*pod.spec.init_containers, *pod.spec.containers):
+            await self.allocate(pod, container, affinity)
+
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
         """See HintProvider. Calls PreStartContainer of plug-ins that want it."""
         if not isinstance(container, Container):

@@ -1,8 +1,13 @@
-"""The file `memory_manager_state`: allotments to JSON and back, in the kubelet's first format. Pure."""
+"""The file `memory_manager_state`: allotments to JSON and back, in the kubelet's first and second format. Pure.
+
+The second one has the memory of whole pods as well. A kubelet writes it with the gate PodLevelResourceManagers, and
+the first one without it.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import msgspec
 
@@ -33,20 +38,29 @@ class _Block(msgspec.Struct, frozen=True, rename={"nodes": "numaAffinity"}):
     nodes: list[int] = []
 
 
-class _MemoryDocument(msgspec.Struct, frozen=True, rename={"policy": "policyName", "nodes": "machineState"}):
+class _PodMemory(msgspec.Struct, frozen=True, rename="camel"):
+    memory_blocks: list[_Block] = []
+
+
+_NAMES = {"policy": "policyName", "nodes": "machineState", "pods": "podEntries"}
+
+
+class _MemoryDocument(msgspec.Struct, frozen=True, rename=_NAMES):
     policy: str = ""
     nodes: dict[int, _Node] = {}
     entries: dict[str, dict[str, list[_Block]]] = {}
+    pods: dict[str, _PodMemory] = {}
     checksum: int = 0  # 0 is not checked
 
 
-def encode(policy: str, state: MemoryState) -> bytes:
-    """The file's content."""
+def encode(policy: str, state: MemoryState, *, by_pod: bool = False) -> bytes:
+    """The file's content. `by_pod`: in the second format."""
     document = _document(policy, state)
     content = msgspec.to_builtins(document, str_keys=True)
-    content["checksum"] = checksum(_go_text(document))
-    if not document.entries:
-        del content["entries"]
+    content["checksum"] = checksum(_go_text(document, by_pod=by_pod))
+    for name in ("entries", "podEntries"):
+        if not content[name]:
+            del content[name]
     return json.dumps(content, separators=(",", ":")).encode()
 
 
@@ -56,7 +70,8 @@ def decode(content: bytes, policy: str) -> MemoryState:
         found = msgspec.json.decode(content, type=_MemoryDocument)
     except msgspec.MsgspecError as failure:
         raise FailedPrecondition(f"it is no checkpoint: {failure}") from failure
-    if found.checksum and found.checksum != checksum(_go_text(found)):
+    known = [_go_text(found, by_pod=by_pod) for by_pod in ((True,) if found.pods else (True, False))]
+    if found.checksum and found.checksum not in map(checksum, known):
         raise FailedPrecondition("checkpoint is corrupted: its checksum does not fit")
     if found.policy != policy:
         raise FailedPrecondition(f'configured policy "{policy}" differs from state checkpoint policy "{found.policy}"')
@@ -66,6 +81,7 @@ def decode(content: bytes, policy: str) -> MemoryState:
             uid: {name: tuple(map(_block, blocks)) for name, blocks in pod.items()}
             for uid, pod in found.entries.items()
         },
+        pods={uid: tuple(map(_block, pod.memory_blocks)) for uid, pod in found.pods.items()},
     )
 
 
@@ -106,21 +122,25 @@ def _document(policy: str, state: MemoryState) -> _MemoryDocument:
         for number, node in sorted(state.nodes.items())
     }
     entries = {
-        uid: {
-            name: [_Block(type=each.kind, size=each.size_bytes, nodes=list(each.nodes)) for each in blocks]
-            for name, blocks in sorted(pod.items())
-        }
+        uid: {name: _listed(blocks) for name, blocks in sorted(pod.items())}
         for uid, pod in sorted(state.blocks.items())
     }
-    return _MemoryDocument(policy=policy, nodes=nodes, entries=entries)
+    pods = {uid: _PodMemory(memory_blocks=_listed(blocks)) for uid, blocks in sorted(state.pods.items())}
+    return _MemoryDocument(policy=policy, nodes=nodes, entries=entries, pods=pods)
 
 
-def _go_text(document: _MemoryDocument) -> str:
+def _listed(blocks: Sequence[Block]) -> list[_Block]:
+    return [_Block(type=each.kind, size=each.size_bytes, nodes=list(each.nodes)) for each in blocks]
+
+
+def _go_text(document: _MemoryDocument, *, by_pod: bool) -> str:
+    pods = go_map(document.pods, lambda pod: f"{{MemoryBlocks:([]state.Block){_go_blocks(pod.memory_blocks)}}}")
+    whole = f"PodEntries:(state.PodMemoryAssignments){pods} " if by_pod else ""
     return (
         f"(*state.MemoryManagerCheckpoint){{PolicyName:(string){document.policy} "
         f"MachineState:(state.NUMANodeMap){go_map(document.nodes, _go_node)} "
         "Entries:(state.ContainerMemoryAssignments)"
-        f"{go_map(document.entries, lambda pod: go_map(pod, _go_blocks))} Checksum:(checksum.Checksum)0}}"
+        f"{go_map(document.entries, lambda pod: go_map(pod, _go_blocks))} {whole}Checksum:(checksum.Checksum)0}}"
     )
 
 

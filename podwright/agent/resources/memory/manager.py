@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from functools import partial
 
 from podwright.agent.configs.devices import NOTHING, Allocation
-from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.metrics.managers import MEMORY, POD, ManagerMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.resources.memory import checkpoint
 from podwright.agent.resources.memory.state import MemoryState
-from podwright.agent.resources.memory.static import MemoryPolicy, started_before, wanted_memory
+from podwright.agent.resources.memory.static import MemoryPolicy, started_before
 from podwright.agent.resources.pod_resources.shares import MemoryShare
 from podwright.agent.resources.recovery import recover_state
 from podwright.agent.resources.state_files import keep_state
@@ -50,14 +50,32 @@ class MemoryManager:
         return self._policy.pod_hints(self._state, pod) if self._policy is not None else {}
 
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
-        if self._policy is None or not wanted_memory(pod, container):
+        if self._policy is None or not (wanted := self._policy.wanted(pod, container)):
             return
         self._metrics.memory_requests.add()
+        has_some = bool(self._state.of(pod.metadata.uid, container.name))
         try:
             self._set(self._policy.allocated(self._state, pod, container, affinity))
         except PodwrightError:
             self._metrics.memory_errors.add()
+            self._metrics.not_allotted(MEMORY)
             raise
+        if not has_some:
+            self._metrics.allotted(MEMORY, times=len(wanted))
+
+    async def allocate_pod(self, pod: Pod, affinity: TopologyHint) -> None:
+        if self._policy is None or not self._policy.wanted_by_pod(pod) or pod.metadata.uid in self._state.pods:
+            return
+        self._metrics.memory_requests.add()
+        try:
+            self._set(self._policy.allocated_pod(self._state, pod, affinity))
+        except PodwrightError:
+            self._metrics.memory_errors.add()
+            self._metrics.not_allotted(MEMORY, POD)
+            raise
+        containers = (*pod.spec.init_containers, *pod.spec.containers)
+        alone = sum(bool(self._policy.wanted(pod, each)) for each in containers)
+        self._metrics.allotted_to_pod(MEMORY, alone=alone, sharing=len(containers) - alone)
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
         """See HintProvider. The memory of ended init containers before this one becomes free."""
@@ -65,7 +83,7 @@ class MemoryManager:
             return NOTHING
         uid = pod.metadata.uid
         ended = [name for name in started_before(pod, container.name) if self._state.of(uid, name)]
-        if ended:
+        if ended and uid not in self._state.pods:
             self._set(self._state.released(uid, *ended))
         nodes = {node for block in self._state.of(uid, container.name) for node in block.nodes}
         return Allocation(memory_nodes=spelt(nodes))
@@ -96,7 +114,11 @@ class MemoryManager:
     def _name(self) -> str:
         return STATIC if self._policy is not None else NONE
 
+    @property
+    def _by_pod(self) -> bool:
+        return self._policy is not None and self._policy.by_pod
+
     def _set(self, state: MemoryState) -> None:
         """Take a new state, on disk first. Raises Internal."""
-        keep_state(self._path, checkpoint.encode(self._name, state))
+        keep_state(self._path, checkpoint.encode(self._name, state, by_pod=self._by_pod))
         self._state = state

@@ -9,6 +9,7 @@ from podwright.agent.metrics.managers import ManagerMetrics
 from podwright.agent.resources.memory.manager import STATIC, MemoryManager
 from podwright.agent.resources.memory.state import MEMORY
 from podwright.agent.resources.memory.static import MemoryPolicy, Reserved
+from podwright.agent.resources.pod_level import GATE
 from podwright.agent.resources.topology.machine import MachineTopology
 from podwright.errors import FailedPrecondition
 from podwright.k8s.pod_resources import Amounts, is_huge_pages
@@ -22,7 +23,8 @@ def memory_manager(
     root = config.process.root_dir
     if config.managers.memory_policy != STATIC:
         return MemoryManager(None, root, metrics)
-    return MemoryManager(MemoryPolicy(machine, _reserved(config, machine, reservation)), root, metrics)
+    reserved = _reserved(config, machine, reservation)
+    return MemoryManager(MemoryPolicy(machine, reserved, by_pod=config.feature_gates[GATE]), root, metrics)
 
 
 def _reserved(config: AgentConfig, machine: MachineTopology, reservation: Amounts) -> Reserved:

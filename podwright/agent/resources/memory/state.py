@@ -53,10 +53,14 @@ Blocks = Mapping[str, Mapping[str, Sequence[Block]]]  # by container, by pod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryState:
-    """All nodes, and all blocks by pod UID and container name."""
+    """All nodes, and all blocks by pod UID and container name.
+
+    `pods` has the blocks of pods as a whole, by UID. The blocks of their containers are parts of them.
+    """
 
     nodes: Nodes = field(default_factory=dict)
     blocks: Blocks = field(default_factory=dict)
+    pods: Mapping[str, Sequence[Block]] = field(default_factory=dict)
 
     def of(self, uid: str, container: str) -> Sequence[Block]:
         """What a container is allotted."""
@@ -66,14 +70,26 @@ class MemoryState:
         """The state with other blocks for a container. The caller updates the nodes."""
         return replace(self, blocks={**self.blocks, uid: {**self.blocks.get(uid, {}), container: tuple(blocks)}})
 
+    def given_pod(self, uid: str, whole: Sequence[Block], parts: Mapping[str, Sequence[Block]]) -> MemoryState:
+        """The state with blocks for a pod as a whole, and parts of them for its containers."""
+        nodes = self.nodes
+        for block in whole:
+            nodes = take(nodes, block)
+        return MemoryState(
+            nodes=nodes, blocks={**self.blocks, uid: dict(parts)}, pods={**self.pods, uid: tuple(whole)}
+        )
+
     def released(self, uid: str, *containers: str) -> MemoryState:
         """The state after these containers' memory is released."""
-        pod, nodes = dict(self.blocks.get(uid, {})), self.nodes
-        for name in containers:
-            for block in pod.pop(name, ()):
-                nodes = give_back(nodes, block)
+        pod, nodes, pods = dict(self.blocks.get(uid, {})), self.nodes, self.pods
+        free = [block for name in containers for block in pod.pop(name, ())]
+        if uid in pods:  # their memory is the pod's: all of it is released with the last of them
+            free = [] if pod else list(pods[uid])
+            pods = pods if pod else {each: found for each, found in pods.items() if each != uid}
+        for block in free:
+            nodes = give_back(nodes, block)
         rest = {each: found for each, found in self.blocks.items() if each != uid}
-        return MemoryState(nodes=nodes, blocks={**rest, uid: pod} if pod else rest)
+        return MemoryState(nodes=nodes, blocks={**rest, uid: pod} if pod else rest, pods=pods)
 
 
 def take(nodes: Nodes, block: Block) -> Nodes:

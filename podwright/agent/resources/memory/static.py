@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from podwright.agent.pods.failures import NotAdmitted
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.qos import GUARANTEED, qos_class
 from podwright.agent.resources.memory.state import MEMORY, Block, MemoryState, MemoryTable, NodeMemory, Nodes, take
+from podwright.agent.resources.pod_level import check_shared_pool, is_guaranteed_alone, is_one
 from podwright.agent.resources.topology.hints import Hints, TopologyHint
 from podwright.agent.resources.topology.machine import MachineTopology, NumaNode
 from podwright.agent.resources.topology.masks import NO_NODE, NodeMask, all_masks, both, count, mask_of, nodes_of
@@ -25,9 +27,13 @@ Reserved = Mapping[int, Mapping[str, int]]  # by node
 
 
 class MemoryPolicy:
-    """The policy on one machine. `reserved` is what the system keeps on each node."""
+    """The policy on one machine. `reserved` is what the system keeps on each node.
 
-    def __init__(self, machine: MachineTopology, reserved: Reserved) -> None:
+    `by_pod`: pods that have resources as a whole are allotted memory as well (the gate PodLevelResourceManagers).
+    """
+
+    def __init__(self, machine: MachineTopology, reserved: Reserved, *, by_pod: bool = False) -> None:
+        self.by_pod = by_pod
         self._empty: Nodes = {node.id: _node(node, reserved.get(node.id, {})) for node in machine.nodes}
 
     def initial(self) -> MemoryState:
@@ -38,7 +44,8 @@ class MemoryPolicy:
         """Check the state of an earlier agent. Raises FailedPrecondition if it does not fit this machine."""
         expected = self._empty
         for uid, pod in state.blocks.items():
-            for name, blocks in pod.items():
+            whole = state.pods.get(uid)
+            for name, blocks in ({"": whole} if whole is not None else pod).items():
                 for block in blocks:
                     if not set(block.nodes) <= set(expected):
                         raise FailedPrecondition(
@@ -50,7 +57,7 @@ class MemoryPolicy:
 
     def allocated(self, state: MemoryState, pod: Pod, container: Container, affinity: TopologyHint) -> MemoryState:
         """The state with memory for the container. Raises ResourceExhausted."""
-        wanted = wanted_memory(pod, container)
+        wanted = self.wanted(pod, container)
         uid = pod.metadata.uid
         if not wanted or state.of(uid, container.name):
             return state
@@ -64,7 +71,7 @@ class MemoryPolicy:
 
     def hints(self, state: MemoryState, pod: Pod, container: Container) -> Hints:
         """The NUMA nodes that can serve a container."""
-        wanted = wanted_memory(pod, container)
+        wanted = self.wanted(pod, container)
         if not wanted:
             return {}
         if own := state.of(pod.metadata.uid, container.name):
@@ -73,16 +80,61 @@ class MemoryPolicy:
 
     def pod_hints(self, state: MemoryState, pod: Pod) -> Hints:
         """The same for all containers of a pod together."""
-        wanted = wanted_by_pod(pod)
+        wanted = self.wanted_by_pod(pod)
         if not wanted:
             return {}
+        if is_one(pod):
+            return self._whole_hints(state, pod, wanted)
         for container in (*pod.spec.init_containers, *pod.spec.containers):
             if own := state.of(pod.metadata.uid, container.name):
                 return _hints_again(own, wanted)
         return self._hints(state, pod, None, wanted)
 
+    def wanted(self, pod: Pod, container: Container) -> Sizes:
+        """What a container is to be allotted by itself."""
+        return wanted_memory(pod, container, by_pod=self.by_pod)
+
+    def wanted_by_pod(self, pod: Pod) -> Sizes:
+        """What a pod is to be allotted, as a whole or for its containers at one time."""
+        return wanted_by_pod(pod, by_pod=self.by_pod)
+
+    def allocated_pod(self, state: MemoryState, pod: Pod, affinity: TopologyHint) -> MemoryState:
+        """The state with memory for a pod as a whole. Raises NotAdmitted, ResourceExhausted."""
+        wanted, uid = self.wanted_by_pod(pod), pod.metadata.uid
+        if not wanted or uid in state.pods:
+            return state
+        check_shared_pool(pod, wanted, lambda container: self.wanted(pod, container))
+        nodes = nodes_of(self._choose(state, pod, None, wanted, affinity))
+        parts = {name: _blocks(sizes, nodes) for name, sizes in self._parts(pod, wanted).items()}
+        return state.given_pod(uid, _blocks(wanted, nodes), parts)
+
+    def _parts(self, pod: Pod, whole: Sizes) -> dict[str, Sizes]:
+        """What each container of a pod with this memory gets. Init containers may have what those after them get."""
+        rest, parts = whole, dict[str, Sizes]()
+        for container in pod.spec.init_containers:
+            if own := self.wanted(pod, container):
+                parts[container.name] = own
+                rest = _without(rest, own) if is_sidecar(container) else rest
+            elif not is_sidecar(container):
+                parts[container.name] = rest
+        for container in pod.spec.containers:
+            if own := self.wanted(pod, container):
+                parts[container.name] = own
+                rest = _without(rest, own)
+        names = [container.name for container in (*pod.spec.init_containers, *pod.spec.containers)]
+        return {name: parts.get(name, rest) for name in names}
+
+    def _whole_hints(self, state: MemoryState, pod: Pod, wanted: Sizes) -> Hints:
+        if (has := state.pods.get(pod.metadata.uid)) is not None:
+            return _hints_again(has, wanted)
+        try:
+            check_shared_pool(pod, wanted, lambda container: self.wanted(pod, container))
+        except NotAdmitted:
+            return {kind: [] for kind in wanted}
+        return self._hints(state, pod, None, wanted)
+
     def _choose(
-        self, state: MemoryState, pod: Pod, container: Container, wanted: Sizes, affinity: TopologyHint
+        self, state: MemoryState, pod: Pod, container: Container | None, wanted: Sizes, affinity: TopologyHint
     ) -> NodeMask:
         """The nodes of the hint if they have enough, else more nodes around them."""
         mask = affinity.nodes
@@ -122,17 +174,19 @@ class MemoryPolicy:
         return dict.fromkeys(wanted, found) if found else {}
 
 
-def wanted_memory(pod: Pod, container: Container) -> Sizes:
-    """What a container is to be allotted, memory first. Nothing when the pod as a whole has resources."""
-    if pod.spec.resources is not None or qos_class(pod) != GUARANTEED:
+def wanted_memory(pod: Pod, container: Container, *, by_pod: bool = False) -> Sizes:
+    """What a container is to be allotted, memory first. In pods with resources as a whole: none without `by_pod`."""
+    if qos_class(pod) != GUARANTEED or (is_one(pod) and not (by_pod and is_guaranteed_alone(container))):
         return {}
-    requests = container.resources.requests
-    kinds = [MEMORY, *sorted(name for name in requests if is_huge_pages(name))]
-    return {kind: whole(requests[kind]) for kind in kinds if kind in requests}
+    return _sizes(container.resources.requests)
 
 
-def wanted_by_pod(pod: Pod) -> Sizes:
-    """What the containers of a pod need at most at one time."""
+def wanted_by_pod(pod: Pod, *, by_pod: bool = False) -> Sizes:
+    """What a pod needs as a whole, or its containers at most at one time."""
+    if is_one(pod):
+        is_wanted = by_pod and pod.spec.resources is not None and qos_class(pod) == GUARANTEED
+        sizes = _sizes(pod.spec.resources.requests) if is_wanted and pod.spec.resources is not None else {}
+        return {kind: size for kind, size in sizes.items() if size}
     starting: Sizes = {}
     sidecars: Sizes = {}
     for container in pod.spec.init_containers:
@@ -146,6 +200,21 @@ def wanted_by_pod(pod: Pod) -> Sizes:
         for kind, size in wanted_memory(pod, container).items():
             running[kind] = running.get(kind, sidecars.get(kind, 0)) + size
     return {kind: max(size, starting.get(kind, 0)) for kind, size in running.items()}
+
+
+def _sizes(requests: Mapping[str, str]) -> Sizes:
+    kinds = [MEMORY, *sorted(name for name in requests if is_huge_pages(name))]
+    return {kind: whole(requests[kind]) for kind in kinds if kind in requests}
+
+
+def _without(sizes: Sizes, taken: Sizes) -> Sizes:
+    """What is left, without kinds of which nothing is."""
+    rest = {kind: size - taken.get(kind, 0) for kind, size in sizes.items()}
+    return {kind: size for kind, size in rest.items() if size > 0}
+
+
+def _blocks(sizes: Sizes, nodes: Sequence[int]) -> list[Block]:
+    return [Block(nodes=tuple(nodes), kind=kind, size_bytes=size) for kind, size in sizes.items() if size]
 
 
 def started_before(pod: Pod, container: str) -> list[str]:

@@ -52,6 +52,9 @@ class HintProvider(Protocol):
         PodwrightError, which becomes the reason UnexpectedAdmissionError.
         """
 
+    async def allocate_pod(self, pod: Pod, affinity: TopologyHint) -> None:
+        """The same for all containers of a pod that has resources as a whole (the gate PodLevelResourceManagers)."""
+
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
         """What the container is to be created with. Called before each start of an instance. Raises PodwrightError."""
 

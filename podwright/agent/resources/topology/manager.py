@@ -14,6 +14,7 @@ from podwright.agent.configs.devices import Allocation, combined
 from podwright.agent.metrics.managers import CONTAINER_SCOPE, ONE_NODE, POD_SCOPE, ManagerMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.failures import NotAdmitted
+from podwright.agent.resources.pod_level import is_one
 from podwright.agent.resources.topology.hints import NO_AFFINITY, HintProvider, Hints, TopologyHint
 from podwright.agent.resources.topology.policies import TopologyPolicy
 from podwright.errors import PodwrightError
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 
 AFFINITY_ERROR = "TopologyAffinityError"
 AFFINITY_MESSAGE = "Resources cannot be allocated with Topology locality"
+WHOLE_POD_MESSAGES = {
+    POD_SCOPE: "Pod Scope pod with pod-level resources failed admission under pod-scope topology manager",
+    CONTAINER_SCOPE: "Pod Scope pod with pod-level resources failed admission with a container-level topology manager",
+}
 
 
 class TopologyManager:
@@ -35,13 +40,19 @@ class TopologyManager:
         scope: str = CONTAINER_SCOPE,
         metrics: ManagerMetrics | None = None,
         clock: Clock | None = None,
+        *,
+        by_pod: bool = False,
     ) -> None:
-        """Without a `policy` resources come from anywhere. In scope `pod` all containers share one set of nodes."""
+        """Without a `policy` resources come from anywhere. In scope `pod` all containers share one set of nodes.
+
+        `by_pod`: a pod that has resources as a whole gets them at once there (the gate PodLevelResourceManagers).
+        """
         self._providers = tuple(providers)
         self._policy = policy
         self._scope = scope
         self._metrics = metrics or ManagerMetrics()
         self._clock = clock or SystemClock()
+        self._by_pod = by_pod
 
     async def allocate(self, pod: Pod) -> None:
         """Allot what the pod's containers want, all or nothing.
@@ -78,13 +89,17 @@ class TopologyManager:
     async def _allocate_all(self, pod: Pod) -> None:
         """In scope `pod` the hints are asked once for all containers, otherwise once for each."""
         if self._scope == POD_SCOPE:
-            affinity = self._best([provider.pod_hints(pod) for provider in self._providers])
-            for container in _containers(pod):
-                await self._allocate(pod, container, affinity)
+            affinity = self._best(pod, [provider.pod_hints(pod) for provider in self._providers])
+            if self._is_one(pod):
+                for provider in self._providers:
+                    await provider.allocate_pod(pod, affinity)
+            else:
+                for container in _containers(pod):
+                    await self._allocate(pod, container, affinity)
             self._count_aligned()
             return
         for container in _containers(pod):
-            affinity = self._best([provider.hints(pod, container) for provider in self._providers])
+            affinity = self._best(pod, [provider.hints(pod, container) for provider in self._providers])
             await self._allocate(pod, container, affinity)
             self._count_aligned()
 
@@ -92,7 +107,10 @@ class TopologyManager:
         for provider in self._providers:
             await provider.allocate(pod, container, affinity)
 
-    def _best(self, hints: list[Hints]) -> TopologyHint:
+    def _is_one(self, pod: Pod) -> bool:
+        return self._by_pod and is_one(pod)
+
+    def _best(self, pod: Pod, hints: list[Hints]) -> TopologyHint:
         """Where resources with these hints should come from. Raises NotAdmitted."""
         if self._policy is None:
             return NO_AFFINITY
@@ -100,7 +118,8 @@ class TopologyManager:
         if not is_good:
             if self._policy.is_alignment_guaranteed:
                 self._metrics.unaligned.add(self._scope, ONE_NODE)
-            raise NotAdmitted(AFFINITY_ERROR, AFFINITY_MESSAGE)
+            message = WHOLE_POD_MESSAGES[self._scope] if self._is_one(pod) else AFFINITY_MESSAGE
+            raise NotAdmitted(AFFINITY_ERROR, message)
         return best
 
     def _count_aligned(self) -> None:

@@ -25,10 +25,12 @@ def topology_manager(
     machine: MachineTopology | None = None,
     metrics: ManagerMetrics | None = None,
     clock: Clock | None = None,
+    *,
+    by_pod: bool = False,
 ) -> TopologyManager:
     """Raises InvalidArgument and FailedPrecondition for what this machine or this agent cannot do."""
     if managers.topology_policy == NONE:
         return TopologyManager(providers, metrics=metrics, clock=clock)
     options = read_options(managers.topology_policy_options)
     policy = TopologyPolicy(managers.topology_policy, options, machine or usable_topology())
-    return TopologyManager(providers, policy, managers.topology_scope, metrics, clock)
+    return TopologyManager(providers, policy, managers.topology_scope, metrics, clock, by_pod=by_pod)

@@ -36,6 +36,11 @@ class RequestCounts:
         self._durations = Histogram(
             "kubelet_http_requests_duration_seconds", "[ALPHA] Duration in seconds to serve http requests", LABELS
         )
+        self.websockets = Counter(
+            "kubelet_websocket_streaming_requests_total",
+            "Total number of WebSocket streaming requests (exec/attach/portforward) received by the kubelet.",
+            ("subresource",),
+        )
 
     async def __call__(self, request: HttpRequest, handler: Handler, server_type: str) -> Answer:
         """The handler's answer. `server_type` is `readwrite` or `readonly`."""
@@ -53,7 +58,7 @@ class RequestCounts:
 
     def families(self) -> Iterator[Family]:
         """What was counted."""
-        for each in (self._totals, self._in_flight, self._durations):
+        for each in (self._totals, self._in_flight, self._durations, self.websockets):
             yield from each.families()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
+from podwright.agent.metrics.instruments import Counter
 from podwright.agent.pods.containers import find_container
 from podwright.agent.pods.identity import full_name
 from podwright.agent.runtime.protocol import CriRuntime
@@ -27,10 +28,13 @@ _Url = Callable[[Pod, str, StreamOptions], Awaitable[str]]
 class StreamPaths:
     """The handlers. Codes and texts follow pkg/kubelet/server/server.go."""
 
-    def __init__(self, targets: Targets, runtime: CriRuntime, *, idle_timeout_s: float, translates: bool) -> None:
-        """`translates`: the gate ExtendWebSocketsToKubelet."""
+    def __init__(
+        self, targets: Targets, runtime: CriRuntime, websockets: Counter, *, idle_timeout_s: float, translates: bool
+    ) -> None:
+        """`websockets` counts the streams that are translated. `translates`: the gate ExtendWebSocketsToKubelet."""
         self._targets = targets
         self._runtime = runtime
+        self._websockets = websockets
         self._idle_timeout_s = idle_timeout_s
         self._translates = translates
 
@@ -53,7 +57,7 @@ class StreamPaths:
                 )
             )
 
-        return await self._remote_command(request, url)
+        return await self._remote_command(request, "exec", url)
 
     async def attach(self, request: HttpRequest) -> Answer:
         """GET, POST /attach/NS/POD[/UID]/CONTAINER. Whether there is a terminal, the container's spec says."""
@@ -73,9 +77,9 @@ class StreamPaths:
                 )
             )
 
-        return await self._remote_command(request, url)
+        return await self._remote_command(request, "attach", url)
 
-    async def _remote_command(self, request: HttpRequest, url_for: _Url) -> Answer:
+    async def _remote_command(self, request: HttpRequest, subresource: str, url_for: _Url) -> Answer:
         try:
             options = stream_options(request.query)
         except InvalidArgument as failure:
@@ -88,6 +92,7 @@ class StreamPaths:
         except PodwrightError as failure:
             return errors.of_stream(failure)
         if self._translates and is_translated(request.head):
+            self._websockets.add(subresource)
             streams = options.types()
             return await _answered(translate(url, request.head, streams, idle_timeout_s=self._idle_timeout_s))
         return await self._forward(request, url)
@@ -114,6 +119,7 @@ class StreamPaths:
         except PodwrightError as failure:
             return errors.of_stream(failure)
         if tunnelled:
+            self._websockets.add("portforward")
             return await _answered(backend.forward_tunnel(url, request.head, idle_timeout_s=self._idle_timeout_s))
         return await self._forward(request, url)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from podwright.agent.volumes import places
+from podwright.agent.volumes.plans import HostPathPlan
 from podwright.agent.volumes.plugins.claim import ClaimVolume
 from podwright.agent.volumes.plugins.config_map import ConfigMapVolume
 from podwright.agent.volumes.plugins.downward_api import DownwardApiVolume
@@ -14,9 +16,10 @@ from podwright.agent.volumes.plugins.host_path import HostPath
 from podwright.agent.volumes.plugins.image import ImageVolume
 from podwright.agent.volumes.plugins.inline_storage import InlineCsi, InlineNfs
 from podwright.agent.volumes.plugins.projected import Projected
-from podwright.agent.volumes.plugins.protocol import VolumePlugin
+from podwright.agent.volumes.plugins.protocol import AnyPlan, VolumePlugin
 from podwright.agent.volumes.plugins.secret import SecretVolume
 from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.volumes.storage.plans import CsiPlan, StoredPlan, csi_plugin
 from podwright.errors import Unimplemented
 from podwright.k8s.objects import Volume
 
@@ -40,6 +43,15 @@ def plugin_name(volume: Volume) -> str:
     """What metrics call a volume's plug-in: `kubernetes.io/empty-dir`."""
     kind = kind_of(volume)
     return f"kubernetes.io/{PLUGIN_NAMES.get(kind, kind.lower())}"
+
+
+def operating_plugin(volume: Volume, plan: AnyPlan) -> str:
+    """What metrics call the plug-in once the plan is known: that of the claim's volume, with the CSI driver's name."""
+    if isinstance(plan, CsiPlan):
+        return csi_plugin(plan.driver)
+    if isinstance(plan, StoredPlan):
+        return plan.plugin
+    return places.HOST_PATH if isinstance(plan, HostPathPlan) else plugin_name(volume)
 
 
 class Plugins:

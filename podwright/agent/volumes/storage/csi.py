@@ -35,6 +35,7 @@ from podwright.agent.volumes.storage.plans import CsiPlaces, CsiPlan, attachment
 from podwright.agent.volumes.storage.protocol import StorageTask
 from podwright.agent.volumes.storage.vol_data import FoundVolume, StagedVolume
 from podwright.agent.volumes.threads import Work
+from podwright.agent.volumes.timing import OperationTimes
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import CSIDriver, SecretReference
 from podwright.linux import detached
@@ -69,7 +70,9 @@ class CsiStorage:
         self._work = work
         self._places = CsiPlaces(root)
         self._in_use = VolumesInUse(ports.node.use_changed)
-        self._stages = Stages(root, work, ports.drivers, self._in_use)
+        self._stages = Stages(
+            root, work, ports.drivers, self._in_use, OperationTimes(ports.clock, ports.metrics.volumes)
+        )
         self._expansion = Expansion(ports)
         self._limits = AttachLimits(ports)
 

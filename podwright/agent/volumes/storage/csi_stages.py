@@ -15,14 +15,16 @@ from functools import partial
 
 from podwright.agent.csi.drivers import CsiDrivers
 from podwright.agent.csi.values import CsiFailed, DriverCapability
+from podwright.agent.metrics.volumes import UNMAP_DEVICE, UNMOUNT_DEVICE
 from podwright.agent.volumes import trees
 from podwright.agent.volumes.state import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from podwright.agent.volumes.storage import mounting, vol_data
 from podwright.agent.volumes.storage.in_use import NODE, VolumesInUse
-from podwright.agent.volumes.storage.plans import CsiPlaces
+from podwright.agent.volumes.storage.plans import CsiPlaces, csi_plugin
 from podwright.agent.volumes.storage.turns import Turns
 from podwright.agent.volumes.storage.vol_data import StagedVolume
 from podwright.agent.volumes.threads import Work
+from podwright.agent.volumes.timing import OperationTimes
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux import detached, openat2
 from podwright.tasks import Tasks
@@ -35,11 +37,14 @@ DIRECTORY_MODE = 0o750
 class Stages:
     """Stages and unstages volumes, one call at a time for each. `root` is the agent's root directory."""
 
-    def __init__(self, root: str, work: Work, drivers: CsiDrivers, in_use: VolumesInUse) -> None:
+    def __init__(
+        self, root: str, work: Work, drivers: CsiDrivers, in_use: VolumesInUse, times: OperationTimes
+    ) -> None:
         self._root = root
         self._work = work
         self._drivers = drivers
         self._in_use = in_use
+        self._times = times
         self._turns = Turns()
         self._done: set[str] = set()  # paths of volumes that are staged
         self._unstaging: set[str] = set()
@@ -112,6 +117,11 @@ class Stages:
             await self._unstage_in_turn(staged)
 
     async def _unstage_in_turn(self, staged: StagedVolume) -> None:
+        driver = staged.volume.driver if staged.volume is not None else ""
+        with self._times.of((csi_plugin(driver), UNMAP_DEVICE if staged.name else UNMOUNT_DEVICE)):
+            await self._unstage_now(staged)
+
+    async def _unstage_now(self, staged: StagedVolume) -> None:
         if staged.volume is not None and await self._work.run("", partial(os.path.lexists, staged.path)):
             node = self._drivers.node(staged.volume.driver)
             if DriverCapability.STAGE_UNSTAGE_VOLUME in await node.capabilities():

@@ -146,6 +146,11 @@ class CsiPlan(StoredPlan):
         return StoredVolume(driver=self.driver, handle=self.handle)
 
 
+def csi_plugin(driver: str) -> str:
+    """What metrics call the plug-in of a driver's volumes. `driver` is empty when its name is lost."""
+    return f"{places.CSI}:{driver}" if driver else places.CSI
+
+
 def unique_name(driver: str, handle: str) -> str:
     """A CSI volume's name in the node's status: volumesInUse and volumesAttached."""
     return f"{places.CSI}/{driver}^{handle}"

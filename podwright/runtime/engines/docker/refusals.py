@@ -59,9 +59,10 @@ def check_resources(label: str, resources: Resources) -> None:
 
 
 def _check_namespaces(label: str, pod: SandboxConfig, wanted: ContainerSecurity) -> None:
+    """A container that asks for the pod's namespace gets it, also where that is the host's."""
     own, theirs = wanted.namespaces, pod.security.namespaces
     for kind in ("network", "ipc"):
-        if (getattr(own, kind) is NamespaceMode.NODE) is not (getattr(theirs, kind) is NamespaceMode.NODE):
+        if getattr(own, kind) is NamespaceMode.NODE and getattr(theirs, kind) is not NamespaceMode.NODE:
             raise InvalidArgument(f"{label}: its {kind} namespace must be the pod's")
 
 

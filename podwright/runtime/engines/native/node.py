@@ -40,7 +40,8 @@ class NativeNode:
 
     def _handler_states(self, *, user_namespaces: bool) -> tuple[HandlerState, ...]:
         configured = {handler.name: handler for handler in self._handlers.all()}
-        named = {"": self._handlers.get(""), **configured} if configured else {}
+        default = configured.get(self._handlers.default)
+        named = {"": default, **configured} if default is not None else configured
         return tuple(
             HandlerState(
                 name=name,

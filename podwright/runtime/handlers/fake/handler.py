@@ -78,6 +78,10 @@ class FakeKind:
     def __init__(self, *handlers: FakeHandler) -> None:
         self.handlers: dict[str, Handler] = {handler.name: handler for handler in handlers}
 
+    @property
+    def broken(self) -> dict[str, str]:
+        return {}
+
     def of_record(self, name: str) -> Handler:
         return FakeHandler(FakeHost(), name)
 

@@ -11,7 +11,7 @@ from podwright.linux.cgroup import CgroupHost
 from podwright.linux.files import check_space
 from podwright.process import Completed
 from podwright.runtime.handlers.oci import execs
-from podwright.runtime.handlers.oci.runtime import OciRuntime, RuntimeExec, plain
+from podwright.runtime.handlers.oci.runtime import OciRuntime, RuntimeExec, last_record, plain
 from podwright.runtime.handlers.protocol import Bundle
 
 
@@ -42,7 +42,8 @@ async def run(
         if completed.returncode != 0 and execs.read_pid(prepared.pid_file) is None:
             check_space(bundle.directory)
             _check_alive(bundle, first_pid)
-            raise RuntimeFailed(f"exec in container {bundle.id[:12]}: {plain(completed.error_text())}")
+            reason = completed.error_text() or last_record(prepared.log_file)
+            raise RuntimeFailed(f"exec in container {bundle.id[:12]}: {plain(reason)}")
         return completed
     finally:
         if not running.done():

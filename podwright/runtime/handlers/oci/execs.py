@@ -3,6 +3,7 @@
     exec-MARK-TOKEN.json   the process to start
     exec-MARK-TOKEN.pid    its PID, from when its program runs
     exec-MARK-TOKEN.guest  its PID inside a sandbox
+    exec-MARK-TOKEN.log    what the runtime warns of while it starts it
 
 All are in the container's bundle, so that a daemon finds what a killed one was running for callers who are gone.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import glob
+import logging
 import os
 import signal
 from collections.abc import Iterable
@@ -24,8 +26,10 @@ from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
 from podwright.linux.files import write_new
 from podwright.runtime.handlers.oci import marks
-from podwright.runtime.handlers.oci.runtime import OciRuntime, RuntimeExec
+from podwright.runtime.handlers.oci.runtime import OciRuntime, RuntimeExec, last_record, plain
 from podwright.runtime.handlers.protocol import Bundle, ExecProcess
+
+log = logging.getLogger(__name__)
 
 KILLED_TIMEOUT_S = 2.0
 
@@ -45,8 +49,11 @@ def prepare(bundle: Bundle, process: ExecProcess) -> RuntimeExec:
 
 
 def remove_files(stem: str) -> None:
-    """Delete the files of an exec. Absent ones are skipped."""
-    for kind in ("json", "pid", "guest"):
+    """Delete the files of an exec. Absent ones are skipped. The daemon's log keeps what its runtime said."""
+    if record := last_record(f"{stem}.log"):
+        container = os.path.basename(os.path.dirname(stem))
+        log.debug("runtime reports of an exec: id=%s record=%s", container[:12], plain(record))
+    for kind in ("json", "pid", "guest", "log"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{stem}.{kind}")
 

@@ -158,13 +158,13 @@ class OciHandler:
         return ("--network=host",) if on_host else ()
 
     async def wait_sandbox(self, record: HandlerRecord) -> None:
-        facts = msgspec.convert(record, OciSandboxRecord)
+        facts = OciSandboxRecord.read(record)
         process = Process.adopt(facts.pid, facts.start_time)
         if process is not None:
             await process.wait()
 
     def has_sandbox(self, record: HandlerRecord) -> bool:
-        facts = msgspec.convert(record, OciSandboxRecord)
+        facts = OciSandboxRecord.read(record)
         return proc.start_time(facts.pid) == facts.start_time
 
     async def stop_sandbox(self, bundle: SandboxBundle) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
@@ -32,7 +32,7 @@ class OciKind:
     """All handlers that are OCI runtimes. The runtimes keep their state below `runtimes` in the daemon's."""
 
     def __init__(self, config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> None:
-        """Raises FailedPrecondition for a configured runtime or monitor that is missing."""
+        """A handler whose runtime or monitor is missing is broken. Raises what `load_profile` raises."""
         self._root = config.root
         self._state = config.state
         self._host = OciHost(
@@ -50,10 +50,16 @@ class OciKind:
         wanted = _wanted(config)
         self._roots = {one.root for one in wanted.values() if one.root}
         ordered = sorted(wanted, key=lambda name: PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE))
-        self._programs: Mapping[str, Programs] = {name: self._find(name, wanted[name]) for name in ordered}
-        self.handlers: dict[str, Handler] = {
-            name: self._make(name, found, wanted[name]) for name, found in self._programs.items()
-        }
+        self._programs: dict[str, Programs] = {}
+        self.handlers: dict[str, Handler] = {}
+        self.broken: dict[str, str] = {}
+        for name in ordered:
+            try:
+                self._programs[name] = self._find(name, wanted[name])
+            except FailedPrecondition as missing:
+                self.broken[name] = str(missing)
+            else:
+                self.handlers[name] = self._make(name, self._programs[name], wanted[name])
 
     def _find(self, name: str, settings: OciHandlerSettings) -> Programs:
         """The handler's programs, of which nothing is known yet. Raises FailedPrecondition when one is missing."""

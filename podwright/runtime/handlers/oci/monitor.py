@@ -17,7 +17,7 @@ from podwright.linux import proc
 from podwright.process import Command, OutputPipe, Process, ProcessRunner, read_line, search_path
 from podwright.runtime.handlers.oci import conmon
 from podwright.runtime.handlers.oci.conmon import Monitored
-from podwright.runtime.handlers.oci.runtime import REPLY_LIMIT_BYTES, OciRuntime, last_record, plain
+from podwright.runtime.handlers.oci.runtime import REPLY_LIMIT_BYTES, OciRuntime, last_record, log_file, plain
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ async def create(
     finally:
         os.close(reader)
         errors.close()  # conmon ignores SIGPIPE, and continues
-    if warning := last_record(container.directory):
+    if warning := last_record(log_file(container.directory)):
         log.debug("runtime warns while it creates: id=%s warning=%s", container.id[:12], plain(warning))
     runtime.learn(container.id, container.directory)
     return Created(pid=reply.pid, monitor=monitor)
@@ -67,7 +67,7 @@ async def _reply(runtime: OciRuntime, container: Monitored, reader: int, errors:
     if reply.pid > 0:
         return reply
     await errors.ended(CONMON_END_S)
-    message = reply.message or last_record(container.directory)
+    message = reply.message or last_record(log_file(container.directory))
     reason = plain(message) if message else "conmon gave no reason"
     raise RuntimeFailed(
         f"{runtime.name} cannot create container {container.id[:12]}: {reason}{conmon.complaint(errors.data)}"
@@ -79,7 +79,7 @@ def _spawn(runtime: OciRuntime, container: Monitored, runner: ProcessRunner) -> 
     programs = runtime.programs
     argv = conmon.command_line(
         programs.conmon,
-        (*programs.launcher, *runtime.argv_with_log(container.directory)),
+        (*programs.launcher, *runtime.argv_with_log(log_file(container.directory))),
         container,
         options=programs.conmon_options,
     )

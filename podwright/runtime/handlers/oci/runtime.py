@@ -60,6 +60,11 @@ class RuntimeExec:
         return f"{self.stem}.pid"
 
     @property
+    def log_file(self) -> str:
+        """Where the runtime writes its log while it starts the process."""
+        return f"{self.stem}.log"
+
+    @property
     def guest_pid_file(self) -> str:
         """Where a runtime with sandboxes writes the PID that it has in there."""
         return f"{self.stem}.guest"
@@ -126,14 +131,14 @@ class OciRuntime:
         sealed = self.programs.sealed
         return (sealed.path() if sealed is not None else self.programs.runtime, *self._options)
 
-    def argv_with_log(self, bundle: str) -> tuple[str, ...]:
-        """The runtime with its global arguments, for a call that gives its own stderr to a container.
+    def argv_with_log(self, path: str) -> tuple[str, ...]:
+        """The runtime with its global arguments, for a call that gives its own stderr to a process in a container.
 
-        A runtime without a log file writes warnings to its stderr, where they become the container's output. Errors
+        A runtime without a log file writes warnings to its stderr, where they become that process's output. Errors
         go to the log and to stderr. crun takes what is before a colon for the kind of log.
         """
         prefix = "file:" if self.is_crun else ""
-        return (*self.argv, f"--log={prefix}{log_file(bundle)}")
+        return (*self.argv, f"--log={prefix}{path}")
 
     def prepare(self, spec: dict[str, Any]) -> None:
         """Add to a spec the results of what the runtime has worked out before."""
@@ -151,11 +156,11 @@ class OciRuntime:
         `options` are further global ones. After the runtime's end, no process holds the other ends of its stdio.
         """
         pid_file = f"{bundle}/pidfile"
-        argv = (*self.argv_with_log(bundle), *options, "run", "--detach", f"--pid-file={pid_file}")
+        argv = (*self.argv_with_log(log_file(bundle)), *options, "run", "--detach", f"--pid-file={pid_file}")
         argv = (*argv, f"--bundle={bundle}", container_id)
         completed = await self._runner.run(Command(argv=argv, timeout_s=self.timeout_s, drain_s=0.0))
         if completed.returncode != 0:
-            message = last_record(bundle) or completed.error_text()
+            message = last_record(log_file(bundle)) or completed.error_text()
             raise RuntimeFailed(f"{self.name} cannot run {container_id[:12]}: {plain(message)}")
         try:
             return int(read_text(pid_file, REPLY_LIMIT_BYTES))
@@ -213,7 +218,7 @@ class OciRuntime:
         if self.programs.sandboxes:
             files.append(f"--internal-pid-file={wanted.guest_pid_file}")
         return Command(
-            argv=(*self.argv, "exec", *files, *options, wanted.container_id),
+            argv=(*self.argv_with_log(wanted.log_file), "exec", *files, *options, wanted.container_id),
             timeout_s=None,
             owner=wanted.owner,
             oom_score_adj=wanted.oom_score_adj,
@@ -326,9 +331,9 @@ def log_file(bundle: str) -> str:
     return f"{bundle}/runtime.log"
 
 
-def last_record(bundle: str) -> str:
-    """The last line of that log, or "". A runtime that fails says why in it, after its warnings."""
-    lines = read_text(log_file(bundle), REPLY_LIMIT_BYTES).splitlines()
+def last_record(path: str) -> str:
+    """The last line of a runtime's log, or "". A runtime that fails says why in it, after its warnings."""
+    lines = read_text(path, REPLY_LIMIT_BYTES).splitlines()
     return next((line for line in reversed(lines) if line.strip()), "")
 
 

@@ -33,7 +33,7 @@ async def updated(
     files = _limits_of(cgroups, bundle, now)
     try:
         await apply(now)
-        cgroup_limits.set_huge_pages(cgroups, bundle.cgroup, now.hugepage_limits)
+        cgroup_limits.set_huge_pages(cgroups, limited(cgroups, bundle.cgroup), now.hugepage_limits)
         _rescore(cgroups, bundle, before.oom_score_adj, now.oom_score_adj)
         yield
     except BaseException:

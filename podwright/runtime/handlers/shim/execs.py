@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 PROCESS_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Process"
 KILLED_S = 5.0
 DRAIN_S = 2.0  # after the end, for output that a process in the background may still hold
+DELETE_TRIES = 5  # of one whose start is not over, on a busy host
 FOLDER = "execs"
 END_OF_FILE = b"\x04"  # as typed at a terminal
 
@@ -53,7 +54,13 @@ class Running:
         self._bundle = bundle
         self._spec = process.spec
         self._pid = 0
+        self._held: list[int] = []
         self.ended = False
+
+    def make_fifos(self) -> None:
+        """They have readers until it is deleted: see `Fifos.hold`. Raises OSError."""
+        self.fifos.make()
+        self._held = self.fifos.hold()
 
     async def start(self) -> None:
         """Run it. Its outputs have readers. Raises RuntimeFailed, FailedPrecondition and DeadlineExceeded."""
@@ -97,12 +104,27 @@ class Running:
     async def delete(self) -> None:
         """Have the shim forget it. If that fails, it is done with the container's deletion."""
         try:
+            for _ in range(DELETE_TRIES):
+                if await self._is_deleted():
+                    break
+                await self.kill()
+        finally:
+            for fd in self._held:
+                os.close(fd)
+            self._held = []
+            self.fifos.remove()
+
+    async def _is_deleted(self) -> bool:
+        """False when the shim does not answer: it may still be starting the process."""
+        try:
             await self.calls.delete(self.container_id, self.id)
+        except DeadlineExceeded:
+            return False
         except NotFound:
             pass
         except PodwrightError as failure:
             log.debug("an exec is not deleted: id=%s exec=%s error=%s", self.container_id[:12], self.id, failure)
-        self.fifos.remove()
+        return True
 
 
 async def run(running: Running, background: Tasks, *, timeout_s: float, output_limit_bytes: int) -> Completed:
@@ -113,7 +135,7 @@ async def run(running: Running, background: Tasks, *, timeout_s: float, output_l
     pipes: list[OutputPipe] = []
     ended = False
     try:
-        running.fifos.make()
+        running.make_fifos()
         pipes += [
             OutputPipe(stdio.open_reader(path), number, output_limit_bytes) for number, path in _outputs(running)
         ]
@@ -246,7 +268,7 @@ async def start(running: Running, background: Tasks) -> ShimExec:
     """Start it with its stdio. Raises as `ShimExec.start` does. Nothing is left then."""
     readers: dict[str, FdReader] = {}
     try:
-        running.fifos.make()
+        running.make_fifos()
         for name, path in running.fifos.outputs.items():
             readers[name] = FdReader(stdio.open_reader(path))
         started = ShimExec(running, background, readers)
@@ -268,10 +290,14 @@ async def end_abandoned(calls: ShimCalls, bundle: Bundle) -> None:
     """At start: end what a killed daemon was running in a container for callers who are gone."""
     folder = f"{bundle.directory}/{FOLDER}"
     for exec_id in os.listdir(folder) if os.path.isdir(folder) else ():
-        with contextlib.suppress(PodwrightError):
+        fifos = stdio.Fifos(directory=f"{folder}/{exec_id}")
+        held = fifos.hold()
+        with contextlib.suppress(PodwrightError, TimeoutError):
             await calls.kill(bundle.id, signal.SIGKILL, exec_id=exec_id)
             async with asyncio.timeout(KILLED_S):
                 await calls.wait(bundle.id, exec_id)
         with contextlib.suppress(PodwrightError):
             await calls.delete(bundle.id, exec_id)
-        stdio.Fifos(directory=f"{folder}/{exec_id}").remove()
+        for fd in held:
+            os.close(fd)
+        fifos.remove()

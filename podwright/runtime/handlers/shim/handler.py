@@ -18,6 +18,7 @@ from podwright.runtime.handlers.protocol import (
     Capabilities,
     HandlerRecord,
     Note,
+    PodPolicy,
     SandboxBundle,
     SandboxProcess,
     Task,
@@ -46,11 +47,12 @@ class _Annotated(msgspec.Struct, frozen=True):
 class ShimHandler:
     """One configured shim."""
 
-    def __init__(self, host: ShimHost, runtime: Runtime, runner: ProcessRunner, state: str) -> None:
+    def __init__(self, host: ShimHost, runtime: Runtime, runner: ProcessRunner, state: str, policy: PodPolicy) -> None:
         self._host = host
         self._runtime = runtime
         self._runner = runner
         self._state = state
+        self._policy = policy
         self._user_namespaces = False
 
     @property
@@ -63,19 +65,22 @@ class ShimHandler:
             user_namespaces=self._user_namespaces,
             memory_floor_bytes=RUNC_FLOOR_BYTES if self._runtime.is_runc else 0,
             sandbox_process=self._runtime.sandbox != "none",
+            policy=self._policy,
         )
 
     async def probe(self) -> None:
         """Ask the program for its version, which proves that it can be run. And its OCI runtime what it can do."""
         await self._runner.run(Command(argv=(self._runtime.program, "-v"), timeout_s=QUERY_TIMEOUT_S))
         if self._runtime.is_runc:
-            self._user_namespaces, _ = await asyncio.gather(self._joins_user_namespaces(), self._seal())
+            self._user_namespaces, _ = await asyncio.gather(self._joins_user_namespaces(), self.seal())
 
-    async def _seal(self) -> None:
+    async def seal(self) -> None:
         """Have an OCI runtime that copies itself at each start run from a copy that is there already.
 
         The copy lives as long as this daemon. Shims have its path, which leads to the next daemon's copy then.
         """
+        if not self._runtime.is_runc:
+            return
         options = self._host.options
         try:
             program = find_executable(options.binary)

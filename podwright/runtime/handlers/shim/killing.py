@@ -19,13 +19,15 @@ from podwright.errors import (
     Unavailable,
 )
 from podwright.linux import cgroup
+from podwright.runtime.handlers.shim.launching import DELETE_S
 from podwright.runtime.handlers.shim.limiting import Limiting
 from podwright.runtime.handlers.shim.member import Member
-from podwright.runtime.handlers.shim.watching import EndWatch
+from podwright.runtime.handlers.shim.watching import DRAIN_S, EndWatch
 
 log = logging.getLogger(__name__)
 
 END_S = 5.0  # from a SIGKILL to the end that the shim reports
+BURIAL_S = DELETE_S + DRAIN_S  # from the end of a shim to that of its containers: its program cleans up
 
 
 async def kill(member: Member, watch: EndWatch, limiting: Limiting, number: int, *, everyone: bool) -> None:
@@ -58,6 +60,7 @@ async def _end_everything(member: Member, watch: EndWatch) -> None:
     if not await watch.ends_within(END_S / 2):
         log.warning("a shim is killed, it does not see its container's end: id=%s", member.bundle.id[:12])
         member.host.pods.kill(member.record.pod)
+        await watch.ends_within(BURIAL_S)
 
 
 async def delete(member: Member, watch: EndWatch) -> None:

@@ -9,7 +9,7 @@ from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner, find_executable
 from podwright.runtime.config import Config, ShimHandlerSettings
-from podwright.runtime.handlers.protocol import Handler
+from podwright.runtime.handlers.protocol import Handler, PodPolicy
 from podwright.runtime.handlers.shim import publish, runtimes
 from podwright.runtime.handlers.shim.bootstrap import Launch
 from podwright.runtime.handlers.shim.events import Events
@@ -28,7 +28,7 @@ class ShimKind:
     """All handlers that are shims. What they keep is below `shims` in the daemon's state directory."""
 
     def __init__(self, config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> None:
-        """Raises FailedPrecondition for a shim that is missing, and InvalidArgument."""
+        """A handler whose shim is missing is broken. Raises FailedPrecondition and InvalidArgument."""
         self._config = config
         self._runner = runner
         self._cgroups = cgroups
@@ -37,6 +37,8 @@ class ShimKind:
         self._logs = LogWriterProcess(runner, config.state)
         self._pods: list[PodShims] = []
         wanted = {name: one for name, one in config.handlers.items() if isinstance(one, ShimHandlerSettings)}
+        self._wanted = wanted
+        self._former: dict[str, ShimHandler] = {}  # see `of_record`: each has the shims of its pods
         self._events_path = f"{config.state}/shims.ttrpc"
         if wanted and len(self._events_path.encode()) > ADDRESS_LIMIT_BYTES:
             raise FailedPrecondition(
@@ -47,7 +49,13 @@ class ShimKind:
         if wanted:
             os.makedirs(config.state, mode=0o711, exist_ok=True)
             publish.install(self._publisher)
-        self.handlers: dict[str, Handler] = {name: self._make(name, settings) for name, settings in wanted.items()}
+        self.handlers: dict[str, Handler] = {}
+        self.broken: dict[str, str] = {}
+        for name, settings in wanted.items():
+            try:
+                self.handlers[name] = self._make(name, settings)
+            except FailedPrecondition as missing:
+                self.broken[name] = str(missing)
 
     def _make(self, name: str, settings: ShimHandlerSettings) -> ShimHandler:
         runtime = runtimes.runtime(name, settings)
@@ -88,21 +96,29 @@ class ShimKind:
             events=self._events,
             options=options,
         )
-        return ShimHandler(host, runtime, self._runner, self._state)
+        policy = PodPolicy(annotations=settings.allowed_annotations)
+        return ShimHandler(host, runtime, self._runner, self._state, policy)
 
-    def of_record(self, name: str) -> Handler | None:
+    def of_record(self, name: str) -> ShimHandler | None:
         """One that takes down what a handler of that name left, if it was a shim."""
-        if not os.path.isdir(f"{self._state}/shims/{name}"):
-            return None
-        settings = ShimHandlerSettings()
-        runtime = runtimes.runtime(name, settings)
-        return self._handler(settings, runtime, runtime.program)
+        if name not in self._former:
+            if not os.path.isdir(f"{self._state}/shims/{name}"):
+                return None
+            settings = self._wanted.get(name, ShimHandlerSettings())
+            runtime = runtimes.runtime(name, settings)
+            self._former[name] = self._handler(settings, runtime, runtime.program)
+        return self._former[name]
 
     async def end_abandoned(self) -> None:
         """Serves events, and has log writers of other versions leave. Calls of shims end with their connections."""
-        if self.handlers:
+        folder = f"{self._state}/shims"
+        found = os.listdir(folder) if os.path.isdir(folder) else []
+        if self._wanted or found:
             await self._events.listen(self._events_path)
             await self._logs.adopt()
+        for name in found:
+            if name not in self.handlers and (former := self.of_record(name)) is not None:
+                await former.seal()  # its shims have the path of a copy that ended with the daemon before
 
     async def sweep(self, known: Collection[str]) -> None:  # noqa: ARG002 # shims know what they have
         for pods in self._pods:

@@ -43,6 +43,18 @@ class Fifos:
                 with contextlib.suppress(FileExistsError):
                     os.mkfifo(path, 0o600)
 
+    def hold(self) -> list[int]:
+        """Descriptors that are readers of the outputs, and never read. Absent fifos are left out. Raises OSError.
+
+        runc's shim waits 30 s for readers when it has started a process, and answers nobody meanwhile. So there are
+        some until its start is over, also when nobody wants the process any more.
+        """
+        held = []
+        for name in (STDOUT, STDERR):
+            with contextlib.suppress(FileNotFoundError):
+                held.append(open_reader(f"{self.directory}/{name}"))
+        return held
+
     def remove(self) -> None:
         """Delete them. Absent is fine."""
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -30,6 +30,26 @@ def test_a_kubelets_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("entry", "pods", "checksum"),
+    [
+        (b"", {}, b"2827076397"),
+        (b'"podEntries":{"pod":{"cpuSet":"4-6"}},', {"pod": frozenset({4, 5, 6})}, b"3574883635"),
+    ],
+    ids=["no pod", "a pod"],
+)
+def test_a_kubelets_file_with_whole_pods(entry: bytes, pods: dict[str, frozenset[int]], checksum: bytes) -> None:
+    """As Kubernetes 1.36 writes it with the gate PodLevelResourceManagers."""
+    content = (
+        b'{"policyName":"static","defaultCpuSet":"1-3",'
+        b'"entries":{"pod":{"container1":"4-6","container2":"5"}},' + entry + b'"checksum":' + checksum + b"}"
+    )
+    own = {"pod": {"container1": frozenset({4, 5, 6}), "container2": frozenset({5})}}
+    found = decode(content, "static")
+    assert found == CpuAssignments(shared=frozenset({1, 2, 3}), own=own, pods=pods)
+    assert encode("static", found, by_pod=True) == content
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "no checkpoint"),

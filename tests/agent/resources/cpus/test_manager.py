@@ -11,6 +11,7 @@ import pytest
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.resources.cpus.manager import CpuManager
 from podwright.agent.resources.cpus.reconciling import CpuReconciler, CpuReconcilerPorts
 from podwright.agent.resources.cpus.setup import cpu_manager
@@ -90,6 +91,20 @@ class TestManager:
         assert (metrics.cpu_requests.value(), metrics.cpu_errors.value()) == (2, 1)
         assert (metrics.own_cpus.value(), metrics.shared_millicores.value()) == (2, 1000)
         assert metrics.own_cpus_by_node.value("0") == 2
+
+    async def test_what_the_node_allots_is_counted_once(self, tmp_path: Path) -> None:
+        metrics, own = ManagerMetrics(), guaranteed("2")
+        made = manager(tmp_path, metrics)
+        for _ in range(2):
+            await let_in(made, own)
+        with pytest.raises(PodwrightError):
+            await let_in(made, guaranteed("2", name="second"))
+        shown = exposition(metrics.families()).decode().splitlines()
+        assert [line for line in shown if line.startswith("resource_manager_")] == [
+            'resource_manager_allocations_total{resource_name="cpu",source="node"} 1',
+            'resource_manager_allocation_errors_total{resource_name="cpu",source="node"} 1',
+            'resource_manager_container_assignments{assignment_type="node_exclusive",resource_name="cpu"} 1',
+        ]
 
     async def test_what_the_policy_needs(self, tmp_path: Path) -> None:
         found = machine(tmp_path, SHAPE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -29,6 +30,26 @@ def test_a_kubelets_file() -> None:
     """With the checksum that Kubernetes 1.36 gives it."""
     assert decode(KUBELETS, "static") == STATE
     assert json.loads(encode("static", STATE)) == json.loads(KUBELETS)
+
+
+@pytest.mark.parametrize(
+    ("entry", "pods", "checksum"),
+    [
+        (b"", {}, b"1414536960"),
+        (
+            b'"podEntries":{"pod":{"memoryBlocks":[{"numaAffinity":[0],"type":"memory","size":512}]}},',
+            {"pod": (Block(nodes=(0,), kind="memory", size_bytes=512),)},
+            b"1278640530",
+        ),
+    ],
+    ids=["no pod", "a pod"],
+)
+def test_a_kubelets_file_with_whole_pods(entry: bytes, pods: dict[str, tuple[Block, ...]], checksum: bytes) -> None:
+    """As Kubernetes 1.36 writes it with the gate PodLevelResourceManagers."""
+    content = KUBELETS.replace(b'"checksum":4215593881', entry + b'"checksum":' + checksum)
+    found = decode(content, "static")
+    assert found == replace(STATE, pods=pods)
+    assert json.loads(encode("static", found, by_pod=True)) == json.loads(content)
 
 
 def test_a_node_without_the_policy() -> None:

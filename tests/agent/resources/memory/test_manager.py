@@ -10,11 +10,12 @@ import pytest
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.machine_sections import MemoryReservation
 from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.resources.memory.manager import MemoryManager
 from podwright.agent.resources.memory.setup import memory_manager
 from podwright.agent.resources.pod_resources.shares import MemoryShare
 from podwright.agent.resources.topology.hints import NO_AFFINITY
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.k8s.objects import Pod
 from podwright.k8s.quantity import parse, parse_nano
 from tests.agent.fakes.pods import pod
@@ -69,6 +70,21 @@ async def test_memory_of_init_containers_is_free_once_they_have_ended(tmp_path: 
     await made.allotted(web, web.spec.containers[0])
     assert made.own_memory("uid-web", "first") == []
     assert made.own_memory("uid-web", "c0") == [MemoryShare(kind="memory", size_bytes=2 * GIB, nodes=(0,))]
+
+
+async def test_what_the_node_allots_is_counted_once(tmp_path: Path) -> None:
+    metrics, web = ManagerMetrics(), guaranteed(2)
+    made = manager(tmp_path, metrics=metrics)
+    for _ in range(2):
+        await let_in(made, web)
+    with pytest.raises(PodwrightError):
+        await let_in(made, guaranteed(100, name="large"))
+    shown = exposition(metrics.families()).decode().splitlines()
+    assert [line for line in shown if line.startswith("resource_manager_")] == [
+        'resource_manager_allocations_total{resource_name="memory",source="node"} 1',
+        'resource_manager_allocation_errors_total{resource_name="memory",source="node"} 1',
+        'resource_manager_container_assignments{assignment_type="node_exclusive",resource_name="memory"} 1',
+    ]
 
 
 async def test_without_the_policy(tmp_path: Path) -> None:

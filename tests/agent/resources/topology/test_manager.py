@@ -19,7 +19,7 @@ from podwright.agent.resources.topology.masks import mask_of
 from podwright.agent.resources.topology.policies import RESTRICTED, TopologyOptions, TopologyPolicy
 from podwright.agent.resources.topology.setup import topology_manager
 from podwright.errors import PodwrightError, Unavailable
-from podwright.k8s.objects import Container, Pod
+from podwright.k8s.objects import Container, Pod, ResourceRequirements
 from tests.agent.fakes.pods import container, pod
 from tests.agent.resources.topology.trees import Shape, machine
 
@@ -32,6 +32,7 @@ class Slots:
         self._resource = resource
         self.taken: dict[tuple[str, str], int] = {}
         self.affinities: list[TopologyHint] = []
+        self.pods: list[TopologyHint] = []
         self.failure: PodwrightError | None = None
 
     def hints(self, pod: Pod, container: Container) -> Hints:
@@ -49,6 +50,9 @@ class Slots:
             raise NotAdmitted("OutOfSlots", "no slot is free")
         self._free.remove(node)
         self.taken[pod.metadata.uid, container.name] = node
+
+    async def allocate_pod(self, pod: Pod, affinity: TopologyHint) -> None:
+        self.pods.append(affinity)
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
         node = self.taken.get((pod.metadata.uid, container.name))
@@ -111,6 +115,25 @@ async def test_scopes(scope: str, nodes: list[list[int]], tmp_path: Path) -> Non
     manager = TopologyManager([slots], restricted(tmp_path), scope)
     await refusal(manager, pod(init_containers=(container("first"),)))
     assert slots.affinities == [TopologyHint(nodes=mask_of(each), preferred=True) for each in nodes]
+
+
+@pytest.mark.parametrize(
+    ("scope", "by_pod", "at_once"), [("container", True, False), ("pod", False, False), ("pod", True, True)]
+)
+async def test_a_pod_with_resources_as_a_whole(scope: str, by_pod: bool, at_once: bool, tmp_path: Path) -> None:
+    slots = Slots([0, 1])
+    manager = TopologyManager([slots], restricted(tmp_path), scope, by_pod=by_pod)
+    whole = pod(resources=ResourceRequirements(requests={"cpu": "1"}, limits={"cpu": "1"}))
+    assert await refusal(manager, whole) is None
+    asked = [TopologyHint(nodes=mask_of([0]), preferred=True)]
+    assert (slots.pods, slots.affinities) == ((asked, []) if at_once else ([], asked))
+    apart = TopologyManager([Slots([0], "left"), Slots([1], "right")], restricted(tmp_path), scope, by_pod=by_pod)
+    refused = await refusal(apart, whole)
+    assert refused is not None
+    assert (refused.reason, refused.message.startswith("Pod Scope pod with pod-level")) == (
+        "TopologyAffinityError",
+        by_pod,
+    )
 
 
 async def test_another_failure_is_unexpected() -> None:

@@ -15,6 +15,8 @@ import pytest
 from msgspec.structs import replace
 
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
+from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.plugins.protocol import CSI_PLUGIN
 from podwright.agent.plugins.watcher import PluginWatcher
 from podwright.agent.volumes.manager import VolumeManager
@@ -61,12 +63,14 @@ class Bench:
         self.events = RecordedEvents()
         self.storage.drivers["host.csi.test"] = csi_driver()
         self.driver = CsiDriver(root.parent / "driver", root / "plugins_registry")
-        self.drivers = CsiDrivers(NoCluster())
+        self.metrics = KubeletMetrics()
+        self.drivers = CsiDrivers(NoCluster(), metrics=self.metrics.volumes)
         self.watcher = PluginWatcher(str(root / "plugins_registry"), {CSI_PLUGIN: self.drivers})
         self.manager = self._new()
 
     def _new(self) -> VolumeManager:
-        return VolumeManager(storage_ports(self.storage, self.node, self.drivers, self.events), str(self.root))
+        found = storage_ports(self.storage, self.node, self.drivers, self.events)
+        return VolumeManager(dataclasses.replace(found, metrics=self.metrics), str(self.root))
 
     async def restart(self) -> None:
         """The agent is killed and starts again."""
@@ -91,6 +95,11 @@ class Bench:
 
     def is_published(self, volume: str = "disk", pod: str = "uid-web") -> bool:
         return str(self.published(volume, pod)) in mounts_in(self.root)
+
+    def counted(self) -> list[str]:
+        """What was measured of volumes, with how often."""
+        shown = exposition(self.metrics.volumes.families()).decode().splitlines()
+        return [line for line in shown if "_count{" in line]
 
     def left(self) -> list[str]:
         """What is mounted, and what is on disk, beside the agent's own directories."""
@@ -160,6 +169,47 @@ async def test_a_volume_lives_with_its_pods(bench: Bench) -> None:
     await until(lambda: not bench.left())
     assert bench.driver.count("NodeStageVolume") == 1
     assert (bench.driver.folder("h1") / "file").read_text() == "shared"
+
+
+@pytest.mark.parametrize(
+    ("mode", "up", "down", "last"),
+    [
+        ("Filesystem", "volume_mount", "volume_unmount", "unmount_device"),
+        ("Block", "map_volume", "unmap_volume", "unmap_device"),
+    ],
+)
+async def test_what_is_done_to_a_volume_is_measured(bench: Bench, mode: str, up: str, down: str, last: str) -> None:
+    plugin = "kubernetes.io/csi:host.csi.test"
+    bench.storage.bind(csi_volume(handle="h1", volume_mode=mode))
+    subject = pod_of("disk", block=mode == "Block")
+    bench.driver.failures["NodePublishVolume"] = (grpc.StatusCode.DEADLINE_EXCEEDED, "too slow")
+    bench.manager.set_pod(subject)
+    await until(lambda: bench.events.seen)
+    bench.driver.failures.clear()
+    await bench.manager.wait_mounted(subject)
+    wanted, there = bench.manager.counts()
+    assert wanted == there == {plugin: 1}
+    await bench.manager.release(subject)
+    await until(lambda: not bench.left())
+    operations = "storage_operation_duration_seconds_count"
+    calls = "csi_operations_seconds_count"
+    named = 'driver_name="host.csi.test",grpc_status_code="{}",method_name="/csi.v1.Node/{}",migrated="false"'
+    once = {
+        *(
+            f'{operations}{{migrated="false",operation_name="{each}",status="success",volume_plugin="{plugin}"}} 1'
+            for each in (up, down, last)
+        ),
+        f'volume_operation_total_seconds_count{{operation_name="overall_volume_mount",plugin_name="{plugin}"}} 1',
+        f"{calls}{{{named.format('OK', 'NodeStageVolume')}}} 1",
+        f"{calls}{{{named.format('OK', 'NodePublishVolume')}}} 1",
+        f"{calls}{{{named.format('OK', 'NodeUnpublishVolume')}}} 1",
+        f"{calls}{{{named.format('OK', 'NodeUnstageVolume')}}} 1",
+    }
+    await until(lambda: once <= set(bench.counted()))
+    assert {  # however often it was tried
+        f'{operations}{{migrated="false",operation_name="{up}",status="fail-unknown",volume_plugin="{plugin}"}}',
+        f"{calls}{{{named.format('DeadlineExceeded', 'NodePublishVolume')}}}",
+    } <= {line.rpartition(" ")[0] for line in bench.counted()}
 
 
 async def test_a_restarted_agent_takes_over(bench: Bench) -> None:

@@ -299,6 +299,11 @@ def test_a_plain_container_is_not_refused() -> None:
     refusals.check_sandbox(sandbox().config, frozenset())
 
 
+def test_the_pods_namespaces_may_be_the_hosts() -> None:
+    """As a kubelet leaves them out: a container that asks for its pod's gets the host's there."""
+    refusals.check_container(sandbox(NODE), ContainerConfig(name="c", image=ImageSpec(image="i")), frozenset())
+
+
 def test_a_pod_with_users_of_its_own_is_refused() -> None:
     with pytest.raises(FailedPrecondition, match=r"sandbox ns/n.*user namespace.*engine = \"native\""):
         refusals.check_sandbox(sandbox(NamespaceOptions(user=OWN_USERS)).config, frozenset())

@@ -15,6 +15,10 @@ from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, NotFound, PodwrightError, Unavailable
 from podwright.runtime.engines.docker.api.client import EngineClient
 from podwright.runtime.engines.docker.api.hijack import hijack
+from tests.harness.docker import DockerEngine
+from tests.harness.podwright import PodwrightOnDocker
+from tests.harness.scratch import Scratch
+from tools.background import StartError
 
 
 class FakeEngine:
@@ -58,7 +62,7 @@ async def client(engine: FakeEngine) -> AsyncIterator[EngineClient]:
 
 
 async def test_an_old_engine(engine: FakeEngine, client: EngineClient) -> None:
-    engine.says("200 OK", json.dumps({"Version": "18.09.1", "ApiVersion": "1.39", "MinAPIVersion": "1.12"}).encode())
+    engine.says("200 OK", OLD)
     with pytest.raises(FailedPrecondition, match=r"Docker Engine 18\.09\.1 is too old"):
         await client.negotiate()
 
@@ -86,6 +90,32 @@ async def test_no_engine(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"attach: .*none\.sock does not answer"):
         await hijack(client, "/containers/x/attach", "attach")
     await client.close()
+
+
+OLD = json.dumps({"Version": "18.09.1", "ApiVersion": "1.39", "MinAPIVersion": "1.12"}).encode()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (OLD, "Docker Engine 18.09.1 is too old"),
+        (b"nonsense", "Docker Engine: its version: the answer is not JSON"),
+        (None, "Docker Engine: its version: no answer within 1 s"),
+    ],
+    ids=["too old", "nonsense", "hangs"],
+)
+async def test_a_daemon_does_not_start_on_it_and_says_why(
+    engine: FakeEngine, scratch: Scratch, answer: bytes | None, words: str
+) -> None:
+    if answer is not None:
+        engine.says("200 OK", answer)
+    settings = {"docker": {"socket": engine.socket, "request_timeout_s": 1.0}, "log_level": "info"}
+    unused = DockerEngine(scratch.part("eng"), networks=False)
+    with PodwrightOnDocker(scratch.part("pwd"), unused, settings=settings) as server:
+        with pytest.raises(StartError):
+            await asyncio.to_thread(server.start)
+        assert server.log.read_text().startswith(f"podwright: {words}")
 
 
 @pytest.mark.parametrize(

@@ -122,4 +122,4 @@ async def test_a_warning_is_no_reason_for_a_failure(tmp_path: Path) -> None:
     [("crun", "--log=file:/b:1/runtime.log"), ("runc", "--log=/b:1/runtime.log"), ("", "--log=/b:1/runtime.log")],
 )
 def test_each_runtime_has_a_log_file(tmp_path: Path, kind: str, option: str) -> None:
-    assert _runtime(tmp_path, kind, systemd=False).argv_with_log("/b:1")[-1] == option
+    assert _runtime(tmp_path, kind, systemd=False).argv_with_log("/b:1/runtime.log")[-1] == option
