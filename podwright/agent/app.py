@@ -10,14 +10,15 @@ import signal
 from dataclasses import replace
 
 from podwright import daemon_log
-from podwright.agent.api_access import connect, keep_serving_certificate
 from podwright.agent.assembly.agent import Agent, assemble
 from podwright.agent.assembly.dependencies import Dependencies
-from podwright.agent.clock import SystemClock
+from podwright.agent.clock import Clock, SystemClock
+from podwright.agent.cluster.api_cluster import ApiServers
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine.ports import PodSource
 from podwright.agent.lock_file import hold_file
+from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.addresses import node_addresses
 from podwright.agent.node.machine import Machine, node_name, read_machine
@@ -92,7 +93,8 @@ async def start(
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(whole_runtime, clock)
     await watch.first_answer(endpoint)
-    servers = await connect(config, runner, stack, name, clock, metrics.calls)
+    driver = await watch.insisted(whole_runtime.cgroup_driver, endpoint)
+    servers = await _connect(config, runner, stack, name, clock, metrics.calls)
     dependencies = Dependencies(
         runtime=OwnRuntime(cri, is_own, config.runtime.request_timeout_s),
         whole_runtime=whole_runtime,
@@ -105,7 +107,7 @@ async def start(
         runner=runner,
         servers=servers,
         metrics=metrics,
-        cgroup_driver=await _cgroup_driver(config, whole_runtime, metrics),
+        cgroup_driver=_cgroup_driver(driver, config, metrics),
         endpoint=endpoint,
     )
     sources = make_sources(config, name)
@@ -114,13 +116,37 @@ async def start(
     await serve(config, agent, shown, stack)  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
     if servers is not None:
-        tasks = Tasks()
-        stack.push_async_callback(tasks.close)
-        keep_serving_certificate(config, servers.heartbeats, agent.node.current, runner, tasks)
+        _keep_serving_certificate(config, servers, agent, stack)
     _log_start(agent, endpoint, machine)
     if servers is None and not sources:
         log.warning("no source of pods is configured, so set staticPodPath or staticPodURL, or give a --kubeconfig")
     return agent
+
+
+async def _connect(
+    config: AgentConfig,
+    runner: ProcessRunner,
+    stack: contextlib.AsyncExitStack,
+    node_name: str,
+    clock: Clock,
+    metrics: CallMetrics,
+) -> ApiServers | None:
+    """As `api_access.connect`. An agent that stands alone does not load what talks to an API server."""
+    if not config.api.kubeconfig:
+        return None
+    from podwright.agent.api_access import connect  # noqa: PLC0415 # a sixth of the start, and 9 MiB
+
+    return await connect(config, runner, stack, node_name, clock, metrics)
+
+
+def _keep_serving_certificate(
+    config: AgentConfig, servers: ApiServers, agent: Agent, stack: contextlib.AsyncExitStack
+) -> None:
+    from podwright.agent.api_access import keep_serving_certificate  # noqa: PLC0415 # as above
+
+    tasks = Tasks()
+    stack.push_async_callback(tasks.close)
+    keep_serving_certificate(config, servers.heartbeats, agent.node.current, agent.dependencies.runner, tasks)
 
 
 def is_own(uid: str) -> bool:
@@ -156,9 +182,8 @@ async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> 
     tasks.start(kept.run(), name="cgroups of the system")
 
 
-async def _cgroup_driver(config: AgentConfig, runtime: RuntimeClient, metrics: KubeletMetrics) -> str:
+def _cgroup_driver(told: str | None, config: AgentConfig, metrics: KubeletMetrics) -> str:
     """The runtime's, or the configured one for a runtime that does not tell."""
-    told = await runtime.cgroup_driver()
     if told is None:
         metrics.losing_support.set(1, SUPPORT_ENDS)
     return told or config.cgroups.driver
