@@ -167,6 +167,12 @@ class KubeletMetrics(InstrumentSet):
             "Cumulative number of pod preemptions by preemption resource",
             ("preemption_signal",),
         )
+        self.losing_support = Gauge(
+            "kubelet_cri_losing_support",
+            "the Kubernetes version that the currently running CRI implementation will lose support on "
+            "if not upgraded.",
+            ("version",),
+        )
         self.shutdown_start = Gauge(
             "kubelet_graceful_shutdown_start_time_seconds",
             "Last graceful shutdown start time since unix epoch in seconds",
