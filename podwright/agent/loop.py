@@ -122,6 +122,7 @@ class LoopPorts:
     clock: Clock
     metrics: AdmissionMetrics
     problem: Callable[[], str]  # why the runtime cannot be worked with; empty when it can
+    problem_of_change: Callable[[Pod, Pod], str]  # why a pod's new version cannot take effect; empty when it can
     housekeeping: Callable[[], bool]  # false when there is more to do soon
     housekeeping_s: float = HOUSEKEEPING_S
 
@@ -262,6 +263,8 @@ class SyncLoop:
                 continue
             if ports.resizes.note_change(old, pod):
                 await self._retry_resizes("pod_updated")
+            if old is not None and (problem := ports.problem_of_change(old, pod)):
+                ports.events.pod(pod, "Warning", "FailedNodeDeclaredFeaturesCheck", problem)
             self._dispatch(pod, UpdateKind.UPDATE)
 
     async def _remove(self, pods: Iterable[Pod]) -> None:

@@ -159,6 +159,7 @@ class AgentEngine:
             clock=ports.clock,
             metrics=ports.metrics.admission,
             problem=self.problem,
+            problem_of_change=ports.problem_of_change,
             housekeeping=self._housekeeping.run,
             housekeeping_s=settings.housekeeping_s,
         )

@@ -1,8 +1,8 @@
-"""The kubelet's metrics of calls to the runtime (pkg/kubelet/metrics of Kubernetes 1.36)."""
+"""The kubelet's metrics of the runtime and of calls to it (pkg/kubelet/metrics of Kubernetes 1.36)."""
 
 from __future__ import annotations
 
-from podwright.agent.metrics.instruments import Counter, Histogram, InstrumentSet
+from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, InstrumentSet
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
 
@@ -36,4 +36,10 @@ class RuntimeMetrics(InstrumentSet):
             "kubelet_run_podsandbox_errors_total",
             "Cumulative number of the run_podsandbox operation errors by RuntimeClass.Handler.",
             ("runtime_handler",),
+        )
+        self.losing_support = Gauge(
+            "kubelet_cri_losing_support",
+            "the Kubernetes version that the currently running CRI implementation will lose support on "
+            "if not upgraded.",
+            ("version",),
         )

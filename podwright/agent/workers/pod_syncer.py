@@ -229,6 +229,7 @@ class PodSyncer:
             ports.events.pod(pod, "Warning", "FailedCreatePodSandBox", message)
             raise Internal(message) from failure
         status = await self._status_of_new(pod, sandbox_id)
+        ports.statuses.set_ready_to_start(pod)
         now = dataclasses.replace(observed, sandboxes=(status, *observed.sandboxes))
         return TargetSandbox(id=sandbox_id, config=config, handler=handler), now
 

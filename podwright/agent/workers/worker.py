@@ -104,8 +104,8 @@ class PodWorker:
             try:
                 ended = await self._pass(state, update)
             except asyncio.CancelledError:
-                if record.sync is None or not record.sync.cancelled():
-                    raise  # the worker itself is cancelled
+                if record.sync is None or not record.sync.cancelled() or _is_cancelled():
+                    raise  # the worker itself is cancelled, perhaps at the same moment
                 log.info("a pass is interrupted since the pod must end: pod=%s", record.full_name)
             except Exception as raised:  # noqa: BLE001 # whatever a pass raises is a reason to try again, not to leave the pod alone
                 failure = raised
@@ -263,6 +263,12 @@ class PodWorker:
 
     def _soon(self, pause_s: float) -> float:
         return self._ports.clock.monotonic() + pause_s * (1 + random.random() * JITTER)  # noqa: S311 # no secret
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that asks."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _merged(active: PodUpdate | None, update: PodUpdate) -> PodUpdate:

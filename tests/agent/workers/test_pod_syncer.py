@@ -188,6 +188,24 @@ def test_a_new_pod_starts_in_one_pass(in_scene: InScene) -> None:
     in_scene(check)
 
 
+def test_the_status_shows_the_sandbox_before_images_are_pulled(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        web = pod()
+        pulls = asyncio.Event()
+
+        async def ensure_volumes(pod: Pod, sandbox_config: Any, handler: str) -> dict[str, ContainerFailure]:
+            assert scene.statuses.ready_to_start == ["uid-web"]
+            pulls.set()
+            return {}
+
+        scene.images.ensure_volumes = ensure_volumes  # type: ignore[method-assign]
+        await scene.settle(web)
+        assert pulls.is_set()
+        assert scene.statuses.ready_to_start == ["uid-web"]  # once, with the sandbox
+
+    in_scene(check)
+
+
 def test_init_containers_run_one_after_another(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         for name in ("i1", "i2"):
