@@ -10,14 +10,17 @@ import signal
 from dataclasses import replace
 
 from podwright import daemon_log
-from podwright.agent.api_access import connect, keep_serving_certificate
 from podwright.agent.assembly.agent import Agent, assemble
 from podwright.agent.assembly.dependencies import Dependencies
-from podwright.agent.clock import SystemClock
+from podwright.agent.clock import Clock, SystemClock
+from podwright.agent.cluster.api_cluster import ApiServers
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine.ports import PodSource
+from podwright.agent.lock_file import hold_file
+from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.runtime import RuntimeMetrics
 from podwright.agent.node.addresses import node_addresses
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.pods.identity import is_of_run
@@ -43,6 +46,7 @@ log = logging.getLogger(__name__)
 
 UMASK = 0o022
 DEBUG_VERBOSITY = 4  # from this on, debug lines too, as in the kubelet
+SUPPORT_ENDS = "1.37.0"  # of runtimes without RuntimeConfig, as a kubelet's metrics say
 LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
 
 
@@ -57,7 +61,7 @@ async def run(config: AgentConfig, shown: ShownConfig) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with contextlib.AsyncExitStack() as stack:
-        starting = asyncio.create_task(start(config, shown, stack), name="start")
+        starting = asyncio.create_task(start(config, shown, stack, stopping), name="start")
         await _first(starting, stopping)
         if stopping.is_set():
             starting.cancel()
@@ -71,8 +75,11 @@ async def run(config: AgentConfig, shown: ShownConfig) -> int:
     return 0
 
 
-async def start(config: AgentConfig, shown: ShownConfig, stack: contextlib.AsyncExitStack) -> Agent:
+async def start(
+    config: AgentConfig, shown: ShownConfig, stack: contextlib.AsyncExitStack, stopping: asyncio.Event
+) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
+    await _take_turn(config, stack, stopping)
     stack.enter_context(hold_root(config.process.root_dir))
     await _keep_house(config, stack)
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
@@ -80,14 +87,17 @@ async def start(config: AgentConfig, shown: ShownConfig, stack: contextlib.Async
     machine = replace(machine, addresses=await node_addresses(config.node.ips, name, machine.addresses))
     endpoint = await _endpoint(config, runner, stack)
     metrics = KubeletMetrics()
-    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
+    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics.runtime, clock))
     images = cri
     if config.runtime.image_endpoint and normalise(config.runtime.image_endpoint) != endpoint:
-        images = await stack.enter_async_context(MeasuredCriClient(config.runtime.image_endpoint, metrics, clock))
+        images = await stack.enter_async_context(
+            MeasuredCriClient(config.runtime.image_endpoint, metrics.runtime, clock)
+        )
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(whole_runtime, clock)
     await watch.first_answer(endpoint)
-    servers = await connect(config, runner, stack, name, clock, metrics.calls)
+    driver = await watch.insisted(whole_runtime.cgroup_driver, endpoint)
+    servers = await _connect(config, runner, stack, name, clock, metrics.calls)
     dependencies = Dependencies(
         runtime=OwnRuntime(cri, is_own, config.runtime.request_timeout_s),
         whole_runtime=whole_runtime,
@@ -100,7 +110,7 @@ async def start(config: AgentConfig, shown: ShownConfig, stack: contextlib.Async
         runner=runner,
         servers=servers,
         metrics=metrics,
-        cgroup_driver=await whole_runtime.cgroup_driver() or config.cgroups.driver,
+        cgroup_driver=_cgroup_driver(driver, config, metrics.runtime),
         endpoint=endpoint,
     )
     sources = make_sources(config, name)
@@ -109,18 +119,55 @@ async def start(config: AgentConfig, shown: ShownConfig, stack: contextlib.Async
     await serve(config, agent, shown, stack)  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
     if servers is not None:
-        tasks = Tasks()
-        stack.push_async_callback(tasks.close)
-        keep_serving_certificate(config, servers.heartbeats, agent.node.current, runner, tasks)
+        _keep_serving_certificate(config, servers, agent, stack)
     _log_start(agent, endpoint, machine)
     if servers is None and not sources:
         log.warning("no source of pods is configured, so set staticPodPath or staticPodURL, or give a --kubeconfig")
     return agent
 
 
+async def _connect(
+    config: AgentConfig,
+    runner: ProcessRunner,
+    stack: contextlib.AsyncExitStack,
+    node_name: str,
+    clock: Clock,
+    metrics: CallMetrics,
+) -> ApiServers | None:
+    """As `api_access.connect`. An agent that stands alone does not load what talks to an API server."""
+    if not config.api.kubeconfig:
+        return None
+    from podwright.agent.api_access import connect  # noqa: PLC0415 # a sixth of the start, and 9 MiB
+
+    return await connect(config, runner, stack, node_name, clock, metrics)
+
+
+def _keep_serving_certificate(
+    config: AgentConfig, servers: ApiServers, agent: Agent, stack: contextlib.AsyncExitStack
+) -> None:
+    from podwright.agent.api_access import keep_serving_certificate  # noqa: PLC0415 # as above
+
+    tasks = Tasks()
+    stack.push_async_callback(tasks.close)
+    keep_serving_certificate(config, servers.heartbeats, agent.node.current, agent.dependencies.runner, tasks)
+
+
 def is_own(uid: str) -> bool:
     """Whether the pod with this UID is this agent's to look after, and to end."""
     return not is_of_run(uid)
+
+
+async def _take_turn(config: AgentConfig, stack: contextlib.AsyncExitStack, stopping: asyncio.Event) -> None:
+    """Wait for the lock file, if there is one, and stop when another process wants it."""
+    path = config.process.lock_file
+
+    def contended() -> None:
+        if not stopping.is_set():
+            log.info("another process wants the lock file: path=%s", path)
+        stopping.set()
+
+    if path:
+        await stack.enter_async_context(hold_file(path, contended if config.process.exit_on_lock_contention else None))
 
 
 async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> None:
@@ -136,6 +183,13 @@ async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> 
     tasks = Tasks()
     stack.push_async_callback(tasks.close)
     tasks.start(kept.run(), name="cgroups of the system")
+
+
+def _cgroup_driver(told: str | None, config: AgentConfig, metrics: RuntimeMetrics) -> str:
+    """The runtime's, or the configured one for a runtime that does not tell."""
+    if told is None:
+        metrics.losing_support.set(1, SUPPORT_ENDS)
+    return told or config.cgroups.driver
 
 
 def make_sources(config: AgentConfig, name: str) -> dict[str, PodSource]:

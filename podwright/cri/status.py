@@ -31,3 +31,9 @@ def error_from(failure: grpc.aio.AioRpcError) -> errors.PodwrightError:
     """A failed call as an error of our tree. Codes that we never raise ourselves become `Unknown`."""
     cls = _CLASSES.get(failure.code(), errors.Unknown)
     return cls(failure.details() or failure.code().name)
+
+
+def shown_as_in_go(error: errors.PodwrightError) -> str:
+    """The error of a call as Go's gRPC library writes it, which clients of a kubelet read."""
+    word = "".join(part.capitalize() for part in code_of(error).name.split("_"))
+    return f"rpc error: code = {word} desc = {error}"

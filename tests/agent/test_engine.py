@@ -15,12 +15,13 @@ from podwright.agent.allocation.resizes import make_resizes
 from podwright.agent.engine.engine import AgentEngine
 from podwright.agent.engine.ports import EnginePorts, EngineSettings, EngineStatuses
 from podwright.agent.engine.shared_state import SharedState
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.agent.probes.outcomes import ProbeKind, ProbeOutcome, ProbeResult
 from podwright.agent.runtime.records import CriContainerState
 from podwright.agent.workers.record import WorkState
 from podwright.errors import Internal, Unavailable
 from podwright.k8s.objects import Pod
+from podwright.tasks import STUCK_S
 from tests.agent.fakes.configs import container_config, sandbox_config
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.pods import container, pod
@@ -67,7 +68,7 @@ class Scene:
         self.checks: list[Check] = []
         self.resize_checks: list[Check] = []
         self.rules = ResizeRules()
-        self.problem = ""
+        self.problem = self.problem_of_change = ""
         self._directory = directory
         self._names = sources
         self._evented = evented
@@ -79,7 +80,7 @@ class Scene:
         self.shared = SharedState(self.runtime, self.clock)
         root = self._directory / "root"
         root.mkdir(exist_ok=True)
-        metrics = KubeletMetrics()
+        metrics = ResizeMetrics()
         resizes = make_resizes(
             str(root), self.resize_checks, self.shared.registry.get, self.events, self.clock, metrics, self.rules
         )
@@ -104,6 +105,7 @@ class Scene:
             network_problem=lambda: "",
             handler_of=lambda _: "",
             admission=self.checks,
+            problem_of_change=lambda _old, _new: self.problem_of_change,
         )
         settings = EngineSettings(
             root=str(root), links_directory=str(self._directory / "links"), evented=self._evented
@@ -375,6 +377,19 @@ def test_a_pod_that_is_not_admitted_never_starts(in_scene: InScene) -> None:
     in_scene(check)
 
 
+def test_a_change_that_cannot_take_effect_is_said(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("web"))
+        await asyncio.sleep(2)
+        scene.problem_of_change = "no such feature"
+        scene.file.put(static("web", active_deadline_seconds=1000))
+        await asyncio.sleep(2)
+        assert scene.events.seen[-1] == ("web", "FailedNodeDeclaredFeaturesCheck", "no such feature")
+        assert scene.runtime.running_names() == ["main"]
+
+    in_scene(check)
+
+
 def test_a_pod_that_is_refused_after_a_restart_is_ended(in_scene: InScene) -> None:
     def refuse(pod: Pod, others: Sequence[Pod]) -> Refusal | None:
         return Refusal(reason="NodeAffinity", message="elsewhere") if pod.metadata.name == "moved" else None
@@ -447,6 +462,22 @@ def test_a_runtime_that_hangs_holds_up_only_its_pod(in_scene: InScene) -> None:
         scene.file.put(static("other"))  # the one that hangs can still be taken away
         await asyncio.sleep(10)
         assert not scene.engine.workers.is_known("uid-stuck")
+
+    in_scene(check)
+
+
+@pytest.mark.parametrize("ticks", range(12))
+def test_an_agent_that_stops_as_a_pass_is_interrupted_stops_at_once(in_scene: InScene, ticks: int) -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.hangs.add("start_container")
+        scene.file.put(static("stuck"))
+        await asyncio.sleep(3)
+        scene.file.put()
+        for _ in range(ticks):  # until the pass is cancelled, and its worker has not heard of it
+            await asyncio.sleep(0)
+        began = scene.clock.monotonic()
+        await scene.engine.close()
+        assert scene.clock.monotonic() - began < STUCK_S
 
     in_scene(check)
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from podwright.agent.runtime.watch import RuntimeWatch
-from podwright.errors import Unavailable
+from podwright.errors import FailedPrecondition, Unavailable
 from tests.agent.fakes.runtime import FakeRuntime
 from tests.agent.fakes.time import VirtualClock, run_virtual
 
@@ -38,6 +38,29 @@ def test_a_runtime_that_comes_late_is_waited_for() -> None:
         assert waiting.done()
         assert watch.problem() == ""
         assert watch.version.name == "fake"
+
+    watched(check)
+
+
+def test_a_runtime_that_dies_while_the_agent_starts_is_asked_again() -> None:
+    async def check(runtime: FakeRuntime, watch: RuntimeWatch) -> None:
+        await watch.first_answer("x")
+        runtime.down = Unavailable("connection refused")
+        asking = asyncio.create_task(watch.insisted(runtime.sandboxes, "x"))
+        await asyncio.sleep(60)
+        assert not asking.done()
+        runtime.down = None
+        await asyncio.sleep(5)
+        assert asking.result() == []
+
+    watched(check)
+
+
+def test_what_a_runtime_refuses_is_not_asked_again() -> None:
+    async def check(runtime: FakeRuntime, watch: RuntimeWatch) -> None:
+        runtime.down = FailedPrecondition("no")
+        with pytest.raises(FailedPrecondition):
+            await watch.insisted(runtime.sandboxes, "x")
 
     watched(check)
 

@@ -32,6 +32,14 @@ def test_top_level_answers_import_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
+def test_an_agent_that_stands_alone_does_not_load_an_http_client() -> None:
+    script = "import sys\nimport podwright.agent.app\nprint('aiohttp' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(60)
+    )
+    assert done.stdout == "False\n"
+
+
 @pytest.mark.parametrize("name", list(COMMANDS))
 async def test_every_command_has_help_and_the_table_says_the_same(podwright: Cli, name: str) -> None:
     done = await podwright(name, "--help")

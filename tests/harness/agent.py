@@ -129,6 +129,12 @@ class AgentProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def returncode(self) -> int | None:
+        """The code that it has ended with."""
+        assert self._process is not None
+        return self._process.returncode
+
     def write(self, name: str, text: str) -> None:
         """Put a manifest into the folder, whole."""
         temporary = self.manifests / f".{name}"

@@ -12,7 +12,7 @@ from podwright.agent.admission.predicates import Predicates
 from podwright.agent.assembly.cgroups import enforce_reserved, make_cgroups
 from podwright.agent.assembly.cluster import make_cluster
 from podwright.agent.assembly.context import make_context
-from podwright.agent.assembly.defence import make_checks, make_node_eviction, make_shutdown
+from podwright.agent.assembly.defence import make_checks, make_features, make_node_eviction, make_shutdown
 from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.assembly.garbage import make_container_gc, make_image_gc, make_log_rotator
 from podwright.agent.assembly.images import make_images, make_pull_records
@@ -76,7 +76,7 @@ class Agent:
         )
         self._cgroups = make_cgroups(context, self._managers, self._volumes)
         ender = PodEnder(context.engine, context.events)
-        self._preemptor = Preemptor(ender, context.shared.pods_changed, context.events, dependencies.metrics)
+        self._preemptor = Preemptor(ender, context.shared.pods_changed, context.events, dependencies.metrics.admission)
         predicates = Predicates(lambda: context.node.current.node, self._preemptor, self._devices.taken_counts)
         self._resizes = make_pod_resizes(context, predicates)
         self._probes = make_probes(context)
@@ -130,6 +130,7 @@ class Agent:
             network_problem=dependencies.watch.network_problem,
             handler_of=self._handlers.name_for,
             admission=checks,
+            problem_of_change=make_features(self._context).problem_of_change,
             credentials=cluster.credentials,
             claims=self._plugins.claims,
             may_begin=self._preemptor.may_begin,
@@ -176,7 +177,9 @@ class Agent:
         await self._cgroups.start()
         await enforce_reserved(self._context)
         if self._pull_records is not None:
-            self._pull_records.recover(await self.dependencies.images.images())
+            dependencies = self.dependencies
+            images = await dependencies.watch.insisted(dependencies.images.images, dependencies.endpoint)
+            self._pull_records.recover(images)
 
     def _cluster_ports(self) -> ClusterPorts:
         return ClusterPorts(

@@ -18,7 +18,7 @@ from podwright.agent.eviction.manager import EvictionManager
 from podwright.agent.eviction.setup import EvictionInputs, make_eviction
 from podwright.agent.gc.containers import ContainerGc
 from podwright.agent.gc.images import ImageGc
-from podwright.agent.node.object import declared_features
+from podwright.agent.node.object import DECLARED, declared_features
 from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.shutdown.admission import ShutdownCheck
 from podwright.agent.shutdown.groups import periods
@@ -46,17 +46,16 @@ def make_checks(
         AllocationCheck(managers.topology, context.engine.all_sources_read),
         FreshNodePredicates(predicates, cluster.refresh_node),
         AppArmorCheck(has_apparmor=apparmor.is_enabled()),
-        *_features(context),
+        make_features(context),
         ShutdownCheck(lambda: shutdown.is_shutting_down),
     ]
 
 
-def _features(context: AssemblyContext) -> list[Check]:
-    config = context.config
-    if not config.feature_gates["NodeDeclaredFeatures"]:
-        return []
-    runtime = context.dependencies.watch.state
-    return [DeclaredFeaturesCheck(declared_features(config.feature_gates, runtime))]
+def make_features(context: AssemblyContext) -> DeclaredFeaturesCheck:
+    """What this node declares. A node that declares nothing takes pods as if it had everything."""
+    gates = context.config.feature_gates
+    declared = declared_features(gates, context.dependencies.watch.state)
+    return DeclaredFeaturesCheck(declared if gates["NodeDeclaredFeatures"] else DECLARED)
 
 
 def make_node_eviction(
@@ -78,7 +77,7 @@ def make_node_eviction(
         images=images,
         pressures_changed=node_changed,
         events=context.events,
-        metrics=context.dependencies.metrics,
+        metrics=context.dependencies.metrics.eviction,
         clock=context.dependencies.clock,
         pods_cgroup=pods_cgroup(context),
     )
@@ -100,7 +99,7 @@ def make_shutdown(
         node_changed=node_changed,
         file=ShutdownFile(context.root),
         events=context.events,
-        metrics=context.dependencies.metrics,
+        metrics=context.dependencies.metrics.shutdown,
         clock=context.dependencies.clock,
     )
     return ShutdownManager(ports, found, keeps_times=by_priority)

@@ -123,7 +123,7 @@ class ApiCluster:
                 clock=self._clock,
             )
         )
-        lease = NodeLease(servers.heartbeats, self._node, self._clock, config.node.lease_duration_s)
+        lease = NodeLease(servers.heartbeats, self._node, self._clock, ports.events, config.node.lease_duration_s)
         tasks.start(self._keeper.run(), name="node status")
         tasks.start(lease.run(), name="node lease")
         tasks.start(self._event_writer.run(), name="events to the API server")

@@ -16,6 +16,7 @@ HONOURED = frozenset(
         "AllBeta",
         "CPUManagerPolicyAlphaOptions",
         "CPUManagerPolicyBetaOptions",
+        "CSIVolumeHealth",
         "ComponentFlagz",
         "ComponentStatusz",
         "ContainerCheckpoint",
@@ -32,14 +33,18 @@ HONOURED = frozenset(
         "KubeletCrashLoopBackOffMax",
         "KubeletEnsureSecretPulledImages",
         "KubeletServiceAccountTokenForCredentialProviders",
+        "LoggingAlphaOptions",
         "MemoryQoS",
         "NodeDeclaredFeatures",
         "PodCertificateRequest",
         "PodLevelResourceManagers",
         "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
+        "ResourceHealthStatus",
+        "RestartAllContainersOnContainerExits",
         "RotateKubeletServerCertificate",
         "SELinuxMount",
+        "UserNamespacesHostNetworkSupport",
     }
 )
 _FOR_ALL_OF = {"AllAlpha": "Alpha", "AllBeta": "Beta"}

@@ -112,6 +112,7 @@ class EnginePorts:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
+    problem_of_change: Callable[[Pod, Pod], str] = lambda _old, _new: ""  # see LoopPorts
     credentials: PerPodState = field(default_factory=NoCredentials)
     claims: PodClaims = field(default_factory=NoPodClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts

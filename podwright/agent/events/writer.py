@@ -11,7 +11,14 @@ from datetime import UTC, datetime
 
 from podwright.agent.events.correlation import CorrelatedEvent, Correlator, Entry
 from podwright.agent.events.log import EventSubject, RecordedEvent
-from podwright.errors import NotFound, PermissionDenied, PodwrightError, Unavailable
+from podwright.errors import (
+    AlreadyExists,
+    DeadlineExceeded,
+    NotFound,
+    PermissionDenied,
+    PodwrightError,
+    Unavailable,
+)
 from podwright.k8s.client.patch import strategic
 from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import Event, EventSource, ObjectMeta, ObjectReference
@@ -62,9 +69,11 @@ class EventWriter:
         for _ in range(TRIES):
             try:
                 await self._write(entry)
-            except Unavailable as failure:
+            except (Unavailable, DeadlineExceeded) as failure:
                 log.info("an event is not written, and will be tried again: error=%s", failure)
                 await asyncio.sleep(PAUSE_S)
+            except AlreadyExists:
+                return  # an earlier try got through, though its answer did not
             except PermissionDenied as failure:
                 # A namespace that is being deleted takes no new objects.
                 log.info("the server refuses an event: error=%s", failure)

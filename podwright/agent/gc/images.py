@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ from podwright.errors import FailedPrecondition, Internal, NotFound, PodwrightEr
 log = logging.getLogger(__name__)
 
 PERIOD_S = 300.0
+LOOK_S = 30.0  # between looks at images that only tell how old they are
 
 
 def disk_at(path: str) -> Disk:
@@ -72,7 +74,21 @@ class ImageGc:
                 if self._has_failed:  # once may happen while the runtime starts
                     self._ports.events.node("Warning", "ImageGCFailed", str(failure))
                 self._has_failed = True
-            await asyncio.sleep(PERIOD_S)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Until the next collection. Where age counts, it is told from looks in between.
+
+        A kubelet takes an image that was never in use for too old at once. Here the first look at one begins its age.
+        """
+        left_s = PERIOD_S
+        while self._policy.max_age_s and left_s > LOOK_S:
+            await asyncio.sleep(LOOK_S)
+            left_s -= LOOK_S
+            with contextlib.suppress(PodwrightError):  # the collection tells of what fails
+                async with self._turn:
+                    await self._unused(self._ports.clock.monotonic())
+        await asyncio.sleep(left_s)
 
     async def collect(self) -> None:
         """Remove what is too old, and what has to go for space. Raises PodwrightError and OSError."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from podwright.agent.clock import Clock, utc_now
+from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.node.current import CurrentNode
 from podwright.errors import NotFound, PodwrightError
 from podwright.k8s.client.failures import Conflict
@@ -23,18 +26,24 @@ log = logging.getLogger(__name__)
 NAMESPACE = "kube-node-lease"
 RENEWALS_PER_DURATION = 4
 TRIES = 5
+REMEMBERED_TRIES = 100
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 7.0
 
 
 class NodeLease:
     """Renews the lease without end."""
 
-    def __init__(self, server: ApiServer, node: CurrentNode, clock: Clock, duration_s: int) -> None:
+    def __init__(
+        self, server: ApiServer, node: CurrentNode, clock: Clock, events: EventRecorder, duration_s: int
+    ) -> None:
         self._server = server
         self._node = node
         self._clock = clock
+        self._events = events
         self._duration_s = duration_s
         self._lease: Lease | None = None
+        # Of the last renewal, and of tries since then: one whose answer is lost may have succeeded.
+        self._own_times: deque[datetime] = deque(maxlen=REMEMBERED_TRIES)
 
     async def run(self) -> None:
         """Create the lease if need be, then renew it four times in its duration."""
@@ -71,7 +80,17 @@ class NodeLease:
                 return await self._server.create(
                     self._renewed(Lease(metadata=ObjectMeta(name=name))), timeout_s=timeout_s
                 )
+            self._look_for_rivals(self._lease)
         return await self._server.update(self._renewed(self._lease), timeout_s=timeout_s)
+
+    def _look_for_rivals(self, lease: Lease) -> None:
+        """Only a node's agent renews its lease. Two with one name run the same pods, and undo each other's status."""
+        if not self._own_times or _renewal_time(lease) in self._own_times:
+            return
+        name = self._node.node.metadata.name
+        log.error("another agent renews the node's lease, so give its machine another name: node=%s", name)
+        message = f"Another agent renews the lease of node {name}: two machines have this name"
+        self._events.node("Warning", "NodeNameNotUnique", message)
 
     def _renewed(self, lease: Lease) -> Lease:
         """The node owns its lease as soon as it is registered, so that the lease goes when the node does."""
@@ -79,6 +98,8 @@ class NodeLease:
         owners = lease.metadata.owner_references
         if not owners and self._node.is_registered:
             owners = (OwnerReference(api_version="v1", kind="Node", name=node.name, uid=node.uid),)
+        now = micro_time(utc_now(self._clock))
+        self._own_times.append(now)
         return replace(
             lease,
             metadata=replace(lease.metadata, namespace=NAMESPACE, owner_references=owners),
@@ -86,6 +107,10 @@ class NodeLease:
                 lease.spec or LeaseSpec(),
                 holder_identity=node.name,
                 lease_duration_seconds=self._duration_s,
-                renew_time=micro_time(utc_now(self._clock)),
+                renew_time=now,
             ),
         )
+
+
+def _renewal_time(lease: Lease) -> datetime | None:
+    return lease.spec.renew_time if lease.spec is not None else None

@@ -91,21 +91,21 @@ def new_node(
     return Node(
         metadata=ObjectMeta(
             name=name,
-            labels={**default_labels(findings.machine), **labels},
+            labels={**default_labels(name, findings.machine), **labels},
             annotations={ATTACH_DETACH: "true"},
         ),
         spec=NodeSpec(taints=tuple(taints), provider_id=provider_id),
     )
 
 
-def default_labels(machine: Machine) -> dict[str, str]:
-    """The labels that every node has."""
+def default_labels(name: str, machine: Machine) -> dict[str, str]:
+    """The labels that every node has. A node whose name overrides the host's has that name as its hostname too."""
     arch = machine.architecture
     return {
         "beta.kubernetes.io/arch": arch,
         "beta.kubernetes.io/os": OS,
         "kubernetes.io/arch": arch,
-        HOSTNAME_LABEL: machine.hostname.strip().lower(),
+        HOSTNAME_LABEL: name,
         "kubernetes.io/os": OS,
     }
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from podwright.agent.clock import Clock
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import CriCondition, RuntimeState, RuntimeVersion
-from podwright.errors import PodwrightError
+from podwright.errors import PodwrightError, Unavailable
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PERIOD_S = 5.0
 SILENT_S = 30.0  # a runtime that has not answered for so long is down (the kubelet's runtimeState)
@@ -66,6 +70,16 @@ class RuntimeWatch:
                 logged = self._failure
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def insisted(self, ask: Callable[[], Awaitable[T]], endpoint: str) -> T:
+        """The runtime's answer. One that dies while the agent starts is waited for, and asked again."""
+        while True:
+            try:
+                return await ask()
+            except Unavailable as failure:
+                log.warning("the runtime has gone while the agent starts: endpoint=%s error=%s", endpoint, failure)
+            await asyncio.sleep(LONGEST_PAUSE_S)  # another service than the one that is asked below may be away
+            await self.first_answer(endpoint)
 
     def _name(self) -> tuple[str, str]:
         return self.version.name, self.version.version

@@ -63,6 +63,12 @@ def ready_to_start(pod: Pod, observed: ObservedPod) -> PodCondition:
     return _condition(pod, READY_TO_START, is_true=not choose_sandbox(pod, observed).create)
 
 
+def with_ready_to_start(pod: Pod, status: PodStatus) -> PodStatus:
+    """The same status of a pod whose sandbox has just been made."""
+    others = (each for each in status.conditions if each.type != READY_TO_START)
+    return replace(status, conditions=(_condition(pod, READY_TO_START, is_true=True), *others))
+
+
 def scheduled(pod: Pod) -> PodCondition:
     """True: the pod is here."""
     return _condition(pod, SCHEDULED, is_true=True)

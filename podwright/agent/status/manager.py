@@ -23,7 +23,7 @@ from podwright.agent.pods.qos import qos_class
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.status.builder import build_status
-from podwright.agent.status.conditions import OWN, needs_readiness, with_readiness
+from podwright.agent.status.conditions import OWN, needs_readiness, with_readiness, with_ready_to_start
 from podwright.agent.status.endings import ended_status
 from podwright.agent.status.failures import StartFailures
 from podwright.agent.status.inputs import StatusGates, StatusInputs
@@ -140,6 +140,11 @@ class StatusManager:
         delete it now.
         """
         return self._take(pod, status, force=pod.metadata.deletion_timestamp is not None)
+
+    def set_ready_to_start(self, pod: Pod) -> None:
+        """The pod's sandbox is there. Pulling its images may take minutes, and others see meanwhile that it waits."""
+        if self._ports.gates.ready_to_start:
+            self._take(pod, with_ready_to_start(pod, self._before(pod)))
 
     def note_failure(self, pod: Pod, failure: ContainerFailure) -> None:
         """A container could not be started: its status says so until it has been."""

@@ -91,6 +91,9 @@ class StatusKeeper(Protocol):
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
         """Publish a status, changed where it would go back. Returns the published one."""
 
+    def set_ready_to_start(self, pod: Pod) -> None:
+        """The pod's sandbox is there: its containers may start."""
+
     def refuse(self, pod: Pod, reason: str, message: str) -> None:
         """The pod cannot run on this node: it has failed."""
 

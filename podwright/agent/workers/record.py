@@ -74,8 +74,12 @@ class WorkerRecord:
         return self.pod is not None and is_static(self.pod)
 
     def should_content_be_removed(self) -> bool:
-        """Whether nothing of the pod is needed any more, its logs included."""
-        return self.evicted or (self.deleted and self.terminated_at is not None)
+        """Whether nothing of the pod is needed any more, its logs included.
+
+        How the containers of an evicted pod ended is read first. A kubelet says yes from the start, and sees their
+        end so late that it has read it by then.
+        """
+        return self.terminated_at is not None and (self.evicted or self.deleted)
 
     def notify_terminated(self) -> None:
         """Tell those who wait for the end of the containers."""

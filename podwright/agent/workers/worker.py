@@ -13,7 +13,7 @@ from typing import Protocol
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.workers import WorkerMetrics
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.identity import is_static
 from podwright.agent.runtime.records import ObservedPod
@@ -68,7 +68,7 @@ class WorkerPorts:
     tasks: Tasks
     pod_gone: Callable[[str], None]  # nothing of the pod with this UID is needed any more
     pauses: Pauses = Pauses()
-    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
     may_begin: Callable[[str], bool] = lambda _: True  # whether there is room for the pod with this UID
     active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may still be active; None: no limit
     allocated: Callable[[Pod], Pod] = lambda pod: pod  # the pod with the resources that it may use
@@ -104,8 +104,8 @@ class PodWorker:
             try:
                 ended = await self._pass(state, update)
             except asyncio.CancelledError:
-                if record.sync is None or not record.sync.cancelled():
-                    raise  # the worker itself is cancelled
+                if record.sync is None or not record.sync.cancelled() or _is_cancelled():
+                    raise  # the worker itself is cancelled, perhaps at the same moment
                 log.info("a pass is interrupted since the pod must end: pod=%s", record.full_name)
             except Exception as raised:  # noqa: BLE001 # whatever a pass raises is a reason to try again, not to leave the pod alone
                 failure = raised
@@ -136,9 +136,9 @@ class PodWorker:
                 self._ports.queue.put(record.uid, self._soon(self._ports.pauses.error_s))
                 return None
             record.started_at = self._ports.clock.monotonic()
-            self._ports.metrics.worker_starts.observe(record.started_at - record.synced_at)
+            self._ports.metrics.starts.observe(record.started_at - record.synced_at)
             if update.pod is not None:
-                self._ports.metrics.lives.containers.observe(len(update.pod.spec.containers))
+                self._ports.metrics.containers.observe(len(update.pod.spec.containers))
         record.pending = None
         record.active = _merged(record.active, update)
         return record.active
@@ -263,6 +263,12 @@ class PodWorker:
 
     def _soon(self, pause_s: float) -> float:
         return self._ports.clock.monotonic() + pause_s * (1 + random.random() * JITTER)  # noqa: S311 # no secret
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that asks."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _merged(active: PodUpdate | None, update: PodUpdate) -> PodUpdate:

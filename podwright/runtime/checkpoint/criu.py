@@ -10,6 +10,8 @@ from podwright.runtime.handlers.protocol import Handler
 
 OLDEST = (3, 16)  # the first that dumps containers completely; other runtimes require it as well
 TIMEOUT_S = 10.0
+# gRPC's words for a call that a server does not have: by them clients know a node without checkpoints.
+NOT_HERE = "unknown method CheckpointContainer"
 VERSION = re.compile(r"^Version: (\d+)\.(\d+)", re.MULTILINE)
 
 
@@ -24,10 +26,11 @@ class Criu:
     async def require(self, handler: Handler) -> None:
         """Raises Unimplemented with the reason if checkpoints are impossible."""
         if trouble := await self._host_trouble():
-            raise Unimplemented(f"this host cannot checkpoint or restore: {trouble}")
+            raise Unimplemented(f"{NOT_HERE}: this host cannot checkpoint or restore: {trouble}")
         if not await handler.can_checkpoint():
             raise Unimplemented(
-                f"the OCI runtime {handler.name} cannot checkpoint: it is built without CRIU, or lacks libcriu.so.2",
+                f"{NOT_HERE}: the OCI runtime {handler.name} cannot checkpoint: "
+                "it is built without CRIU, or lacks libcriu.so.2",
                 hint="install libcriu2 (Debian 13), or use runc",
             )
 

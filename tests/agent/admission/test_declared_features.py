@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from podwright.agent.admission.declared_features import DeclaredFeaturesCheck
-from podwright.k8s.objects import Container, ContainerRestartRule, Pod
+from podwright.k8s.objects import Container, ContainerRestartRule, Pod, ResourceRequirements
 from tests.agent.fakes.pods import container, pod
 
 RESTART_ALL = "RestartAllContainersOnContainerExits"
@@ -48,3 +48,38 @@ def test_all_that_is_missing_is_named() -> None:
     refusal = DeclaredFeaturesCheck(())(needy, ())
     assert refusal is not None
     assert refusal.message.endswith(f": {RESTART_ALL}, {HOST_USERS}")
+
+
+SMALL, LARGE = (ResourceRequirements(requests={"cpu": amount}) for amount in ("1", "2"))
+RESIZE_POD = "InPlacePodLevelResourcesVerticalScaling"
+RESIZE_INIT = "InPlacePodVerticalScalingInitContainers"
+CHANGES = {
+    "resources of the pod": (pod(resources=SMALL), pod(resources=LARGE), RESIZE_POD),
+    "resources of an init container": (
+        pod(init_containers=(container("first", resources=SMALL),)),
+        pod(init_containers=(container("first", resources=LARGE),)),
+        RESIZE_INIT,
+    ),
+    "the same amount in other words": (
+        pod(resources=SMALL),
+        pod(resources=ResourceRequirements(requests={"cpu": "1000m"})),
+        "",
+    ),
+    "resources of a sidecar": (
+        pod(init_containers=(container("first", restart_policy="Always", resources=SMALL),)),
+        pod(init_containers=(container("first", restart_policy="Always", resources=LARGE),)),
+        "",
+    ),
+    "resources of a container": (
+        pod(containers=(container(resources=SMALL),)),
+        pod(containers=(container(resources=LARGE),)),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "feature"), CHANGES.values(), ids=CHANGES)
+def test_a_change_that_needs_a_feature(old: Pod, new: Pod, feature: str) -> None:
+    expected = f"Pod requires node features that are not available: {feature}" if feature else ""
+    assert DeclaredFeaturesCheck(()).problem_of_change(old, new) == expected
+    assert DeclaredFeaturesCheck([feature]).problem_of_change(old, new) == ""

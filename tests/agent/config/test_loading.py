@@ -225,11 +225,13 @@ def test_what_is_set_and_not_honoured_is_named_once(write: Write, tmp_path: Path
     file = write("kubelet.yaml", "maxOpenFiles: 5\nport: 10250\nmaxPods: 5\ntracing: {endpoint: x}\n---\n{}\n")
     drop_in = write("d/1.conf", "maxOpenFiles: 6\nhairpinMode: none\n")
     arguments = ("--config", file, "--config-dir", str(tmp_path / "d"))
-    assert _load(*arguments, "--max-open-files=2", "--lock-file=x", "--lock-file=y", "--max-pods=2").warnings == (
+    assert _load(
+        *arguments, "--max-open-files=2", "--cloud-provider=x", "--cloud-provider=y", "--max-pods=2"
+    ).warnings == (
         f"{file}: only the first document counts",
         f"{file}: not honoured: maxOpenFiles, tracing.endpoint",
         f"{drop_in}: not honoured: hairpinMode",
-        "command line: not honoured: --lock-file",
+        "command line: not honoured: --cloud-provider",
     )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
+from podwright import agent
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.kinds import ValueKind
 from podwright.agent.config.settings import BY_FLAG, BY_KEY, FIELDS, FLAGS
@@ -26,10 +30,12 @@ GO_TYPES = {
     "map[string]bool": "Gate=true|false,...",
     "map[string][]string": "name:value,...",
 }
+# Attributes that other things have as well.
+HOMONYMS = {"content_type", "pod_cidr"}
 # What these say has been acted on when AgentConfig exists.
 CONSUMED = {
     *("--config", "--config-dir", "--help", "--version", "--print-config", "--lenient-config"),
-    "mergeDefaultEvictionSettings",
+    *("mergeDefaultEvictionSettings", "failCgroupV1"),
 }
 
 
@@ -74,6 +80,29 @@ def test_flags_set_the_fields_that_they_set_in_a_kubelet() -> None:
 def test_everything_honoured_is_read_by_an_attribute() -> None:
     read = {key for source in sources(AgentConfig) for key in source.keys}
     assert {setting.key for setting in BY_KEY.values() if setting.honoured} - CONSUMED - read == set()
+
+
+def test_what_the_agent_reads_is_honoured_and_nothing_else() -> None:
+    """An attribute is read when its name is asked of anything outside of the configuration's own package."""
+    folder = Path(agent.__file__).parent
+    paths = [path for path in folder.rglob("*.py") if folder / "config" not in path.parents]
+    asked = {name for path in paths for name in _attributes_asked(path)} - HOMONYMS
+    read = {key for name, keys in _settings_by_attribute() if name in asked for key in keys}
+    assert {key for key in read if not BY_KEY[key].honoured} == set()
+    honoured = {setting.key for setting in BY_KEY.values() if setting.honoured}
+    assert honoured - read - CONSUMED == set()
+
+
+def _attributes_asked(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)}
+
+
+def _settings_by_attribute() -> Iterator[tuple[str, tuple[str, ...]]]:
+    for section in dataclasses.fields(AgentConfig):
+        value = getattr(AgentConfig(), section.name)
+        for attribute in dataclasses.fields(value) if dataclasses.is_dataclass(value) else (section,):
+            yield attribute.name, attribute.metadata["source"].keys
 
 
 def test_attributes_read_what_exists_and_each_setting_once() -> None:

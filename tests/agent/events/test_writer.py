@@ -116,6 +116,22 @@ def test_a_server_that_is_down_gets_them_later() -> None:
     run_virtual(scenario())
 
 
+def test_one_whose_answer_is_lost_is_written_once() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.api.lose_answers = True
+        async with world.writing():
+            world.log.pod(pod(), "Normal", "Started", "text")
+            world.log.pod(pod(), "Normal", "Killing", "text")
+            await asyncio.sleep(5)
+            assert [event.reason for event in world.shown()] == ["Started"]
+            world.api.lose_answers = False
+            await asyncio.sleep(15)
+            assert sorted(event.reason for event in world.shown()) == ["Killing", "Started"]
+
+    run_virtual(scenario())
+
+
 def test_a_full_queue_loses_events_and_nothing_else() -> None:
     async def scenario() -> None:
         world = World()

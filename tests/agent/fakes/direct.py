@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from podwright.errors import DeadlineExceeded
 from podwright.k8s.client.failures import ServerFailed, failure_of
 from podwright.k8s.client.patch import Patch
 from podwright.k8s.client.protocol import (
@@ -40,12 +41,16 @@ POLL_S = 600.0
 
 
 class DirectApi:
-    """`requests` names each call that came; `fail` makes the next calls fail, as a server that is down does."""
+    """`requests` names each call that came; `fail` makes the next calls fail, as a server that is down does.
+
+    With `lose_answers` calls are done, and fail for whoever calls.
+    """
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
         self.requests: list[str] = []
         self.fail = False
+        self.lose_answers = False
 
     async def get(self, kind: type[K], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S) -> K:
         target = _target(kind, namespace, name)
@@ -171,6 +176,8 @@ class DirectApi:
             yield
         except ApiError as error:
             raise failure_of(from_document(error.status(), Status), f"{verb} {kind.RESOURCE}") from error
+        if self.lose_answers:
+            raise DeadlineExceeded(f"cannot {verb} {kind.RESOURCE}: no answer")
 
 
 def _target(kind: type[Kind], namespace: str = "", name: str = "", subresource: str = "") -> Target:

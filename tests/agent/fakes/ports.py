@@ -232,6 +232,7 @@ class FakeStatuses:
         self.terminated: list[str] = []
         self.refused: set[str] = set()
         self.newest: dict[str, PodStatus] = {}
+        self.ready_to_start: list[str] = []
 
     async def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
         phase = self.phase or ("Succeeded" if is_terminal else "Running")
@@ -249,6 +250,9 @@ class FakeStatuses:
         self.published.append(status)
         self.newest[pod.metadata.uid] = status
         return status
+
+    def set_ready_to_start(self, pod: Pod) -> None:
+        self.ready_to_start.append(pod.metadata.uid)
 
     def note_failure(self, pod: Pod, failure: ContainerFailure) -> None:
         self.failures[failure.container] = failure

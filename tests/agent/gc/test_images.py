@@ -168,6 +168,18 @@ def test_images_go_by_age_once_the_agent_has_run_for_so_long() -> None:
     with_scene(check, high_percent=100, low_percent=80, max_age_s=HOUR)
 
 
+def test_the_age_of_an_image_is_told_between_collections() -> None:
+    async def check(scene: Scene) -> None:
+        await asyncio.sleep(1)  # the first collection has seen nothing
+        scene.pull("pulled")
+        await asyncio.sleep(260)
+        scene.pull("young")
+        await asyncio.sleep(40)
+        assert scene.left == ["young"]
+
+    with_scene(check, max_age_s=60, min_age_s=1)
+
+
 def test_collection_that_is_off_asks_nothing() -> None:
     async def check(scene: Scene) -> None:
         scene.other_bytes = 1000

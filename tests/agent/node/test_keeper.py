@@ -225,7 +225,7 @@ def test_a_node_that_was_deleted_is_not_made_anew() -> None:
 
 class TestLease:
     def lease(self, world: World) -> NodeLease:
-        return NodeLease(world.api, world.node, world.clock, duration_s=40)
+        return NodeLease(world.api, world.node, world.clock, world.events, duration_s=40)
 
     def shown(self, world: World) -> Lease:
         found: Lease = world.server.get(Lease, "node-a", NAMESPACE)
@@ -262,6 +262,35 @@ class TestLease:
                 world.server.remove(Lease, "node-a", NAMESPACE)
                 await asyncio.sleep(11)
                 assert self.shown(world).spec is not None
+
+        run_virtual(scenario())
+
+    def test_another_agent_of_the_same_name_is_named(self) -> None:
+        async def scenario() -> None:
+            world, other = World(), World()
+            other.api = world.api
+            async with running(self.lease(world).run()):
+                await asyncio.sleep(25)
+                assert world.events.reasons() == []
+                async with running(self.lease(other).run()):
+                    await asyncio.sleep(11)
+                    assert world.events.reasons() == ["NodeNameNotUnique"]
+                world.events.seen.clear()
+                await asyncio.sleep(25)
+                assert world.events.reasons() == ["NodeNameNotUnique"]
+
+        run_virtual(scenario())
+
+    def test_a_renewal_whose_answer_was_lost_is_no_other_agent_s(self) -> None:
+        async def scenario() -> None:
+            world = World()
+            async with running(self.lease(world).run()):
+                world.api.lose_answers = True
+                await asyncio.sleep(11)
+                assert self.shown(world).spec is not None
+                world.api.lose_answers = False
+                await asyncio.sleep(30)
+                assert world.events.reasons() == []
 
         run_virtual(scenario())
 

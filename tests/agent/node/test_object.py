@@ -72,7 +72,7 @@ def test_a_new_node() -> None:
         "beta.kubernetes.io/arch": "amd64",
         "beta.kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
-        "kubernetes.io/hostname": "host-a",
+        "kubernetes.io/hostname": "node-a",
         "kubernetes.io/os": "linux",
         "zone": "a",
     }

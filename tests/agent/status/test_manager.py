@@ -109,6 +109,21 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
 
 
+def test_a_new_sandbox_shows_before_its_containers(scene: Scene) -> None:
+    web = pod()
+    waiting = done(scene.keeper.build(web, observed(sandboxes=())))
+    scene.keeper.set(web, waiting)
+    assert scene.verdict("PodReadyToStartContainers") == ("False", "")
+    scene.keeper.set_ready_to_start(web)
+    assert scene.verdict("PodReadyToStartContainers") == ("True", "")
+    status = scene.manager.get(UID)
+    assert status is not None
+    assert {each.type for each in status.conditions} == {each.type for each in waiting.conditions}
+    assert status.phase == "Pending"
+    scene.keeper.set_ready_to_start(web)
+    assert len(scene.seen) == 2
+
+
 def test_a_change_makes_a_version_and_the_same_makes_none(scene: Scene) -> None:
     assert scene.manager.get(UID) is None
     first = scene.look(pod(), running())

@@ -444,6 +444,7 @@ def test_an_eviction_is_waited_for() -> None:
         options = KillOptions(grace_s=1, evict=True)
         update = PodUpdate(kind=UpdateKind.KILL, pod=pod(), kill=options)
         assert not await scene.workers.kill(update, timeout_s=1)
+        assert not scene.workers.should_content_be_removed("uid-web")  # how it ended is still to be read
         assert await scene.workers.kill(update, timeout_s=10)
         assert await scene.workers.kill(update, timeout_s=10)  # nothing runs any more
         assert scene.workers.should_content_be_removed("uid-web")

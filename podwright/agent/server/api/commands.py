@@ -13,6 +13,7 @@ from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.server.api import errors
 from podwright.agent.server.api.targets import Targets
 from podwright.agent.server.http.messages import JSON, Answer, HttpRequest, HttpResponse, json, text
+from podwright.cri.status import shown_as_in_go
 from podwright.errors import PodwrightError
 
 CHECKPOINTS = "checkpoints"
@@ -65,8 +66,14 @@ class CommandPaths:
             if found is None:
                 raise PodwrightError(f"container {name} not found")
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
-            await self._runtime.checkpoint_container(found.id, location, max(0, int(given)))
+            await self._checkpoint(found.id, location, max(0, int(given)))
         except (PodwrightError, OSError) as failure:
             where = f"{pod.metadata.namespace}/{pod.metadata.name}/{name}"
             return text(f"checkpointing of {where} failed ({failure})", 500)
         return json(std_json.dumps({"items": [location]}, separators=(",", ":")).encode())
+
+    async def _checkpoint(self, container_id: str, location: str, timeout_s: int) -> None:
+        try:
+            await self._runtime.checkpoint_container(container_id, location, timeout_s)
+        except PodwrightError as failure:
+            raise PodwrightError(shown_as_in_go(failure)) from failure
