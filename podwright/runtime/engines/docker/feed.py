@@ -69,7 +69,7 @@ class EventFeed:
                 failure: Exception = Unavailable("the Docker Engine ended the stream of events")
             except Exception as raised:  # noqa: BLE001 # as the module says
                 failure = raised
-            self._note_trouble("lost the Docker Engine", failure)
+            self._note_trouble("listen", failure)
             await asyncio.sleep(self._delay_s)
 
     async def _listen(self) -> None:
@@ -124,14 +124,14 @@ class EventFeed:
         try:
             await self._found()
         except Exception as failure:  # noqa: BLE001 # as the module says
-            self._note_trouble("cannot compare the records with the Docker Engine", failure)
+            self._note_trouble("compare", failure)
         else:
             self.trouble = ""
 
-    def _note_trouble(self, what: str, failure: Exception) -> None:
+    def _note_trouble(self, step: str, failure: Exception) -> None:
         self.trouble = str(failure) or type(failure).__name__
-        log.warning("%s: error=%s", what, self.trouble)
-        log.debug("%s", what, exc_info=failure)
+        log.warning("lost the Docker Engine: step=%s error=%s", step, self.trouble)
+        log.debug("lost the Docker Engine: step=%s", step, exc_info=failure)
 
     async def close(self) -> None:
         """Stop listening."""
