@@ -20,6 +20,7 @@ from podwright.agent.engine.ports import PodSource
 from podwright.agent.lock_file import hold_file
 from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.runtime import RuntimeMetrics
 from podwright.agent.node.addresses import node_addresses
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.pods.identity import is_of_run
@@ -86,10 +87,12 @@ async def start(
     machine = replace(machine, addresses=await node_addresses(config.node.ips, name, machine.addresses))
     endpoint = await _endpoint(config, runner, stack)
     metrics = KubeletMetrics()
-    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
+    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics.runtime, clock))
     images = cri
     if config.runtime.image_endpoint and normalise(config.runtime.image_endpoint) != endpoint:
-        images = await stack.enter_async_context(MeasuredCriClient(config.runtime.image_endpoint, metrics, clock))
+        images = await stack.enter_async_context(
+            MeasuredCriClient(config.runtime.image_endpoint, metrics.runtime, clock)
+        )
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(whole_runtime, clock)
     await watch.first_answer(endpoint)
@@ -107,7 +110,7 @@ async def start(
         runner=runner,
         servers=servers,
         metrics=metrics,
-        cgroup_driver=_cgroup_driver(driver, config, metrics),
+        cgroup_driver=_cgroup_driver(driver, config, metrics.runtime),
         endpoint=endpoint,
     )
     sources = make_sources(config, name)
@@ -182,7 +185,7 @@ async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> 
     tasks.start(kept.run(), name="cgroups of the system")
 
 
-def _cgroup_driver(told: str | None, config: AgentConfig, metrics: KubeletMetrics) -> str:
+def _cgroup_driver(told: str | None, config: AgentConfig, metrics: RuntimeMetrics) -> str:
     """The runtime's, or the configured one for a runtime that does not tell."""
     if told is None:
         metrics.losing_support.set(1, SUPPORT_ENDS)

@@ -17,7 +17,7 @@ from podwright.agent.admission.chain import Admission
 from podwright.agent.channels import Channels
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.admission import AdmissionMetrics
 from podwright.agent.pleg.changes import PodEvent, PodEventKind
 from podwright.agent.pods.identity import is_mirror
 from podwright.agent.pods.phases import has_ended
@@ -120,7 +120,7 @@ class LoopPorts:
     dead_containers: DeadContainers
     events: EventRecorder
     clock: Clock
-    metrics: KubeletMetrics
+    metrics: AdmissionMetrics
     problem: Callable[[], str]  # why the runtime cannot be worked with; empty when it can
     problem_of_change: Callable[[Pod, Pod], str]  # why a pod's new version cannot take effect; empty when it can
     housekeeping: Callable[[], bool]  # false when there is more to do soon

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from podwright.agent.admission.fit import Shortage
 from podwright.agent.admission.victims import needs_of, victims
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.admission import AdmissionMetrics
 from podwright.agent.workers.ending import Cause, Ender
 from podwright.errors import ResourceExhausted
 from podwright.k8s.objects import Pod
@@ -35,7 +35,7 @@ class Preemptor:
         ender: Ender,
         pods_changed: Callable[[Collection[str]], None],
         events: EventRecorder,
-        metrics: KubeletMetrics,
+        metrics: AdmissionMetrics,
     ) -> None:
         """`pods_changed` is called with the UID of a critical pod when the others have ended."""
         self._ender = ender

@@ -136,7 +136,7 @@ def test_a_folder_that_vanishes_and_comes_back(agent: AgentProcess, busybox_imag
     first = start_web(agent, busybox_image)
     away = agent.manifests.with_name("away")
     os.rename(agent.manifests, away)
-    agent.until(lambda: "the pods that they held go on" in agent.log.read_text(), "the log says what is wrong")
+    agent.until(lambda: "their pods run on" in agent.log.read_text(), "the log says what is wrong")
     assert web_is(agent, first)
     os.rename(away, agent.manifests)
     agent.write("last.yaml", manifest("last", PLAIN, image=busybox_image, script=FOREVER))

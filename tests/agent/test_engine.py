@@ -15,7 +15,7 @@ from podwright.agent.allocation.resizes import make_resizes
 from podwright.agent.engine.engine import AgentEngine
 from podwright.agent.engine.ports import EnginePorts, EngineSettings, EngineStatuses
 from podwright.agent.engine.shared_state import SharedState
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.agent.probes.outcomes import ProbeKind, ProbeOutcome, ProbeResult
 from podwright.agent.runtime.records import CriContainerState
 from podwright.agent.workers.record import WorkState
@@ -80,7 +80,7 @@ class Scene:
         self.shared = SharedState(self.runtime, self.clock)
         root = self._directory / "root"
         root.mkdir(exist_ok=True)
-        metrics = KubeletMetrics()
+        metrics = ResizeMetrics()
         resizes = make_resizes(
             str(root), self.resize_checks, self.shared.registry.get, self.events, self.clock, metrics, self.rules
         )

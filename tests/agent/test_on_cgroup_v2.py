@@ -159,6 +159,33 @@ def test_a_user_namespace(agent: AgentProcess, api: ApiServerThread, image: str)
     assert json.loads(agent.get("/stats/summary"))["pods"]
 
 
+def test_slices_are_not_stopped_when_a_shutdown_begins(scratch: Scratch) -> None:
+    """What systemd stops then has DefaultDependencies, which put it in conflict with shutdown.target."""
+    part = scratch.part("slice")
+    if part.driver != "systemd":
+        pytest.skip("slices are the systemd driver's")
+    names, driver = names_in(part), driver_of(part)
+    paths = (names.kubepods, names.of_class("Burstable"), names.of_pod("Burstable", "1234"))
+    try:
+        for path in paths:
+            asyncio.run(driver.make(path, CgroupLimits(memory_bytes=64 * MIB)))
+            asyncio.run(driver.make(path, CgroupLimits(memory_bytes=32 * MIB)))  # as after a restart of the agent
+        for path in paths:
+            assert _shown(path, "DefaultDependencies", "Conflicts") == ["no", ""]
+    finally:
+        for path in reversed(paths):
+            asyncio.run(driver.remove(path))
+
+
+def _shown(path: str, *properties: str) -> list[str]:
+    """What systemd says of a slice, in the properties' order."""
+    asked = [f"--property={name}" for name in properties]
+    argv = ("systemctl", "show", slice_of(path), *asked)
+    said = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=patient(20.0)).stdout
+    values = dict(line.partition("=")[::2] for line in said.splitlines())
+    return [values.get(name, "") for name in properties]
+
+
 def test_a_slice_whose_processes_ignore_sigterm_is_gone_at_once(scratch: Scratch) -> None:
     """systemd alone would wait 90 s for them."""
     part = scratch.part("slice")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 TREE = Path(__file__).resolve().parents[2]
 SCRIPTS = (TREE / "tools/setup.sh",)
+LONGEST_FUNCTION = 50  # lines, from `def` to the last one
 
 
 def test_every_folder_of_tests_is_a_package() -> None:
@@ -31,3 +34,19 @@ def test_every_locked_package_has_a_hash() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_shell_scripts_parse(script: Path) -> None:
     subprocess.run(["sh", "-n", script], check=True)
+
+
+def test_no_function_is_too_long() -> None:
+    long = [each for path in sorted((TREE / "podwright").rglob("*.py")) for each in _long_functions(path)]
+    assert not long, f"split these functions, {LONGEST_FUNCTION} lines are the most: {', '.join(long)}"
+
+
+def _long_functions(path: Path) -> Iterator[str]:
+    place = path.relative_to(TREE).as_posix()
+    if "_pb2" in path.name or place.startswith("podwright/k8s/objects/"):
+        return  # generated
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+            lines = node.end_lineno - node.lineno + 1
+            if lines > LONGEST_FUNCTION:
+                yield f"{node.name} at {place}:{node.lineno} ({lines} lines)"

@@ -14,7 +14,7 @@ from pathlib import Path
 from tools.vm.failure import VmError
 from tools.vm.mirror import configured_sources
 from tools.vm.process import run_logged
-from tools.vm.recipe import FILES, HOST_KEY, Inputs, disk_argv, fingerprint, mmdebstrap_argv
+from tools.vm.recipe import FILES, HOST_KEY, Inputs, disk_argv, fingerprint, installed_from, mmdebstrap_argv
 from tools.vm.systems import System
 from tools.vm.wheels import make_wheelhouse
 
@@ -71,7 +71,7 @@ def image_for(system: System, tree: Path, images: Path) -> Image:
     inputs = Inputs(
         system=system,
         sources=configured_sources(system.suite),
-        files={name: (tree / name).read_text() for name in TREE_FILES},
+        files=installed_from({name: (tree / name).read_text() for name in TREE_FILES}),
     )
     image = Image(folder=images / f"{system.name}-{fingerprint(inputs)}")
     if not image.folder.exists():

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import tomli_w
 
 from tools.vm.systems import System
 
@@ -37,6 +41,17 @@ class Inputs:
     system: System
     sources: tuple[str, ...]
     files: dict[str, str]  # of the tree: the path there, and the text
+
+
+def installed_from(texts: Mapping[str, str]) -> dict[str, str]:
+    """The tree's files as an installation needs them: a rule for a linter must not make an image anew. Pure.
+
+    Of pyproject.toml that is what pip and setuptools read. The README is only there because they look for it.
+    """
+    project = tomllib.loads(texts["pyproject.toml"])
+    read = {name: project[name] for name in ("build-system", "project")}
+    reduced = tomli_w.dumps({**read, "tool": {"setuptools": project["tool"]["setuptools"]}})
+    return {**texts, "pyproject.toml": reduced, "README.md": ""}
 
 
 def fingerprint(inputs: Inputs) -> str:

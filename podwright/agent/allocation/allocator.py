@@ -19,7 +19,7 @@ from podwright.agent.allocation.order import PendingResize, in_order
 from podwright.agent.allocation.records import AllocationRecords
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.agent.pods.allocation import allocation_of, resizable, sizes, with_allocation
 from podwright.agent.pods.phases import has_ended
 from podwright.k8s.objects import Pod
@@ -39,7 +39,7 @@ class AllocatorPorts:
     pod_of: Callable[[str], Pod | None]  # as its source has it, by UID
     events: EventRecorder
     clock: Clock
-    metrics: KubeletMetrics
+    metrics: ResizeMetrics
     rules: ResizeRules
 
 
@@ -109,7 +109,7 @@ class ResizeAllocator:
             if pending is not None and pending.reason == DEFERRED:
                 still.append(uid)
             if was_allocated and any(DEFERRED in each for each in before):
-                ports.metrics.accepted_resizes.add(reason)
+                ports.metrics.accepted.add(reason)
             if was_allocated or _shown(ports.conditions, uid) != before:
                 changed.append(uid)
         self._pending = still
@@ -145,7 +145,7 @@ class ResizeAllocator:
         if fault is None:
             return await self._ports.admission.refuse(pod, others)
         word, message = fault
-        self._ports.metrics.infeasible_resizes.add(word)
+        self._ports.metrics.infeasible.add(word)
         return Refusal(reason=INFEASIBLE, message=message)
 
     def _put_off(self, pod: Pod, refusal: Refusal) -> None:
@@ -194,7 +194,7 @@ class ResizeAllocator:
         if was == now:
             return
         operation = "add" if not was else "remove" if not now else "increase" if now > was else "decrease"
-        self._ports.metrics.requested_resizes.add(resource, requirement, operation)
+        self._ports.metrics.requested.add(resource, requirement, operation)
 
 
 def _shown(conditions: ResizeConditions, uid: str) -> list[tuple[str, str, str, int]]:

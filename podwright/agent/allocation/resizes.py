@@ -14,7 +14,7 @@ from podwright.agent.allocation.feasibility import ResizeRules
 from podwright.agent.allocation.records import AllocationRecords
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.k8s.objects import Pod
 
 
@@ -44,7 +44,7 @@ def make_resizes(
     pod_of: Callable[[str], Pod | None],
     events: EventRecorder,
     clock: Clock,
-    metrics: KubeletMetrics,
+    metrics: ResizeMetrics,
     rules: ResizeRules | None = None,
 ) -> Resizes:
     """Keep the records in the directory `root`. A resize must pass `checks`. `pod_of` finds a pod by UID."""

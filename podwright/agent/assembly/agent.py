@@ -76,7 +76,7 @@ class Agent:
         )
         self._cgroups = make_cgroups(context, self._managers, self._volumes)
         ender = PodEnder(context.engine, context.events)
-        self._preemptor = Preemptor(ender, context.shared.pods_changed, context.events, dependencies.metrics)
+        self._preemptor = Preemptor(ender, context.shared.pods_changed, context.events, dependencies.metrics.admission)
         predicates = Predicates(lambda: context.node.current.node, self._preemptor, self._devices.taken_counts)
         self._resizes = make_pod_resizes(context, predicates)
         self._probes = make_probes(context)

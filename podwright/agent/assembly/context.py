@@ -33,6 +33,6 @@ def make_context(config: AgentConfig, dependencies: Dependencies) -> AssemblyCon
         root=config.process.root_dir,
         node=make_node(config, dependencies),
         events=EventLog(dependencies.clock, dependencies.node_name),
-        shared=SharedState(dependencies.runtime, dependencies.clock, dependencies.metrics),
+        shared=SharedState(dependencies.runtime, dependencies.clock, dependencies.metrics.pleg),
         engine=LateEngine(),
     )

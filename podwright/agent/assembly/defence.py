@@ -77,7 +77,7 @@ def make_node_eviction(
         images=images,
         pressures_changed=node_changed,
         events=context.events,
-        metrics=context.dependencies.metrics,
+        metrics=context.dependencies.metrics.eviction,
         clock=context.dependencies.clock,
         pods_cgroup=pods_cgroup(context),
     )
@@ -99,7 +99,7 @@ def make_shutdown(
         node_changed=node_changed,
         file=ShutdownFile(context.root),
         events=context.events,
-        metrics=context.dependencies.metrics,
+        metrics=context.dependencies.metrics.shutdown,
         clock=context.dependencies.clock,
     )
     return ShutdownManager(ports, found, keeps_times=by_priority)

@@ -28,7 +28,7 @@ def make_pull_records(context: AssemblyContext) -> PullRecords | None:
         dependencies.clock,
         policy=config.images.credentials_verification,
         allowlist=config.images.preloaded_allowlist,
-        metrics=dependencies.metrics,
+        metrics=dependencies.metrics.images,
     )
 
 

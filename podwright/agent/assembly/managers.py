@@ -45,7 +45,7 @@ def make_plugins(context: AssemblyContext, cluster: Cluster) -> NodePlugins:
         all_sources_read=engine.all_sources_read,
         pods_changed=shared.pods_changed,
         clock=dependencies.clock,
-        metrics=dependencies.metrics.devices,
+        metrics=dependencies.metrics.claims,
         watches_health=context.config.feature_gates["ResourceHealthStatus"],
     )
     return NodePlugins(context.root, devices, claims)
@@ -78,7 +78,7 @@ def pod_resources_ports(
         shares=Shares(
             devices=plugins.devices.manager, cpus=managers.cpus, memory=managers.memory, claims=plugins.claims
         ),
-        metrics=dependencies.metrics.devices,
+        metrics=dependencies.metrics.pod_resources,
         clock=dependencies.clock,
     )
 
@@ -111,6 +111,6 @@ def make_pod_resizes(context: AssemblyContext, predicates: Predicates) -> Resize
         context.shared.registry.get,
         context.events,
         dependencies.clock,
-        dependencies.metrics,
+        dependencies.metrics.resizes,
         rules,
     )

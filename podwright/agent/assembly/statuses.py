@@ -33,7 +33,7 @@ def make_probes(context: AssemblyContext) -> ProbeManager:
     dependencies, shared = context.dependencies, context.shared
     probers = Probers(dependencies.runtime, expand)
     return ProbeManager(
-        Prober(probers, context.events, dependencies.metrics, dependencies.clock),
+        Prober(probers, context.events, dependencies.metrics.probes, dependencies.clock),
         shared.probe_decided,
         dependencies.clock,
         look=shared.cache.peek,

@@ -29,7 +29,7 @@ def make_volumes(context: AssemblyContext, cluster: Cluster, drivers: CsiDrivers
         drivers=drivers,
         runner=dependencies.runner,
         selinux=_selinux_mounts(context.config),
-        metrics=dependencies.metrics,
+        metrics=dependencies.metrics.volumes,
     )
     return VolumeManager(ports, context.root)
 

@@ -46,7 +46,7 @@ class AgentEngine:
         self.channels, self.registry, self.cache = shared.channels, shared.registry, shared.cache
         self.queue = WorkQueue(self.channels.wake)
         self.generator = Generator(
-            ports.runtime, self.cache, ports.clock, evented=settings.evented, metrics=ports.metrics
+            ports.runtime, self.cache, ports.clock, evented=settings.evented, metrics=ports.metrics.pleg
         )
         restarts = Restarts(KeyedBackoff(longest_s=settings.longest_restart_wait_s), ports.events, ports.clock)
         syncer = self._syncer(settings, restarts)
@@ -63,7 +63,7 @@ class AgentEngine:
                 may_begin=ports.may_begin,
                 active_s=self._active_s,
                 allocated=ports.resizes.allocator.allocated,
-                metrics=ports.metrics,
+                metrics=ports.metrics.workers,
             )
         )
         self._merger = Merger(ports.clock, self._dropped)
@@ -72,7 +72,7 @@ class AgentEngine:
 
     def _syncer(self, settings: EngineSettings, restarts: Restarts) -> PodSyncer:
         ports = self._ports
-        hooks = Hooks(ports.runtime, ports.http, ports.configs.addresses, ports.events, ports.metrics)
+        hooks = Hooks(ports.runtime, ports.http, ports.configs.addresses, ports.events, ports.metrics.hooks)
         killer = Killer(ports.runtime, hooks, ports.events, ports.clock)
         resizer = Resizer(
             ResizerPorts(
@@ -82,7 +82,7 @@ class AgentEngine:
                 resizes=ports.resizes,
                 events=ports.events,
                 clock=ports.clock,
-                metrics=ports.metrics,
+                metrics=ports.metrics.resizes,
             )
         )
         starter = Starter(
@@ -157,7 +157,7 @@ class AgentEngine:
             dead_containers=ports.dead_containers,
             events=ports.events,
             clock=ports.clock,
-            metrics=ports.metrics,
+            metrics=ports.metrics.admission,
             problem=self.problem,
             problem_of_change=ports.problem_of_change,
             housekeeping=self._housekeeping.run,

@@ -9,7 +9,7 @@ from podwright.agent.loop import (
     PodsChanged,
     new_channels,
 )
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.pleg import PlegMetrics
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.changes import PodEvent
 from podwright.agent.pods.registry import PodRegistry
@@ -20,8 +20,8 @@ from podwright.agent.runtime.protocol import CriRuntime
 class SharedState:
     """The wanted pods, what the runtime shows of them, and the channels to the loop."""
 
-    def __init__(self, runtime: CriRuntime, clock: Clock, metrics: KubeletMetrics | None = None) -> None:
-        self._metrics = metrics or KubeletMetrics()
+    def __init__(self, runtime: CriRuntime, clock: Clock, metrics: PlegMetrics | None = None) -> None:
+        self._metrics = metrics or PlegMetrics()
         self.channels = new_channels()
         self.registry = PodRegistry()
         self.cache = StatusCache(runtime, clock, self._runtime_changed)

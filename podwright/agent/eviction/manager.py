@@ -24,7 +24,7 @@ from podwright.agent.eviction.messages import EVICTED, Notice, low_on
 from podwright.agent.eviction.pressure import Memo, judge, met, with_container_fs
 from podwright.agent.eviction.ranking import ranked
 from podwright.agent.eviction.signals import MEMORY, RESOURCES, Readings, names, read_signals
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.eviction import EvictionMetrics
 from podwright.agent.node.conditions import Pressure
 from podwright.agent.pods.identity import is_critical
 from podwright.agent.stats.protocol import StatsProvider
@@ -62,7 +62,7 @@ class EvictionPorts:
     clear: Callable[[Garbage], Awaitable[None]]  # removes what nobody needs; raises PodwrightError and OSError
     pressures_changed: Callable[[], None]
     events: EventRecorder
-    metrics: KubeletMetrics
+    metrics: EvictionMetrics
     clock: Clock
 
 
@@ -233,7 +233,7 @@ class EvictionManager:
         now_ns = self._ports.clock.now_ns()
         for signal in dict.fromkeys(each.signal for each in urgent):
             age_s = max(now_ns / 1e9 - readings[signal].time.timestamp(), 0.0)
-            self._ports.metrics.eviction_stats_ages.observe(age_s, signal.value)
+            self._ports.metrics.stats_ages.observe(age_s, signal.value)
 
     def _grace_s(self, pod: Pod, threshold: Threshold) -> int:
         if threshold.is_hard:

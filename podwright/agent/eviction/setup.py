@@ -14,7 +14,7 @@ from podwright.agent.eviction.manager import EvictionManager, EvictionPorts, Evi
 from podwright.agent.eviction.notifier import CgroupAlarm
 from podwright.agent.gc.containers import ContainerGc
 from podwright.agent.gc.images import ImageGc
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.eviction import EvictionMetrics
 from podwright.agent.stats.protocol import StatsProvider
 from podwright.agent.workers.ending import Ender
 from podwright.k8s.objects import Pod
@@ -34,7 +34,7 @@ class EvictionInputs:
     images: ImageGc
     pressures_changed: Callable[[], None]
     events: EventRecorder
-    metrics: KubeletMetrics
+    metrics: EvictionMetrics
     clock: Clock
     pods_cgroup: str  # the one above all pods; empty: none
 

@@ -25,7 +25,7 @@ from podwright.agent.images.record_files import (
     RecordFiles,
 )
 from podwright.agent.images.references import parse_image
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.images import ImageMetrics
 from podwright.agent.runtime.records import ImageStatus
 from podwright.errors import PodwrightError
 
@@ -76,10 +76,10 @@ class PullRecords:
         *,
         policy: str = PRELOADED,
         allowlist: Sequence[str] = (),
-        metrics: KubeletMetrics | None = None,
+        metrics: ImageMetrics | None = None,
     ) -> None:
         self._files = files
-        self._metrics = metrics or KubeletMetrics()
+        self._metrics = metrics or ImageMetrics()
         self._clock = clock
         self._policy = policy or PRELOADED
         self._allowlist = allowlist

@@ -40,6 +40,11 @@ class ImageMetrics(InstrumentSet):
         self.failed_volumes = Counter(
             "kubelet_image_volume_mounted_errors_total", "Number of failed image volume mounts."
         )
+        self.must_pull_checks = Counter(
+            "kubelet_imagemanager_image_mustpull_checks_total",
+            "Counter for how many times kubelet checked whether credentials need to be re-verified to access an image",
+            ("result",),
+        )
 
     def pulled(self, size_bytes: int, seconds: float) -> None:
         """Count a pull."""

@@ -8,18 +8,12 @@ START_BUCKETS = (
     *(0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0, 30.0, 45.0, 60.0, 120.0, 180.0, 240.0, 300.0),
     *(360.0, 480.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0, 3600.0),
 )
-CONTAINERS_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 class LifeMetrics(InstrumentSet):
     """The instruments."""
 
     def __init__(self) -> None:
-        self.containers = Histogram(
-            "kubelet_containers_per_pod_count",
-            "The number of containers per pod.",
-            buckets=CONTAINERS_BUCKETS,
-        )
         self.starts = Histogram(
             "kubelet_pod_start_duration_seconds",
             "Duration in seconds from the agent seeing a pod for the first time to the pod starting to run",
@@ -40,16 +34,6 @@ class LifeMetrics(InstrumentSet):
             "kubelet_first_network_pod_start_sli_duration_seconds",
             "Duration in seconds to start the first pod with a network of its own, as "
             "kubelet_pod_start_sli_duration_seconds",
-        )
-        self.sandboxes = Histogram(
-            "kubelet_run_podsandbox_duration_seconds",
-            "Duration in seconds of the run_podsandbox operations. Broken down by RuntimeClass.Handler.",
-            ("runtime_handler",),
-        )
-        self.sandbox_errors = Counter(
-            "kubelet_run_podsandbox_errors_total",
-            "Cumulative number of the run_podsandbox operation errors by RuntimeClass.Handler.",
-            ("runtime_handler",),
         )
         self.ended_containers = Counter(
             "kubelet_terminated_containers_total",

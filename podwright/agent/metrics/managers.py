@@ -12,15 +12,15 @@ NODE_EXCLUSIVE, POD_EXCLUSIVE, POD_SHARED = "node_exclusive", "pod_exclusive", "
 MILLISECOND_BUCKETS = tuple(0.05 * 2**power for power in range(15))
 
 
-class ManagerMetrics(InstrumentSet):
-    """The instruments of the CPU, memory and topology managers."""
+class CpuMetrics(InstrumentSet):
+    """Of the CPU manager."""
 
     def __init__(self) -> None:
-        self.cpu_requests = Counter(
+        self.requests = Counter(
             "kubelet_cpu_manager_pinning_requests_total",
             "The number of cpu core allocations which required pinning.",
         )
-        self.cpu_errors = Counter(
+        self.errors = Counter(
             "kubelet_cpu_manager_pinning_errors_total",
             "The number of cpu core allocations which required pinning failed.",
         )
@@ -37,24 +37,26 @@ class ManagerMetrics(InstrumentSet):
             "Number of CPUs allocated per NUMA node",
             ("numa_node",),
         )
-        self.aligned = Counter(
-            "kubelet_container_aligned_compute_resources_count",
-            "Cumulative number of aligned compute resources allocated to containers by alignment type.",
-            ("scope", "boundary"),
-        )
-        self.unaligned = Counter(
-            "kubelet_container_aligned_compute_resources_failure_count",
-            "Cumulative number of failures to allocate aligned compute resources to containers by alignment type.",
-            ("scope", "boundary"),
-        )
-        self.memory_requests = Counter(
+
+
+class MemoryMetrics(InstrumentSet):
+    """Of the memory manager."""
+
+    def __init__(self) -> None:
+        self.requests = Counter(
             "kubelet_memory_manager_pinning_requests_total",
             "The number of memory pages allocations which required pinning.",
         )
-        self.memory_errors = Counter(
+        self.errors = Counter(
             "kubelet_memory_manager_pinning_errors_total",
             "The number of memory pages allocations which required pinning that failed.",
         )
+
+
+class TopologyMetrics(InstrumentSet):
+    """Of the topology manager."""
+
+    def __init__(self) -> None:
         self.admissions = Counter(
             "kubelet_topology_manager_admission_requests_total",
             "The number of admission requests where resources have to be aligned.",
@@ -68,20 +70,21 @@ class ManagerMetrics(InstrumentSet):
             "Duration in milliseconds to serve a pod admission request.",
             buckets=MILLISECOND_BUCKETS,
         )
-        self.allocations = Counter(
-            "resource_manager_allocations_total",
-            "Number of exclusive resource allocations performed by a resource manager.",
-            ("resource_name", "source"),
+
+
+class AlignmentMetrics(InstrumentSet):
+    """Whether what containers are allotted is aligned: for all managers."""
+
+    def __init__(self) -> None:
+        self.aligned = Counter(
+            "kubelet_container_aligned_compute_resources_count",
+            "Cumulative number of aligned compute resources allocated to containers by alignment type.",
+            ("scope", "boundary"),
         )
-        self.allocation_errors = Counter(
-            "resource_manager_allocation_errors_total",
-            "Number of errors encountered during exclusive resource allocation.",
-            ("resource_name", "source"),
-        )
-        self.holders = Counter(
-            "resource_manager_container_assignments",
-            "Number of containers with a specific type of resource assignment.",
-            ("resource_name", "assignment_type"),
+        self.unaligned = Counter(
+            "kubelet_container_aligned_compute_resources_failure_count",
+            "Cumulative number of failures to allocate aligned compute resources to containers by alignment type.",
+            ("scope", "boundary"),
         )
 
         for family in (self.aligned, self.unaligned):  # they are there before anything was counted
@@ -92,6 +95,27 @@ class ManagerMetrics(InstrumentSet):
             ):
                 family.add(scope, boundary, by=0)
         self.aligned.add(CONTAINER_SCOPE, SHARED_CACHE, by=0)
+
+
+class AllotmentMetrics(InstrumentSet):
+    """What containers and pods are allotted for themselves: CPUs and memory."""
+
+    def __init__(self) -> None:
+        self.allocations = Counter(
+            "resource_manager_allocations_total",
+            "Number of exclusive resource allocations performed by a resource manager.",
+            ("resource_name", "source"),
+        )
+        self.errors = Counter(
+            "resource_manager_allocation_errors_total",
+            "Number of errors encountered during exclusive resource allocation.",
+            ("resource_name", "source"),
+        )
+        self.holders = Counter(
+            "resource_manager_container_assignments",
+            "Number of containers with a specific type of resource assignment.",
+            ("resource_name", "assignment_type"),
+        )
 
     def allotted(self, resource: str, *, times: int = 1) -> None:
         """A container has something of the node to itself now: CPUs, or memory of so many kinds."""
@@ -106,4 +130,15 @@ class ManagerMetrics(InstrumentSet):
 
     def not_allotted(self, resource: str, source: str = NODE) -> None:
         """It cannot be had."""
-        self.allocation_errors.add(resource, source)
+        self.errors.add(resource, source)
+
+
+class ManagerMetrics(InstrumentSet):
+    """The sets of the CPU, memory and topology managers."""
+
+    def __init__(self) -> None:
+        self.cpus = CpuMetrics()
+        self.memory = MemoryMetrics()
+        self.topology = TopologyMetrics()
+        self.alignment = AlignmentMetrics()
+        self.allotments = AllotmentMetrics()

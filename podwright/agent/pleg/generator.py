@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from podwright.agent.clock import Clock
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.pleg import PlegMetrics
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.relist import AT_ONCE, relist
 from podwright.agent.runtime.protocol import CriRuntime
@@ -50,7 +50,7 @@ class Generator:
         *,
         evented: bool = True,
         periods: Periods | None = None,
-        metrics: KubeletMetrics | None = None,
+        metrics: PlegMetrics | None = None,
     ) -> None:
         """`evented`: whether to ask the runtime for events at all."""
         self._runtime = runtime
@@ -58,7 +58,7 @@ class Generator:
         self._clock = clock
         self._evented = evented
         self._periods = periods or Periods()
-        self._metrics = metrics or KubeletMetrics()
+        self._metrics = metrics or PlegMetrics()
         self._tasks = Tasks()
         self._streaming = False
         self._beginning: asyncio.Task[Literal[True]] | None = None

@@ -6,7 +6,7 @@ import logging
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.probes import ProbeMetrics
 from podwright.agent.probes.attempt import Attempt, AttemptResult, Target
 from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.probes.probers import Probers
@@ -22,7 +22,7 @@ RESULTS = {ProbeResult.SUCCESS: "successful", ProbeResult.FAILURE: "failed", Non
 class Prober:
     """Runs probes. The events' texts are the kubelet's (pkg/kubelet/prober)."""
 
-    def __init__(self, probers: Probers, events: EventRecorder, metrics: KubeletMetrics, clock: Clock) -> None:
+    def __init__(self, probers: Probers, events: EventRecorder, metrics: ProbeMetrics, clock: Clock) -> None:
         self._probers = probers
         self._events = events
         self._metrics = metrics
@@ -36,12 +36,12 @@ class Prober:
         self._metrics.probes.add(kind.value, RESULTS[finding], container, pod.name, pod.namespace, pod.uid)
         if finding is ProbeResult.SUCCESS:
             took_s = self._clock.monotonic() - began
-            self._metrics.probe_durations.observe(took_s, kind.value, container, pod.name, pod.namespace)
+            self._metrics.durations.observe(took_s, kind.value, container, pod.name, pod.namespace)
         return finding
 
     def forget(self, pod: Pod) -> None:
         """The pod is not probed any longer."""
-        self._metrics.forget_probes(pod.metadata.uid, pod.metadata.name, pod.metadata.namespace)
+        self._metrics.forget(pod.metadata.uid, pod.metadata.name, pod.metadata.namespace)
 
     async def _run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from podwright.agent.resources.limits import CgroupLimits
 from podwright.errors import Internal
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
+from podwright.linux.files import replace_file
 from podwright.process import Command, ProcessRunner
 
 COMMAND_TIMEOUT_S = 20.0
@@ -49,15 +51,20 @@ class CgroupfsDriver:
 
 
 class SystemdDriver:
-    """Makes cgroups as slices by systemd, which would remove directories that it has not made."""
+    """Makes cgroups as slices by systemd, which would remove directories that it has not made.
 
-    def __init__(self, host: CgroupHost, runner: ProcessRunner) -> None:
+    `control` is the directory in which systemd keeps what `set-property` sets.
+    """
+
+    def __init__(self, host: CgroupHost, runner: ProcessRunner, control: str = slices.CONTROL) -> None:
         self._host = host
         self._is_v2 = host.layout == "v2"
         self._runner = runner
+        self._control = control
         self._files = CgroupfsDriver(host)
 
     async def make(self, path: str, limits: CgroupLimits) -> None:
+        await asyncio.to_thread(self._keep_in_shutdown, path)
         await self._run(slices.make_commands(path, limits, is_v2=self._is_v2))
         await self._files.make(path, _as_set(limits))
 
@@ -72,8 +79,17 @@ class SystemdDriver:
         """
         await _to_the_end(self._kill, path)
         await self._run(slices.stop_commands(path))
-        await asyncio.to_thread(shutil.rmtree, slices.drop_ins(path), ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, slices.drop_ins(path, self._control), ignore_errors=True)
         await self._files.remove(path)
+
+    def _keep_in_shutdown(self, path: str) -> None:
+        """See slices.DEPENDENCIES. One that runs keeps what it has: systemd would call it changed on disk."""
+        if cgroupfs.has_directory(self._host, path):
+            return
+        name, text = slices.DEPENDENCIES
+        directory = slices.drop_ins(path, self._control)
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+        replace_file(f"{directory}/{name}", text.encode(), mode=0o644)
 
     def _kill(self, path: str) -> None:
         """Kill the processes in the cgroup. A failure is reported by the `remove` that follows."""

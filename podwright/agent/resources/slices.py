@@ -10,6 +10,9 @@ from podwright.agent.configs.cpu import PERIOD_US, cpu_weight
 from podwright.agent.resources.limits import CgroupLimits
 
 CONTROL = "/run/systemd/system.control"
+# Otherwise systemd stops a slice, with the containers in it, as soon as the machine begins to shut down
+# (systemd.slice(5)). `set-property` cannot say this, and systemd reads it as it loads the slice. Kubelets say it too.
+DEPENDENCIES = ("50-DefaultDependencies.conf", "[Unit]\nDefaultDependencies=no\n")
 
 
 def slice_of(path: str) -> str:
@@ -36,13 +39,13 @@ def stop_commands(path: str) -> tuple[tuple[str, ...], ...]:
     return (("systemctl", "stop", slice_of(path)),)
 
 
-def drop_ins(path: str) -> str:
-    """The directory of the slice's limits (systemd.unit(5)), to be removed when it has stopped.
+def drop_ins(path: str, control: str = CONTROL) -> str:
+    """The directory of the slice's settings (systemd.unit(5)), to be removed when it has stopped.
 
     `systemctl revert` removes it too, and has systemd read all units of the machine again each time. With its
     `--no-reload`, systemd says of every unit from then on that it has changed on disk.
     """
-    return f"{CONTROL}/{slice_of(path)}.d"
+    return f"{control}/{slice_of(path)}.d"
 
 
 def properties(limits: CgroupLimits, *, is_v2: bool) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import re
 import grpc.aio
 
 from podwright.agent.clock import Clock
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.runtime import RuntimeMetrics
 from podwright.cri.client import DEFAULT_TIMEOUT_S, CriClient, Request, Response
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
@@ -23,7 +23,7 @@ _OTHER_NAMES = {"update_container_resources": "update_container"}
 class MeasuredCriClient(CriClient):
     """Counts and times each call."""
 
-    def __init__(self, endpoint: str, metrics: KubeletMetrics, clock: Clock) -> None:
+    def __init__(self, endpoint: str, metrics: RuntimeMetrics, clock: Clock) -> None:
         super().__init__(endpoint)
         self._metrics = metrics
         self._clock = clock
@@ -44,13 +44,13 @@ class MeasuredCriClient(CriClient):
         except PodwrightError:
             self._metrics.operation_errors.add(name)
             if handler is not None:
-                self._metrics.lives.sandbox_errors.add(handler)
+                self._metrics.sandbox_errors.add(handler)
             raise
         finally:
             took_s = self._clock.monotonic() - began
             self._metrics.operation_durations.observe(took_s, name)
             if handler is not None:
-                self._metrics.lives.sandboxes.observe(took_s, handler)
+                self._metrics.sandboxes.observe(took_s, handler)
 
     def _name(self, request: type) -> str:
         name = self._names.get(request)

@@ -182,8 +182,7 @@ class _Parts:
         return exposition(metrics.health_families(self._health))
 
     async def _probe_metrics(self) -> bytes:
-        counted = self._agent.dependencies.metrics
-        return exposition((*counted.probes.families(), *counted.probe_durations.families()))
+        return exposition(self._agent.dependencies.metrics.probes.families())
 
     def guard(self) -> Guard:
         """Who may use the API."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from podwright.agent.clock import Clock
 from podwright.agent.config.machine_sections import PriorityGrace
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.shutdown import ShutdownMetrics
 from podwright.agent.shutdown.groups import ShutdownGroup, grace_s, groups, total_s
 from podwright.agent.shutdown.protocol import LoginManager
 from podwright.agent.shutdown.state_file import ShutdownFile, ShutdownTimes
@@ -47,7 +47,7 @@ class ShutdownPorts:
     node_changed: Callable[[], None]
     file: ShutdownFile
     events: EventRecorder
-    metrics: KubeletMetrics
+    metrics: ShutdownMetrics
     clock: Clock
 
 
@@ -173,8 +173,8 @@ class ShutdownManager:
             self._show(times)
 
     def _show(self, times: ShutdownTimes) -> None:
-        self._ports.metrics.shutdown_start.set(times.start_s)
-        self._ports.metrics.shutdown_end.set(times.end_s)
+        self._ports.metrics.start.set(times.start_s)
+        self._ports.metrics.end.set(times.end_s)
 
     def _now_s(self) -> float:
         return float(self._ports.clock.now_ns() // 10**9)

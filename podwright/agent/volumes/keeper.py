@@ -40,7 +40,7 @@ class VolumeKeeper:
         self._work = work
         self._remover = remover
         self._storage = storage
-        self._times = OperationTimes(ports.clock, ports.metrics.volumes)
+        self._times = OperationTimes(ports.clock, ports.metrics)
         self._tasks = Tasks()
 
     def look_at(self, volumes: PodVolumes, state: VolumeState, *, hurry: bool) -> None:

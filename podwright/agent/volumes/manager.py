@@ -61,7 +61,7 @@ class VolumeManager:
         self._work = work or Threads()
         self._plugins = Plugins(ports)
         self._clock = ports.clock
-        self._times = OperationTimes(ports.clock, ports.metrics.volumes)
+        self._times = OperationTimes(ports.clock, ports.metrics)
         self._storage = Storage(ports, self._root, self._work)
         self._remover = Remover(self._root, self._work, self._clear)
         self._keeper = VolumeKeeper(ports, self._root, self._work, self._remover, self._storage)

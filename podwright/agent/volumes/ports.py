@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from podwright.agent.clock import Clock
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.volumes import VolumeMetrics
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.volumes.storage.selinux_mounts import SelinuxMounts
 from podwright.errors import Unavailable
@@ -182,4 +182,4 @@ class VolumePorts:
     drivers: CsiDrivers = field(default_factory=lambda: CsiDrivers(NoCluster()))
     runner: ProcessRunner = field(default_factory=PosixProcessRunner)
     selinux: SelinuxMounts = field(default_factory=SelinuxMounts)
-    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
+    metrics: VolumeMetrics = field(default_factory=VolumeMetrics)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.hooks import HookMetrics
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
 from podwright.errors import FailedPrecondition, Internal
@@ -38,7 +38,7 @@ class Hooks:
         http: HttpGetter,
         addresses: AddressesOf,
         events: EventRecorder,
-        metrics: KubeletMetrics,
+        metrics: HookMetrics,
     ) -> None:
         self._runtime = runtime
         self._http = http

@@ -109,7 +109,7 @@ class PodSyncer:
     def _refuse(self, pod: Pod, message: str) -> None:
         """Fail a pod that was admitted and cannot run here, because of its volumes."""
         ports = self._ports
-        ports.metrics.refusals.add(ATTACH_LIMIT_EXCEEDED)
+        ports.metrics.admission.refusals.add(ATTACH_LIMIT_EXCEEDED)
         ports.statuses.refuse(pod, ATTACH_LIMIT_EXCEEDED, message)
         ports.events.pod(pod, "Warning", ATTACH_LIMIT_EXCEEDED, message)
 
@@ -181,12 +181,12 @@ class PodSyncer:
         if not actions.create_sandbox or pod.spec.host_users is not False:
             yield
             return
-        metrics = self._ports.metrics
-        metrics.started_user_pods.add()
+        metrics = self._ports.metrics.starts
+        metrics.user_pods.add()
         try:
             yield
         except (PodwrightError, OSError):
-            metrics.started_user_pod_errors.add()
+            metrics.user_pod_errors.add()
             raise
 
     async def _end_what_must(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> None:
@@ -216,7 +216,7 @@ class PodSyncer:
         if not actions.create_sandbox:
             config = ports.configs.sandbox(pod, actions.attempt)
             return TargetSandbox(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
-        ports.metrics.started_pods.add()
+        ports.metrics.starts.pods.add()
         await self._prepare_claims(pod)
         try:
             config = ports.configs.sandbox(pod, actions.attempt)
@@ -224,7 +224,7 @@ class PodSyncer:
             make_log_directory(config.log_directory)
             sandbox_id = await ports.runtime.run_sandbox(config, handler)
         except (PodwrightError, OSError) as failure:
-            ports.metrics.started_pod_errors.add()
+            ports.metrics.starts.pod_errors.add()
             message = f"Failed to create pod sandbox: {failure}"
             ports.events.pod(pod, "Warning", "FailedCreatePodSandBox", message)
             raise Internal(message) from failure

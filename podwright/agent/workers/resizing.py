@@ -17,7 +17,7 @@ from podwright.agent.allocation.resizes import Resizes
 from podwright.agent.clock import Clock
 from podwright.agent.decisions.resizing import ContainerResize, PodResize, is_in_progress, refused_decreases
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.agent.pods.allocation import PodAllocation, effective, mixed
 from podwright.agent.pods.containers import AnyContainer, find_container
 from podwright.agent.resources.limits import CgroupLimits
@@ -44,7 +44,7 @@ class ResizerPorts:
     resizes: Resizes
     events: EventRecorder
     clock: Clock
-    metrics: KubeletMetrics
+    metrics: ResizeMetrics
 
 
 class Resizer:
@@ -95,7 +95,7 @@ class Resizer:
             raise
         finally:
             took_ms = (ports.clock.monotonic() - began) * 1000
-            ports.metrics.resizes.observe(took_ms, "true" if is_done else "false")
+            ports.metrics.durations_ms.observe(took_ms, "true" if is_done else "false")
 
     async def _resize(self, pod: Pod, resize: PodResize, place: TargetSandbox) -> None:
         current = self._ports.cgroups.current(pod)

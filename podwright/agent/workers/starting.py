@@ -70,11 +70,11 @@ class Starter:
     async def start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:
         """Start a new instance. Returns its id. Raises ContainerFailure, whose reason the API shows."""
         kind = _kind(pod, container)
-        self._metrics.started_containers.add(kind)
+        self._metrics.starts.containers.add(kind)
         try:
             return await self._start(pod, container, place, observed)
         except ContainerFailure as failure:
-            self._metrics.started_container_errors.add(kind, failure.reason)
+            self._metrics.starts.container_errors.add(kind, failure.reason)
             raise
 
     async def _start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:

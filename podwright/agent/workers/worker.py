@@ -13,7 +13,7 @@ from typing import Protocol
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.workers import WorkerMetrics
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.identity import is_static
 from podwright.agent.runtime.records import ObservedPod
@@ -68,7 +68,7 @@ class WorkerPorts:
     tasks: Tasks
     pod_gone: Callable[[str], None]  # nothing of the pod with this UID is needed any more
     pauses: Pauses = Pauses()
-    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
     may_begin: Callable[[str], bool] = lambda _: True  # whether there is room for the pod with this UID
     active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may still be active; None: no limit
     allocated: Callable[[Pod], Pod] = lambda pod: pod  # the pod with the resources that it may use
@@ -136,9 +136,9 @@ class PodWorker:
                 self._ports.queue.put(record.uid, self._soon(self._ports.pauses.error_s))
                 return None
             record.started_at = self._ports.clock.monotonic()
-            self._ports.metrics.worker_starts.observe(record.started_at - record.synced_at)
+            self._ports.metrics.starts.observe(record.started_at - record.synced_at)
             if update.pod is not None:
-                self._ports.metrics.lives.containers.observe(len(update.pod.spec.containers))
+                self._ports.metrics.containers.observe(len(update.pod.spec.containers))
         record.pending = None
         record.active = _merged(record.active, update)
         return record.active

@@ -18,7 +18,8 @@ from podwright.runtime.oci_spec.idmaps import oci_mappings
 from podwright.runtime.oci_spec.names import NAMESPACE_TYPES, OCI_VERSION, sandbox_annotations
 
 PROC = {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}
-# Runtimes create devices in the root's /dev. In the shared root, it does not belong to the pod's users.
+# Runtimes create devices in /dev. They cannot in the shared root: it does not belong to a pod's own users, and /run,
+# where it lies, is mounted with nodev: runc, which opens the new /dev/null, fails there.
 DEV = {
     "destination": "/dev",
     "type": "tmpfs",
@@ -63,7 +64,7 @@ def spec(
             **({"selinuxLabel": str(labels.process)} if labels else {}),
             **({"apparmorProfile": confinement.apparmor_profile} if confinement.apparmor_profile else {}),
         },
-        "mounts": [PROC, *([DEV] if user else [])],
+        "mounts": [PROC, DEV],
         "linux": {
             "cgroupsPath": cgroups_path,
             "namespaces": namespaces,

@@ -1,4 +1,7 @@
-"""Which method serves which RPC: the whole API in one place, checked against the descriptors at start."""
+"""Which method serves which RPC: the whole API in one place, checked against the descriptors at start.
+
+A method has the name of its RPC.
+"""
 
 from __future__ import annotations
 
@@ -54,62 +57,8 @@ class Families:
 
 def table(families: Families) -> Table:
     """The method of every RPC, by the RPC's name. Raises Internal if the methods do not match the descriptors."""
-    made: Table = {
-        "CheckpointContainer": families.checkpoints.CheckpointContainer,
-        "CheckpointPod": families.checkpoints.CheckpointPod,
-        "RestorePod": families.checkpoints.RestorePod,
-        "ContainerStatus": families.containers.ContainerStatus,
-        "CreateContainer": families.containers.CreateContainer,
-        "ExecSync": families.containers.ExecSync,
-        "ListContainers": families.containers.ListContainers,
-        "PauseContainer": families.containers.PauseContainer,
-        "RemoveContainer": families.containers.RemoveContainer,
-        "ReopenContainerLog": families.containers.ReopenContainerLog,
-        "StartContainer": families.containers.StartContainer,
-        "StopContainer": families.containers.StopContainer,
-        "StreamContainers": families.containers.StreamContainers,
-        "UnpauseContainer": families.containers.UnpauseContainer,
-        "GetContainerEvents": families.events.GetContainerEvents,
-        "DiskUsage": families.image_store.DiskUsage,
-        "LoadImage": families.image_store.LoadImage,
-        "PruneImages": families.image_store.PruneImages,
-        "PushImage": families.image_store.PushImage,
-        "SaveImage": families.image_store.SaveImage,
-        "VerifyImages": families.image_store.VerifyImages,
-        "ImageFsInfo": families.images.ImageFsInfo,
-        "ImageStatus": families.images.ImageStatus,
-        "ListImages": families.images.ListImages,
-        "PullImage": families.images.PullImage,
-        "RemoveImage": families.images.RemoveImage,
-        "StreamImages": families.images.StreamImages,
-        "WatchPulls": families.pulls.WatchPulls,
-        "UpdateContainerResources": families.resources.UpdateContainerResources,
-        "UpdatePodSandboxResources": families.resources.UpdatePodSandboxResources,
-        "RuntimeConfig": families.runtime.RuntimeConfig,
-        "Status": families.runtime.Status,
-        "UpdateRuntimeConfig": families.runtime.UpdateRuntimeConfig,
-        "Version": families.runtime.Version,
-        "ListPodSandbox": families.sandboxes.ListPodSandbox,
-        "PodSandboxStatus": families.sandboxes.PodSandboxStatus,
-        "RemovePodSandbox": families.sandboxes.RemovePodSandbox,
-        "RunPodSandbox": families.sandboxes.RunPodSandbox,
-        "StartPodSandbox": families.sandboxes.StartPodSandbox,
-        "StopPodSandbox": families.sandboxes.StopPodSandbox,
-        "StreamPodSandboxes": families.sandboxes.StreamPodSandboxes,
-        "ContainerStats": families.stats.ContainerStats,
-        "ListContainerStats": families.stats.ListContainerStats,
-        "ListMetricDescriptors": families.stats.ListMetricDescriptors,
-        "ListPodSandboxMetrics": families.stats.ListPodSandboxMetrics,
-        "ListPodSandboxStats": families.stats.ListPodSandboxStats,
-        "PodSandboxStats": families.stats.PodSandboxStats,
-        "StreamContainerStats": families.stats.StreamContainerStats,
-        "StreamPodSandboxMetrics": families.stats.StreamPodSandboxMetrics,
-        "StreamPodSandboxStats": families.stats.StreamPodSandboxStats,
-        "Attach": families.streaming.Attach,
-        "Exec": families.streaming.Exec,
-        "PortForward": families.streaming.PortForward,
-        "ListCalls": families.timeline.ListCalls,
-    }
+    methods = (*_of_pods(families), *_of_images(families), *_of_the_node(families))
+    made = {method.__name__: method for method in methods}
     check(made)
     return made
 
@@ -119,3 +68,75 @@ def check(made: Table) -> None:
     known = {method.name for service in SERVICES for method in service.methods}
     if wrong := known.symmetric_difference(made):
         raise Internal(f"RPCs and methods do not agree: {', '.join(sorted(wrong))}")
+
+
+def _of_pods(families: Families) -> tuple[Rpc, ...]:
+    """Those that make, change and use pods and containers."""
+    return (
+        families.checkpoints.CheckpointContainer,
+        families.checkpoints.CheckpointPod,
+        families.checkpoints.RestorePod,
+        families.containers.ContainerStatus,
+        families.containers.CreateContainer,
+        families.containers.ExecSync,
+        families.containers.ListContainers,
+        families.containers.PauseContainer,
+        families.containers.RemoveContainer,
+        families.containers.ReopenContainerLog,
+        families.containers.StartContainer,
+        families.containers.StopContainer,
+        families.containers.StreamContainers,
+        families.containers.UnpauseContainer,
+        families.resources.UpdateContainerResources,
+        families.resources.UpdatePodSandboxResources,
+        families.sandboxes.ListPodSandbox,
+        families.sandboxes.PodSandboxStatus,
+        families.sandboxes.RemovePodSandbox,
+        families.sandboxes.RunPodSandbox,
+        families.sandboxes.StartPodSandbox,
+        families.sandboxes.StopPodSandbox,
+        families.sandboxes.StreamPodSandboxes,
+        families.streaming.Attach,
+        families.streaming.Exec,
+        families.streaming.PortForward,
+    )
+
+
+def _of_images(families: Families) -> tuple[Rpc, ...]:
+    """Those of images."""
+    return (
+        families.image_store.DiskUsage,
+        families.image_store.LoadImage,
+        families.image_store.PruneImages,
+        families.image_store.PushImage,
+        families.image_store.SaveImage,
+        families.image_store.VerifyImages,
+        families.images.ImageFsInfo,
+        families.images.ImageStatus,
+        families.images.ListImages,
+        families.images.PullImage,
+        families.images.RemoveImage,
+        families.images.StreamImages,
+        families.pulls.WatchPulls,
+    )
+
+
+def _of_the_node(families: Families) -> tuple[Rpc, ...]:
+    """Those that tell about the daemon, its node, and what runs there."""
+    return (
+        families.events.GetContainerEvents,
+        families.runtime.RuntimeConfig,
+        families.runtime.Status,
+        families.runtime.UpdateRuntimeConfig,
+        families.runtime.Version,
+        families.stats.ContainerStats,
+        families.stats.ListContainerStats,
+        families.stats.ListMetricDescriptors,
+        families.stats.ListPodSandboxMetrics,
+        families.stats.ListPodSandboxStats,
+        families.stats.PodSandboxStats,
+        families.stats.StreamContainerStats,
+        families.stats.StreamPodSandboxMetrics,
+        families.stats.StreamPodSandboxStats,
+        families.timeline.ListCalls,
+    )

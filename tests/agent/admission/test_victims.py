@@ -8,7 +8,7 @@ import pytest
 
 from podwright.agent.admission.fit import Shortage
 from podwright.agent.admission.victims import may_preempt, victims
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.admission import AdmissionMetrics
 from podwright.agent.preemption import Preemptor
 from podwright.agent.workers.ending import Cause
 from podwright.errors import ResourceExhausted
@@ -83,7 +83,7 @@ class SlowEnder:
 
 def test_the_critical_pod_waits_for_the_end_of_the_others() -> None:
     async def check() -> None:
-        ender, events, metrics, ready = SlowEnder(), RecordedEvents(), KubeletMetrics(), list[str]()
+        ender, events, metrics, ready = SlowEnder(), RecordedEvents(), AdmissionMetrics(), list[str]()
         preemptor = Preemptor(ender, ready.extend, events, metrics)
         short = [Shortage(resource="cpu", requested=1000, used=900, capacity=1000)]
         assert preemptor.make_room(CRITICAL, [SMALL, pod("static", source="file")], short).startswith("preemption:")

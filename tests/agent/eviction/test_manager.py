@@ -12,7 +12,7 @@ from podwright.agent.config.thresholds import Threshold, thresholds
 from podwright.agent.eviction.admission import PressureCheck
 from podwright.agent.eviction.layout import Garbage
 from podwright.agent.eviction.manager import EvictionManager, EvictionPorts, EvictionSettings
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.eviction import EvictionMetrics
 from podwright.agent.node.conditions import Pressure
 from podwright.agent.stats.protocol import Filesystems
 from podwright.agent.stats.records import NodeStats, PodStats, Rlimit
@@ -82,7 +82,7 @@ class Scene:
         self.gone_at: dict[str, float] = {}
         self.changes = 0
         self.events = RecordedEvents()
-        self.metrics = KubeletMetrics()
+        self.metrics = EvictionMetrics()
         ports = EvictionPorts(
             stats=self.stats,
             active=lambda: list(self.pods),
@@ -147,7 +147,7 @@ def test_one_pod_goes_in_a_round_until_there_is_enough() -> None:
         await asyncio.sleep(60)
         assert len(scene.names) == 2
         assert scene.metrics.evictions.value("memory.available") == 2
-        assert scene.metrics.eviction_stats_ages.count("memory.available") == 2
+        assert scene.metrics.stats_ages.count("memory.available") == 2
         assert scene.events.reasons("")[:2] == ["EvictionThresholdMet", "Evicted"]
         _, cause, grace_s = scene.ended[0]
         assert (cause.reason, cause.evicts, grace_s) == ("Evicted", True, 1)

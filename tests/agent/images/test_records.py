@@ -20,7 +20,7 @@ from podwright.agent.images.records import (
     merged,
     must_verify,
 )
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.images import ImageMetrics
 from podwright.agent.runtime.records import ImageStatus, RegistryCredentials
 from tests.agent.fakes.time import START_NS, VirtualClock, run_virtual
 
@@ -117,7 +117,7 @@ def test_an_image_pulled_with_a_token_is_for_pods_of_that_account(tmp_path: Path
 
 def test_checks_are_counted(tmp_path: Path) -> None:
     async def run() -> None:
-        metrics = KubeletMetrics()
+        metrics = ImageMetrics()
         kept = PullRecords(RecordFiles(str(tmp_path)), VirtualClock(), metrics=metrics)
         await must_pull(kept)
         pull(kept, login())

@@ -16,7 +16,7 @@ from podwright.agent.images.credentials import Logins
 from podwright.agent.images.limits import PullLimits
 from podwright.agent.images.manager import ImageManager
 from podwright.agent.images.pulling import Puller
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.probes.attempt import Target
 from podwright.agent.probes.manager import ProbeManager
@@ -205,7 +205,7 @@ class Life:
         world = self.world
         world.root.mkdir(exist_ok=True)
         pod_of = self.shared.registry.get
-        resizes = make_resizes(str(world.root), [], pod_of, world.events, world.clock, KubeletMetrics())
+        resizes = make_resizes(str(world.root), [], pod_of, world.events, world.clock, ResizeMetrics())
         resizes.recover()
         return resizes
 

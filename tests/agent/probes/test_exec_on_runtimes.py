@@ -6,7 +6,7 @@ import asyncio
 
 from podwright.agent.clock import SystemClock
 from podwright.agent.configs.expansion import expand
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.probes import ProbeMetrics
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.outcomes import ProbeKind, ProbeOutcome, ProbeResult
@@ -43,7 +43,7 @@ async def test_a_container_becomes_ready_and_then_hangs(cri_server: CriPeer, bus
     outcomes: asyncio.Queue[ProbeOutcome] = asyncio.Queue()
     runtime, clock, events = RuntimeClient(cri_server.client), SystemClock(), RecordedEvents()
     cache = StatusCache(runtime, clock, lambda _: None)
-    prober = Prober(Probers(runtime, expand), events, KubeletMetrics(), clock)
+    prober = Prober(Probers(runtime, expand), events, ProbeMetrics(), clock)
     manager = ProbeManager(prober, outcomes.put, clock, look=cache.peek, host_ip=lambda: "127.0.0.1")
     hangs = "if [ -f /tmp/hang ]; then sleep 600; fi"
     spec = container(readiness_probe=shell("echo not yet; test -f /tmp/ready"), liveness_probe=shell(hangs))

@@ -16,7 +16,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from podwright.agent.configs.expansion import expand
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.probes import ProbeMetrics
 from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, Attempt, AttemptResult, Target
 from podwright.agent.probes.http_client import HookGetter
@@ -57,7 +57,7 @@ class Scene:
         self.clock = VirtualClock()
         self.runtime = FakeRuntime(self.clock)
         self.probers = Probers(self.runtime, expand)
-        self.events, self.metrics = RecordedEvents(), KubeletMetrics()
+        self.events, self.metrics = RecordedEvents(), ProbeMetrics()
         self.prober = Prober(self.probers, self.events, self.metrics, self.clock)
         self.requests: list[web.Request] = []
         self.runners: list[web.AppRunner] = []
@@ -388,11 +388,11 @@ async def test_probes_are_counted_while_their_pod_is_there(scene: Scene) -> None
     where = ("main", "web", "default")
     await run_exec(scene)
     assert scene.metrics.probes.value("liveness", "successful", *where, "uid-web") == 1
-    assert scene.metrics.probe_durations.count("liveness", *where) == 1
+    assert scene.metrics.durations.count("liveness", *where) == 1
     scene.runtime.failures["exec_sync"] = [Unavailable("gone")] * 3
     await run_exec(scene)
     assert scene.metrics.probes.value("liveness", "unknown", *where, "uid-web") == 1
-    assert scene.metrics.probe_durations.count("liveness", *where) == 1
+    assert scene.metrics.durations.count("liveness", *where) == 1
     scene.prober.forget(pod())
     assert b"web" not in exposition(scene.metrics.families())
 

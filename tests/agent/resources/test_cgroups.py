@@ -300,6 +300,21 @@ class Recorder:
         raise AssertionError(command)
 
 
+async def test_slices_outlast_the_beginning_of_a_shutdown(tmp_path: Path) -> None:
+    path, control = "/kubepods.slice", tmp_path / "control"
+    host = CgroupHost(layout="v1", controllers={"name=systemd": str(tmp_path / "cgroups")})
+    driver = SystemdDriver(host, Recorder(), str(control))
+    await driver.make(path, CgroupLimits())
+    (file,) = (control / "kubepods.slice.d").iterdir()
+    assert file.suffix == ".conf"
+    assert file.read_text() == "[Unit]\nDefaultDependencies=no\n"
+    file.unlink()
+    await driver.make(path, CgroupLimits())
+    assert not file.exists(), "what a running slice was loaded from does not change"
+    await driver.remove(path)
+    assert list(control.iterdir()) == []
+
+
 async def test_systemd_is_asked_for_slices() -> None:
     host, runner = CgroupHost(layout="none"), Recorder()
     names = CgroupNames(driver="systemd")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from podwright.agent.clock import SystemClock
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.runtime import RuntimeMetrics
 from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
@@ -23,7 +23,7 @@ async def test_a_pass_shows_the_call_that_it_waits_for(monkeypatch: pytest.Monke
         return api.VersionResponse(runtime_name="slow")
 
     monkeypatch.setattr(CriClient, "call", answer)
-    async with MeasuredCriClient("unix:///nowhere.sock", KubeletMetrics(), SystemClock()) as cri:
+    async with MeasuredCriClient("unix:///nowhere.sock", RuntimeMetrics(), SystemClock()) as cri:
         with Step("sync") as step:
             asking = asyncio.create_task(cri.call(cri.runtime.Version, api.VersionRequest()))
             await asyncio.sleep(0)

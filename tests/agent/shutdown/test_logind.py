@@ -11,7 +11,7 @@ import pytest
 
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.machine_sections import PriorityGrace
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.shutdown import ShutdownMetrics
 from podwright.agent.shutdown.logind import connect_logind
 from podwright.agent.shutdown.manager import ShutdownManager, ShutdownPorts
 from podwright.agent.shutdown.protocol import LoginManager
@@ -86,7 +86,7 @@ class Scene:
         self.mounted: set[str] = set()
         self.node_changes = 0
         self.events = RecordedEvents()
-        self.metrics = KubeletMetrics()
+        self.metrics = ShutdownMetrics()
         self._drop_ins = str(logind.drop_ins)
         found = tuple(PriorityGrace(priority=priority, grace_s=seconds) for priority, seconds in graces)
         ports = ShutdownPorts(
@@ -127,8 +127,8 @@ async def test_pods_end_in_their_order_and_then_the_machine_may_go(logind: Login
         assert scene.node_changes == 1
         assert sorted(scene.ended) == [("batch", 30), ("web", 30)]
         assert scene.events.seen == [("", "Shutdown", "Shutdown manager detected shutdown event")]
-        assert scene.metrics.shutdown_start.value() > 0
-        assert scene.metrics.shutdown_end.value() == 0
+        assert scene.metrics.start.value() > 0
+        assert scene.metrics.end.value() == 0
         scene.mounted.add("uid-web")
         scene.finish["batch"].set()
         scene.finish["web"].set()
@@ -139,7 +139,7 @@ async def test_pods_end_in_their_order_and_then_the_machine_may_go(logind: Login
         await until(lambda: len(scene.ended) == 3)
         scene.finish["system"].set()
         await until(lambda: logind.held() == 0)
-        assert scene.metrics.shutdown_end.value() >= scene.metrics.shutdown_start.value()
+        assert scene.metrics.end.value() >= scene.metrics.start.value()
         logind.prepare(is_shutting_down=False)
         await until(lambda: logind.held() == 1)
         assert scene.manager.problem == ""

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.volumes import VolumeMetrics
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.references import Reference
 from podwright.agent.workers.ports import Volumes
@@ -50,7 +50,7 @@ class Bench:
         self.events = RecordedEvents()
         self.work = InlineWork()
         clock = VirtualClock()
-        self.metrics = KubeletMetrics()
+        self.metrics = VolumeMetrics()
         found = dataclasses.replace(ports(self.objects, self.events, clock), metrics=self.metrics)
         self.manager = VolumeManager(found, str(root), self.work)
         self.port: Volumes = self.manager  # a pod's worker sees it so
@@ -61,7 +61,7 @@ class Bench:
             " ".join(
                 [f"{family.name}_count", *(text for name, text in sample.labels.items() if name != "migrated")]
             ): sample.value
-            for family in self.metrics.volumes.families()
+            for family in self.metrics.families()
             for sample in family.samples
             if sample.suffix == "_count"
         }

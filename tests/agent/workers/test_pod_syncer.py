@@ -86,9 +86,9 @@ class Scene:
         self.links = directory / "links"
         self.http = FakeHttp("")
         self.metrics = KubeletMetrics()
-        hooks = Hooks(self.runtime, self.http, self.configs.addresses, self.events, self.metrics)
+        hooks = Hooks(self.runtime, self.http, self.configs.addresses, self.events, self.metrics.hooks)
         killer = Killer(self.runtime, hooks, self.events, self.clock)
-        self.resizes = make_resizes(str(directory), [], lambda _: None, self.events, self.clock, self.metrics)
+        self.resizes = make_resizes(str(directory), [], lambda _: None, self.events, self.clock, self.metrics.resizes)
         resizer = Resizer(
             ResizerPorts(
                 runtime=self.runtime,
@@ -97,7 +97,7 @@ class Scene:
                 resizes=self.resizes,
                 events=self.events,
                 clock=self.clock,
-                metrics=self.metrics,
+                metrics=self.metrics.resizes,
             )
         )
         starter = Starter(
@@ -426,7 +426,7 @@ def test_a_hook_that_falls_back_to_http_is_an_event(in_scene: InScene) -> None:
         scene.http.outcome = "10.0.0.1:80"
         await scene.sync(pod(containers=(hooked(post_start=HTTP),)))
         assert scene.events.reasons() == ["Created", "Started", "LifecycleHTTPFallback"]
-        assert scene.metrics.http_fallbacks.value() == 1
+        assert scene.metrics.hooks.http_fallbacks.value() == 1
         assert scene.events.seen[-1][2] == (
             "request to HTTPS lifecycle hook 10.0.0.1:80 got HTTP response, retry with HTTP succeeded"
         )
@@ -558,7 +558,7 @@ def test_a_volume_that_is_one_too_many_refuses_the_pod(in_scene: InScene) -> Non
         assert result.is_terminal
         assert scene.statuses.refused == {"uid-web"}
         assert scene.events.seen == [("web", "VolumeAttachmentLimitExceeded", "the node is full")]
-        assert scene.metrics.refusals.value("VolumeAttachmentLimitExceeded") == 1
+        assert scene.metrics.admission.refusals.value("VolumeAttachmentLimitExceeded") == 1
         assert scene.asked("run_sandbox") == []
 
     in_scene(check)
@@ -571,7 +571,7 @@ def test_a_container_that_cannot_be_configured_has_one_event(in_scene: InScene) 
         with pytest.raises(Internal, match=CREATE_CONTAINER_CONFIG_ERROR):
             await scene.sync(pod())
         assert scene.events.seen == [("web", "Failed", f"Error: {problem}")]
-        assert scene.metrics.started_container_errors.value("container", CREATE_CONTAINER_CONFIG_ERROR) == 1
+        assert scene.metrics.starts.container_errors.value("container", CREATE_CONTAINER_CONFIG_ERROR) == 1
 
     in_scene(check)
 

@@ -64,6 +64,13 @@ def test_it_holds_no_rights() -> None:
     assert not process.get("capabilities")
 
 
+@pytest.mark.parametrize("security", [SandboxSecurity(), SandboxSecurity(namespaces=_mapped(MANY))])
+def test_devices_are_not_made_in_the_shared_root(security: SandboxSecurity) -> None:
+    (dev,) = [mount for mount in _spec(security)["mounts"] if mount["destination"] == "/dev"]
+    assert dev["type"] == "tmpfs"
+    assert "nodev" not in dev["options"]
+
+
 def test_whose_it_is_and_how_large() -> None:
     """As containerd writes it: shims of virtual machines size the machine by it."""
     resources = Resources(cpu_period=100000, cpu_quota=50000, cpu_shares=512, memory_limit_bytes=1 << 30)

@@ -11,7 +11,7 @@ from tools.vm.failure import VmError
 from tools.vm.machine import virtualizes
 from tools.vm.mirror import sources
 from tools.vm.qemu import Guest, qemu_argv
-from tools.vm.recipe import Inputs, fingerprint, mmdebstrap_argv
+from tools.vm.recipe import Inputs, fingerprint, installed_from, mmdebstrap_argv
 from tools.vm.systems import SYSTEMS
 from tools.vm.wheels import download_argv
 
@@ -58,6 +58,29 @@ def test_no_mirror_of_debian(listing: str) -> None:
 def test_every_input_names_another_image(other: Inputs) -> None:
     assert fingerprint(other) != fingerprint(INPUTS)
     assert fingerprint(replace(INPUTS)) == fingerprint(INPUTS)
+
+
+PYPROJECT = """\
+[build-system]
+requires = ["setuptools"]
+[project]
+name = "podwright"
+readme = "README.md"
+[tool.setuptools.packages.find]
+include = ["podwright*"]
+[tool.ruff]
+line-length = 119
+"""
+
+
+def test_what_an_installation_reads() -> None:
+    def read(old: str = "", new: str = "", readme: str = "") -> dict[str, str]:
+        return installed_from({"pyproject.toml": PYPROJECT.replace(old, new), "README.md": readme, "a.lock": "1"})
+
+    assert read() == read("119", "100") == read(readme="# Podwright")
+    assert read() != read("podwright*", "other*")
+    assert read() != read('"setuptools"', '"flit"')
+    assert read()["a.lock"] == "1"
 
 
 def test_mmdebstrap_takes_the_release_and_its_sources_last() -> None:

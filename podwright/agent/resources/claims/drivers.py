@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import grpc
 
 from podwright.agent.clock import Clock
-from podwright.agent.metrics.devices import DeviceMetrics
+from podwright.agent.metrics.claims import ClaimMetrics
 from podwright.agent.metrics.grpc_codes import CANCELLED, OK, go_code
 from podwright.agent.plugins.connection import PluginChannel
 from podwright.agent.plugins.protocol import Plugin
@@ -58,7 +58,7 @@ class DriverPorts:
 
     listener: DriverListener
     clock: Clock
-    metrics: DeviceMetrics
+    metrics: ClaimMetrics
     watches_health: bool
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from podwright.agent.clock import Clock
 from podwright.agent.configs.devices import NOTHING, Allocation
-from podwright.agent.metrics.devices import ANY_DRIVER, DeviceMetrics
+from podwright.agent.metrics.claims import ANY_DRIVER, ClaimMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.resources import state_files
 from podwright.agent.resources.claims import checkpoint
@@ -55,7 +55,7 @@ class ClaimPorts:
     all_sources_read: Callable[[], bool]
     pods_changed: Callable[[Collection[str]], None]  # the health of devices of these pods has changed
     clock: Clock
-    metrics: DeviceMetrics
+    metrics: ClaimMetrics
     watches_health: bool = True
 
 
@@ -161,7 +161,7 @@ class ClaimManager:
             is_error = False
         finally:
             took_s = self._ports.clock.monotonic() - begun
-            self._ports.metrics.claim_operations.observe(took_s, operation, str(is_error).lower())
+            self._ports.metrics.operations.observe(took_s, operation, str(is_error).lower())
 
     async def _usable(self, pod: Pod, reference: ClaimReference) -> Claim:
         claim = await self._ports.claims.get(pod.metadata.namespace, reference.name)
@@ -261,9 +261,9 @@ class ClaimManager:
             self._slices.gone(name)
 
     def _count(self) -> None:
-        self._ports.metrics.claims_in_use.clear()
+        self._ports.metrics.in_use.clear()
         for driver, count in in_use(self._records.values()).items():
-            self._ports.metrics.claims_in_use.set(count, driver)
+            self._ports.metrics.in_use.set(count, driver)
 
     def _save(self) -> None:
         """Save the records. Raises Internal: what is not saved must not be begun."""

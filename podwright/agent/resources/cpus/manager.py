@@ -72,15 +72,15 @@ class CpuManager:
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
         if self._policy is None or not self._policy.wanted(pod, container):
             return
-        self._metrics.cpu_requests.add()
+        self._metrics.cpus.requests.add()
         has_some = bool(self.own(pod.metadata.uid, container.name))
         try:
             self._set(self._policy.allocated(self._assignments, pod, container, affinity))
         except PodwrightError:
-            self._metrics.cpu_errors.add()
-            self._metrics.not_allotted(CPU)
+            self._metrics.cpus.errors.add()
+            self._metrics.allotments.not_allotted(CPU)
             if self._options.whole_cores:
-                self._metrics.unaligned.add(CONTAINER_SCOPE, CORE)
+                self._metrics.alignment.unaligned.add(CONTAINER_SCOPE, CORE)
             raise
         own = self.own(pod.metadata.uid, container.name)
         log.info(
@@ -91,12 +91,12 @@ class CpuManager:
             spelt(own),
         )
         if self._options.whole_cores:
-            self._metrics.aligned.add(CONTAINER_SCOPE, CORE)
+            self._metrics.alignment.aligned.add(CONTAINER_SCOPE, CORE)
         if has_some:
             return
-        self._metrics.allotted(CPU)
+        self._metrics.allotments.allotted(CPU)
         if self._layout.share_a_cache(own):
-            self._metrics.aligned.add(CONTAINER_SCOPE, SHARED_CACHE)
+            self._metrics.alignment.aligned.add(CONTAINER_SCOPE, SHARED_CACHE)
 
     async def allocate_pod(self, pod: Pod, affinity: TopologyHint) -> None:
         if self._policy is None or not self._policy.wanted_by_pod(pod) or pod.metadata.uid in self._assignments.pods:
@@ -104,14 +104,14 @@ class CpuManager:
         try:
             self._set(self._policy.allocated_pod(self._assignments, pod, affinity))
         except PodwrightError:
-            self._metrics.cpu_errors.add()
-            self._metrics.not_allotted(CPU, POD)
+            self._metrics.cpus.errors.add()
+            self._metrics.allotments.not_allotted(CPU, POD)
             raise
         cpus = spelt(self._assignments.of_pod(pod.metadata.uid))
         log.info("a pod has CPUs of its own: pod=%s/%s cpus=%s", pod.metadata.namespace, pod.metadata.name, cpus)
         alone = [self._policy.wanted(pod, each) > 0 for each in (*pod.spec.init_containers, *pod.spec.containers)]
-        self._metrics.cpu_requests.add(by=sum(alone))
-        self._metrics.allotted_to_pod(CPU, alone=sum(alone), sharing=len(alone) - sum(alone))
+        self._metrics.cpus.requests.add(by=sum(alone))
+        self._metrics.allotments.allotted_to_pod(CPU, alone=sum(alone), sharing=len(alone) - sum(alone))
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
         if self._policy is None:
@@ -188,7 +188,7 @@ class CpuManager:
 
     def _measure(self, policy: StaticPolicy) -> None:
         own = self._assignments.all_own()
-        self._metrics.shared_millicores.set(1000 * len(self._assignments.shared - policy.reserved))
-        self._metrics.own_cpus.set(len(own))
+        self._metrics.cpus.shared_millicores.set(1000 * len(self._assignments.shared - policy.reserved))
+        self._metrics.cpus.own_cpus.set(len(own))
         for node in self._layout.ids("node", self._layout.all):
-            self._metrics.own_cpus_by_node.set(len(self._layout.within("node", {node}, own)), str(node))
+            self._metrics.cpus.own_cpus_by_node.set(len(self._layout.within("node", {node}, own)), str(node))

@@ -52,30 +52,30 @@ class MemoryManager:
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
         if self._policy is None or not (wanted := self._policy.wanted(pod, container)):
             return
-        self._metrics.memory_requests.add()
+        self._metrics.memory.requests.add()
         has_some = bool(self._state.of(pod.metadata.uid, container.name))
         try:
             self._set(self._policy.allocated(self._state, pod, container, affinity))
         except PodwrightError:
-            self._metrics.memory_errors.add()
-            self._metrics.not_allotted(MEMORY)
+            self._metrics.memory.errors.add()
+            self._metrics.allotments.not_allotted(MEMORY)
             raise
         if not has_some:
-            self._metrics.allotted(MEMORY, times=len(wanted))
+            self._metrics.allotments.allotted(MEMORY, times=len(wanted))
 
     async def allocate_pod(self, pod: Pod, affinity: TopologyHint) -> None:
         if self._policy is None or not self._policy.wanted_by_pod(pod) or pod.metadata.uid in self._state.pods:
             return
-        self._metrics.memory_requests.add()
+        self._metrics.memory.requests.add()
         try:
             self._set(self._policy.allocated_pod(self._state, pod, affinity))
         except PodwrightError:
-            self._metrics.memory_errors.add()
-            self._metrics.not_allotted(MEMORY, POD)
+            self._metrics.memory.errors.add()
+            self._metrics.allotments.not_allotted(MEMORY, POD)
             raise
         containers = (*pod.spec.init_containers, *pod.spec.containers)
         alone = sum(bool(self._policy.wanted(pod, each)) for each in containers)
-        self._metrics.allotted_to_pod(MEMORY, alone=alone, sharing=len(containers) - alone)
+        self._metrics.allotments.allotted_to_pod(MEMORY, alone=alone, sharing=len(containers) - alone)
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
         """See HintProvider. The memory of ended init containers before this one becomes free."""

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 
 from podwright.agent.clock import Clock
-from podwright.agent.metrics.devices import DeviceMetrics
+from podwright.agent.metrics.pod_resources import PodResourcesMetrics
 from podwright.agent.plugins import serving
 from podwright.agent.resources.pod_resources.messages import allocatable_message, alpha_message, pod_message
 from podwright.agent.resources.pod_resources.shares import Shares
@@ -35,7 +35,7 @@ class PodResourcesPorts:
     active_pods: Callable[[], list[Pod]]  # those that run, or will; what others had is released
     named: Callable[[str, str], Pod | None]  # by namespace and name
     shares: Shares
-    metrics: DeviceMetrics
+    metrics: PodResourcesMetrics
     clock: Clock
 
 

@@ -60,15 +60,15 @@ class TopologyManager:
         Raises NotAdmitted, and other kinds of PodwrightError that a manager raises.
         """
         begun = self._clock.monotonic()
-        self._metrics.admissions.add()
+        self._metrics.topology.admissions.add()
         try:
             await self._allocate_all(pod)
         except PodwrightError:
-            self._metrics.admission_errors.add()
+            self._metrics.topology.admission_errors.add()
             self.release(pod.metadata.uid)
             raise
         finally:
-            self._metrics.admission_durations.observe((self._clock.monotonic() - begun) * 1000)
+            self._metrics.topology.admission_durations.observe((self._clock.monotonic() - begun) * 1000)
 
     async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
         """What the container is to be created with. Raises PodwrightError."""
@@ -117,14 +117,14 @@ class TopologyManager:
         best, is_good = self._policy.best(hints)
         if not is_good:
             if self._policy.is_alignment_guaranteed:
-                self._metrics.unaligned.add(self._scope, ONE_NODE)
+                self._metrics.alignment.unaligned.add(self._scope, ONE_NODE)
             message = WHOLE_POD_MESSAGES[self._scope] if self._is_one(pod) else AFFINITY_MESSAGE
             raise NotAdmitted(AFFINITY_ERROR, message)
         return best
 
     def _count_aligned(self) -> None:
         if self._policy is not None and self._policy.is_alignment_guaranteed:
-            self._metrics.aligned.add(self._scope, ONE_NODE)
+            self._metrics.alignment.aligned.add(self._scope, ONE_NODE)
 
 
 def _containers(pod: Pod) -> Iterator[Container]:

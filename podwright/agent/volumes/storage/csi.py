@@ -70,9 +70,7 @@ class CsiStorage:
         self._work = work
         self._places = CsiPlaces(root)
         self._in_use = VolumesInUse(ports.node.use_changed)
-        self._stages = Stages(
-            root, work, ports.drivers, self._in_use, OperationTimes(ports.clock, ports.metrics.volumes)
-        )
+        self._stages = Stages(root, work, ports.drivers, self._in_use, OperationTimes(ports.clock, ports.metrics))
         self._expansion = Expansion(ports)
         self._limits = AttachLimits(ports)
 

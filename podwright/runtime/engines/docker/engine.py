@@ -6,10 +6,12 @@ import contextlib
 import logging
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from podwright.linux import cgroup
+from podwright.linux.cgroup import CgroupHost
 from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import ProcessRunner
 from podwright.runtime import host as host_facts
@@ -32,13 +34,16 @@ from podwright.runtime.engines.docker.reconciling import Reconciler
 from podwright.runtime.engines.docker.sandbox_steps import SandboxEnvironment
 from podwright.runtime.engines.docker.sandboxes import EngineSandboxes
 from podwright.runtime.events.hub import EventHub
+from podwright.runtime.model.container import Container
+from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.network import NetworkService
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.pods.service import PodService
 from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.service import open_store as open_sandboxes
 from podwright.runtime.security.profiles import load_profile
-from podwright.runtime.state import Boots, Database
+from podwright.runtime.state import Boots, Database, Store
 from podwright.runtime.stats.service import StatsService
 from podwright.runtime.streaming.service import StreamingService
 from podwright.runtime.streaming.tls import server_context
@@ -104,6 +109,19 @@ class DockerEngine:
             stack.push_async_callback(self.feed.close)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DockerBase:
+    """What the services are made of: the configuration, this host and its Engine."""
+
+    config: Config
+    runner: ProcessRunner
+    host: EngineHost
+    cgroups: CgroupHost
+    abilities: HostAbilities
+    images: EngineImages
+    default_seccomp: dict[str, Any] | None  # None: the Engine's own
+
+
 async def make(config: Config, database: Database, runner: ProcessRunner) -> DockerEngine:
     """Ask the Engine what it is and load the records, but start nothing.
 
@@ -113,54 +131,40 @@ async def make(config: Config, database: Database, runner: ProcessRunner) -> Doc
     settings.check(config)
     client = EngineClient(config.docker.socket, timeout_s=config.docker.request_timeout_s)
     try:
-        return await _make(config, database, runner, EngineHost(client, config.root))
+        return await _make(await _inspect(config, runner, EngineHost(client, config.root)), database)
     except BaseException:
         await client.close()
         raise
 
 
-async def _make(config: Config, database: Database, runner: ProcessRunner, host: EngineHost) -> DockerEngine:
+async def _inspect(config: Config, runner: ProcessRunner, host: EngineHost) -> _DockerBase:
     config = _on_engine(config, await host.learn())
     cgroups = cgroup.detect()
-    abilities = host_facts.host_facts(cgroups)
     images = EngineImages(host, config.images, DaemonLogins(config.registry, runner), pause_image(os.uname().machine))
     await images.refresh()
-    network = NetworkService(config.network, database, runner)
+    seccomp = config.containers.seccomp_profile
+    return _DockerBase(
+        config=config,
+        runner=runner,
+        host=host,
+        cgroups=cgroups,
+        abilities=host_facts.host_facts(cgroups),
+        images=images,
+        default_seccomp=load_profile(seccomp) if seccomp else None,
+    )
+
+
+async def _make(base: _DockerBase, database: Database) -> DockerEngine:
+    config, host, images = base.config, base.host, base.images
+    network = NetworkService(config.network, database, base.runner)
     sandbox_store, container_store = open_sandboxes(database), open_containers(database)
-    seccomp = load_profile(config.containers.seccomp_profile) if config.containers.seccomp_profile else None
-    sandboxes = EngineSandboxes(
-        SandboxEnvironment(
-            state=config.state,
-            store=sandbox_store,
-            host=host,
-            network=network,
-            parents=Parents(config.containers, cgroups, runner),
-            pause_image=await images.ensure_pause(),
-            shm_size_bytes=config.containers.shm_size_bytes,
-            oom_score_adj=max(-998, abilities.oom_score_adj),
-            default_seccomp=seccomp,
-        )
-    )
+    sandboxes = await _make_sandboxes(base, sandbox_store, network)
     logs = LogCopies(f"{config.root}/docker-logs")
-    containers = EngineContainers(
-        EngineEnvironment(
-            root=config.root,
-            state=config.state,
-            settings=config.containers,
-            abilities=abilities,
-            cgroups=cgroups,
-            host=host,
-            store=container_store,
-            sandboxes=sandboxes,
-            images=images,
-            logs=logs,
-            default_seccomp=seccomp,
-        )
-    )
+    containers = _make_containers(base, container_store, sandboxes, logs)
     reconciler = Reconciler(host, sandboxes, containers, images)
     feed = EventFeed(host, reconciler.compare, reconciler.note)
     return DockerEngine(
-        lock=WarmCgroupLock(host_facts.own_procs_file(cgroups)),
+        lock=WarmCgroupLock(host_facts.own_procs_file(base.cgroups)),
         host=host,
         feed=feed,
         reconciler=reconciler,
@@ -173,10 +177,48 @@ async def _make(config: Config, database: Database, runner: ProcessRunner, host:
         containers=containers,
         pods=PodService(sandboxes, containers),
         events=EventHub(sandbox_store, container_store),
-        stats=StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images),
+        stats=StatsService(config, base.cgroups, containers=containers, sandboxes=sandboxes, images=images),
         streaming=StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes),
         checkpoints=NoCheckpoints(),
         restores=NoRestores(),
+    )
+
+
+async def _make_sandboxes(base: _DockerBase, store: Store[Sandbox], network: NetworkService) -> EngineSandboxes:
+    config = base.config
+    return EngineSandboxes(
+        SandboxEnvironment(
+            state=config.state,
+            store=store,
+            host=base.host,
+            network=network,
+            parents=Parents(config.containers, base.cgroups, base.runner),
+            pause_image=await base.images.ensure_pause(),
+            shm_size_bytes=config.containers.shm_size_bytes,
+            oom_score_adj=max(-998, base.abilities.oom_score_adj),
+            default_seccomp=base.default_seccomp,
+        )
+    )
+
+
+def _make_containers(
+    base: _DockerBase, store: Store[Container], sandboxes: EngineSandboxes, logs: LogCopies
+) -> EngineContainers:
+    config = base.config
+    return EngineContainers(
+        EngineEnvironment(
+            root=config.root,
+            state=config.state,
+            settings=config.containers,
+            abilities=base.abilities,
+            cgroups=base.cgroups,
+            host=base.host,
+            store=store,
+            sandboxes=sandboxes,
+            images=base.images,
+            logs=logs,
+            default_seccomp=base.default_seccomp,
+        )
     )
 
 

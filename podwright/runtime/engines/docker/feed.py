@@ -1,7 +1,8 @@
 """The stream of the Engine's events, and whether the Engine answers at all.
 
 The stream of events ends with the Engine. It is opened again until the Engine is back, and then `found` is called, to
-compare all records with what is there: events of the time in between are lost.
+compare all records with what is there: events of the time in between are lost. No failure ends the feed for good,
+because the ends of containers would not be noticed any more.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from podwright.errors import PodwrightError, Unavailable
 from podwright.runtime.engines.docker.api.client import filters
+from podwright.runtime.engines.docker.api.shapes import shaped
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.tasks import Tasks
 
@@ -45,7 +47,7 @@ class EventFeed:
     ) -> None:
         """`found` is awaited after each connection and each hang, `happened` called for each event.
 
-        `found` may raise PodwrightError, `happened` must not raise.
+        A failure of either counts as the Engine's: the stream is opened again.
         """
         self._host = host
         self._found = found
@@ -64,15 +66,14 @@ class EventFeed:
             self._delay_s = min(self._delay_s * 2, LONGEST_RETRY_S)
             try:
                 await self._listen()
-                failure: PodwrightError = Unavailable("the Docker Engine ended the stream of events")
-            except PodwrightError as raised:
+                failure: Exception = Unavailable("the Docker Engine ended the stream of events")
+            except Exception as raised:  # noqa: BLE001 # as the module says
                 failure = raised
-            log.warning("lost the Docker Engine: error=%s", failure)
-            self.trouble = str(failure)
+            self._note_trouble("listen", failure)
             await asyncio.sleep(self._delay_s)
 
     async def _listen(self) -> None:
-        """Until the stream ends. Raises PodwrightError."""
+        """Until the stream ends. Raises PodwrightError, and what the callbacks raise."""
         await self._host.learn()
         events: asyncio.Queue[EngineEvent | None] = asyncio.Queue()
         begun = asyncio.Event()
@@ -95,7 +96,9 @@ class EventFeed:
             async for document in self._host.client.documents(
                 "GET", "/events", "listen to events", query=query, begun=begun
             ):
-                events.put_nowait(event_of(document))
+                with shaped("listen to events"):
+                    event = event_of(document)
+                events.put_nowait(event)
         finally:
             begun.set()
             events.put_nowait(None)
@@ -120,10 +123,15 @@ class EventFeed:
         """After a hang, in which calls ended at their deadline: what they were to do may be done, or not."""
         try:
             await self._found()
-        except PodwrightError as failure:
-            self.trouble = str(failure)
+        except Exception as failure:  # noqa: BLE001 # as the module says
+            self._note_trouble("compare", failure)
         else:
             self.trouble = ""
+
+    def _note_trouble(self, step: str, failure: Exception) -> None:
+        self.trouble = str(failure) or type(failure).__name__
+        log.warning("lost the Docker Engine: step=%s error=%s", step, self.trouble)
+        log.debug("lost the Docker Engine: step=%s", step, exc_info=failure)
 
     async def close(self) -> None:
         """Stop listening."""

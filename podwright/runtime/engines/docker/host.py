@@ -12,6 +12,7 @@ import msgspec
 from podwright.errors import DeadlineExceeded, FailedPrecondition, NotFound
 from podwright.runtime.engines.docker import labels
 from podwright.runtime.engines.docker.api.client import EngineClient, filters
+from podwright.runtime.engines.docker.api.shapes import shaped
 from podwright.runtime.engines.docker.facts import EngineFacts, facts_of
 from podwright.runtime.engines.docker.state import EngineState, state_of
 
@@ -50,15 +51,17 @@ class EngineHost:
         """Ask the Engine what it is. Raises FailedPrecondition for one that is too old."""
         version = await self.client.negotiate()
         info = await self.client.get("/info", "its settings")
-        self._facts = facts_of(version, info, self.client.version)
+        with shaped("its settings"):
+            self._facts = facts_of(version, info, self.client.version)
         return self._facts
 
     async def create(self, name: str, body: Mapping[str, Any], what: str) -> str:
         """Create a container and return the Engine's id. Raises InvalidArgument, NotFound for the image."""
         made = await self.client.post("/containers/create", f"create {what}", body, query={"name": name})
-        for warning in made.get("Warnings") or ():
-            log.info("the Engine warns: container=%s warning=%s", name[:12], warning)
-        return str(made["Id"])
+        with shaped(f"create {what}"):
+            for warning in made.get("Warnings") or ():
+                log.info("the Engine warns: container=%s warning=%s", name[:12], warning)
+            return str(made["Id"])
 
     async def start(self, name: str) -> None:
         """Start a created container. Raises what the OCI runtime says."""
@@ -66,10 +69,13 @@ class EngineHost:
 
     async def inspect(self, name: str) -> EngineState | None:
         """Its state, or None if it does not exist."""
+        what = f"inspect container {name[:12]}"
         try:
-            return state_of(await self.client.get(f"/containers/{name}/json", f"inspect container {name[:12]}"))
+            found = await self.client.get(f"/containers/{name}/json", what)
         except NotFound:
             return None
+        with shaped(what):
+            return state_of(found)
 
     async def document(self, name: str) -> dict[str, Any]:
         """All that the Engine says of it. Empty if it does not exist."""
@@ -125,7 +131,8 @@ class EngineHost:
         """All containers that this daemon has made, by name."""
         wanted = {"all": "1", **filters(label=[f"{labels.ROOT}={self.root}"])}
         found = await self.client.get("/containers/json", "list containers", wanted)
-        listed = (_listed(entry) for entry in found)
+        with shaped("list containers"):
+            listed = [_listed(entry) for entry in found]
         return {entry.name: entry for entry in listed}
 
 

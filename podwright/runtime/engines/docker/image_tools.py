@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from podwright.errors import InvalidArgument, NotFound, RuntimeFailed
 from podwright.runtime.engines.docker import image_values
+from podwright.runtime.engines.docker.api.shapes import shaped
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.images import EngineImages
 from podwright.runtime.engines.docker.missing import unimplemented
@@ -85,7 +86,8 @@ class EngineImageTools:
         async for answer in answers:
             if text := answer.get("error"):
                 raise image_values.pull_failure(f"(push) {target}", str(text))
-            digest = str((answer.get("aux") or {}).get("Digest") or digest)
+            with shaped(f"push {target}"):
+                digest = str((answer.get("aux") or {}).get("Digest") or digest)
         if not digest:
             raise RuntimeFailed(f"push {target}: the Docker Engine does not say under which digest")
         return digest

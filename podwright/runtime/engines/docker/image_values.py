@@ -27,9 +27,10 @@ UNREACHABLE = ("connection refused", "no such host", "timeout", "i/o timeout", "
                "connection reset", "network is unreachable", "no route to host", "service unavailable")  # fmt: skip
 
 
-class Names(msgspec.Struct, frozen=True):
-    """The names in an entry of the Engine's list."""
+class ListedImage(msgspec.Struct, frozen=True):
+    """An entry of the Engine's list: the id and the names."""
 
+    Id: str
     RepoTags: tuple[str, ...] | None = None
     RepoDigests: tuple[str, ...] | None = None
 

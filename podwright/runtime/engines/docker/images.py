@@ -16,6 +16,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError
 from podwright.runtime.config import ImageSettings
 from podwright.runtime.engines.docker import image_values
+from podwright.runtime.engines.docker.api.shapes import shaped
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.pause import PauseImage
 from podwright.runtime.image.progress import PullTracker
@@ -78,25 +79,28 @@ class EngineImages:
         """Read the images anew. Raises as EngineHost does."""
         async with self._reading:
             listed = await self._host.client.get("/images/json", "list images", {"digests": "1"})
+            with shaped("list images"):
+                entries = msgspec.convert(listed, list[image_values.ListedImage])
             slots = asyncio.Semaphore(CONCURRENT)
-            found = await asyncio.gather(*(self._image(entry, slots) for entry in listed))
+            found = await asyncio.gather(*(self._image(entry, slots) for entry in entries))
             self._images = {image.id: image for image in found if image is not None}
 
-    async def _image(self, entry: dict[str, object], slots: asyncio.Semaphore) -> Image | None:
+    async def _image(self, entry: image_values.ListedImage, slots: asyncio.Semaphore) -> Image | None:
         """The image of an entry of the list. What never changes is not asked again."""
-        image_id = ImageId(str(entry["Id"]))
+        image_id = ImageId(entry.Id)
         known = self._images.get(image_id)
-        names = msgspec.convert(entry, image_values.Names)
         if known is None:
+            what = f"inspect image {image_id}"
             async with slots:
                 try:
-                    inspected = await self._host.client.get(f"/images/{image_id}/json", f"inspect image {image_id}")
+                    inspected = await self._host.client.get(f"/images/{image_id}/json", what)
                 except NotFound:
                     return None
-            known = image_values.image_of(inspected)
-        tags = image_values.whole_names(names.RepoTags or ())
+            with shaped(what):
+                known = image_values.image_of(inspected)
+        tags = image_values.whole_names(entry.RepoTags or ())
         pinned = self._pause.name in tags or image_values.is_pinned(tags, self._settings.pinned)
-        digests = image_values.whole_names(names.RepoDigests or ())
+        digests = image_values.whole_names(entry.RepoDigests or ())
         return msgspec.structs.replace(known, repo_tags=tags, repo_digests=digests, pinned=pinned)
 
     # -- look-up
@@ -197,10 +201,12 @@ class EngineImages:
         if self._usage is None or now - self._usage[0] > USAGE_AGE_S:
             facts = self._host.facts
             found = await self._host.client.get("/system/df", "measure images", {"type": "image"})
+            with shaped("measure images"):
+                used_bytes = int(found.get("LayersSize") or 0)
             folder = f"{facts.root}/{facts.storage}"
             usage = FsUsage(
                 mountpoint=folder if os.path.isdir(folder) else facts.root,
-                used_bytes=int(found.get("LayersSize") or 0),
+                used_bytes=used_bytes,
                 inodes_used=await asyncio.to_thread(_inodes, facts.root),
                 timestamp=time.time_ns(),
             )

@@ -31,6 +31,8 @@ from podwright.runtime.handlers.registry import Handlers, find_handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.image.tools import ImageTools
 from podwright.runtime.lifecycle import LifeCycles
+from podwright.runtime.model.container import Container
+from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.network import NetworkService
 from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.pods import PodService
@@ -43,7 +45,7 @@ from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.security.apparmor import AppArmor
 from podwright.runtime.security.confining import PodConfinement
 from podwright.runtime.security.profiles import Profiles, load_profile
-from podwright.runtime.state import Boots, Database
+from podwright.runtime.state import Boots, Database, Store
 from podwright.runtime.stats.service import StatsService
 from podwright.runtime.streaming.service import StreamingService
 from podwright.runtime.streaming.tls import server_context
@@ -106,6 +108,18 @@ class NativeEngine:
             stack.push_async_callback(self.streaming.close)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NativeBase:
+    """What the services are made of: the configuration and this host."""
+
+    config: Config
+    runner: ProcessRunner
+    cgroups: CgroupHost
+    handlers: Handlers
+    facts: HostAbilities
+    profiles: Profiles
+
+
 async def make(
     config: Config, database: Database, runner: ProcessRunner, handlers: Handlers | None = None
 ) -> NativeEngine:
@@ -113,50 +127,31 @@ async def make(
 
     Raises FailedPrecondition if the host lacks something that is required.
     """
-    cgroups = cgroup.detect()
-    handlers = handlers or await find_handlers(config, runner, cgroups)
-    facts = host.host_facts(cgroups)
-    profiles = _profiles(config, facts, runner)
+    base = await _inspect(config, runner, handlers)
     network = NetworkService(config.network, database, runner)
     cdi = Cdi(config.containers.cdi_spec_dirs)
-    classes = ResourceClasses(config.containers.blockio_config_file, cgroups)
+    classes = ResourceClasses(config.containers.blockio_config_file, base.cgroups)
+    edits = editing.edits(classes, cdi, config.containers.hooks_dirs)
     heard = listeners.make(config, runner, cdi, classes)
     images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner, heard.life)
     sandbox_store, container_store = open_sandboxes(database), open_containers(database)
-    sandboxes = SandboxService(
-        sandbox_store,
-        _sandbox_settings(config, cgroups, facts, runner, heard.life),
-        handlers,
-        network,
-        _first_processes(config, handlers, facts, profiles),
-    )
-    containers = ContainerService(
-        container_store,
-        config,
-        host=facts,
-        cgroups=cgroups,
-        profiles=profiles,
-        sandboxes=sandboxes,
-        images=images,
-        handlers=handlers,
-        life=heard.life,
-        edits=editing.edits(classes, cdi, config.containers.hooks_dirs),
-    )
+    sandboxes = _make_sandboxes(base, sandbox_store, network, heard.life)
+    containers = _make_containers(base, container_store, sandboxes, images, edits, heard.life)
     heard.attach(sandboxes, containers)
     pods = PodService(sandboxes, containers, heard.life)
     criu = Criu(config.checkpoint.criu_dir, runner)
     return NativeEngine(
-        lock=WarmCgroupLock(host.own_procs_file(cgroups)),
-        handlers=handlers,
+        lock=WarmCgroupLock(host.own_procs_file(base.cgroups)),
+        handlers=base.handlers,
         network=network,
-        node=NativeNode(config, handlers, network, sandboxes.users),
+        node=NativeNode(config, base.handlers, network, sandboxes.users),
         images=images,
         image_tools=ImageTools(images, config, runner),
         sandboxes=sandboxes,
         containers=containers,
         pods=pods,
         events=EventHub(sandbox_store, container_store),
-        stats=StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images),
+        stats=StatsService(config, base.cgroups, containers=containers, sandboxes=sandboxes, images=images),
         streaming=StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes),
         checkpoints=CheckpointService(config, containers, sandboxes, criu),
         restores=RestoreService(config, containers, sandboxes, pods, images, criu, runner),
@@ -164,26 +159,61 @@ async def make(
     )
 
 
-def _sandbox_settings(
-    config: Config, cgroups: CgroupHost, facts: HostAbilities, runner: ProcessRunner, life: LifeCycles
-) -> SandboxSettings:
-    return SandboxSettings(
-        state=config.state,
-        containers=config.containers,
-        parents=Parents(config.containers, cgroups, runner),
-        users=UserNamespaces(runner, root=config.root, state=config.state),
-        selinux=facts.selinux,
-        life=life,
+async def _inspect(config: Config, runner: ProcessRunner, handlers: Handlers | None) -> _NativeBase:
+    cgroups = cgroup.detect()
+    handlers = handlers or await find_handlers(config, runner, cgroups)
+    facts = host.host_facts(cgroups)
+    return _NativeBase(
+        config=config,
+        runner=runner,
+        cgroups=cgroups,
+        handlers=handlers,
+        facts=facts,
+        profiles=_profiles(config, facts, runner),
     )
 
 
-def _first_processes(config: Config, handlers: Handlers, facts: HostAbilities, profiles: Profiles) -> FirstProcesses:
-    return FirstProcesses(
-        handlers=handlers,
+def _make_sandboxes(
+    base: _NativeBase, store: Store[Sandbox], network: NetworkService, life: LifeCycles
+) -> SandboxService:
+    config, facts = base.config, base.facts
+    settings = SandboxSettings(
+        state=config.state,
+        containers=config.containers,
+        parents=Parents(config.containers, base.cgroups, base.runner),
+        users=UserNamespaces(base.runner, root=config.root, state=config.state),
+        selinux=facts.selinux,
+        life=life,
+    )
+    first_processes = FirstProcesses(
+        handlers=base.handlers,
         oom_score_adj=max(-998, facts.oom_score_adj),
         systemd=config.containers.cgroup_driver == "systemd",
-        confinement=PodConfinement(facts, profiles),
+        confinement=PodConfinement(facts, base.profiles),
         selinux=facts.selinux,
+    )
+    return SandboxService(store, settings, base.handlers, network, first_processes)
+
+
+def _make_containers(
+    base: _NativeBase,
+    store: Store[Container],
+    sandboxes: SandboxService,
+    images: ImageService,
+    edits: tuple[editing.SpecEdit, ...],
+    life: LifeCycles,
+) -> ContainerService:
+    return ContainerService(
+        store,
+        base.config,
+        host=base.facts,
+        cgroups=base.cgroups,
+        profiles=base.profiles,
+        sandboxes=sandboxes,
+        images=images,
+        handlers=base.handlers,
+        life=life,
+        edits=edits,
     )
 
 

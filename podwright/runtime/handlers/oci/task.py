@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError
-from podwright.linux import cgroup, freezer, proc
+from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed, Process, ProcessRunner
 from podwright.runtime.handlers.oci import (
@@ -172,7 +172,7 @@ class OciTask:
             for pid in cgroup.processes(cgroups, path):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-        freezer.thaw(cgroups, path)  # a paused process takes the signal as it continues
+        container_cgroups.thaw(cgroups, path)  # a paused process takes the signal as it continues
 
     def _signal(self, number: int) -> None:
         """To the first process. The number is that process's as long as its parent is the monitor."""
@@ -186,15 +186,15 @@ class OciTask:
 
     async def pause(self) -> None:
         try:
-            await asyncio.to_thread(freezer.freeze, self._host.cgroups, self._bundle.cgroup)
+            await asyncio.to_thread(container_cgroups.freeze, self._host.cgroups, self._bundle.cgroup)
         except FileNotFoundError as gone:
             raise FailedPrecondition(f"container {self._bundle.id[:12]} has ended") from gone
 
     async def resume(self) -> None:
-        freezer.thaw(self._host.cgroups, self._bundle.cgroup)
+        container_cgroups.thaw(self._host.cgroups, self._bundle.cgroup)
 
     async def is_paused(self) -> bool:
-        return freezer.is_frozen(self._host.cgroups, self._bundle.cgroup)
+        return container_cgroups.is_frozen(self._host.cgroups, self._bundle.cgroup)
 
     async def held_memory_bytes(self) -> int | None:
         return cgroup.memory_held_bytes(self._host.cgroups, self._bundle.cgroup)

@@ -6,7 +6,7 @@ import errno
 import os
 import time
 
-from podwright.linux import cgroup
+from podwright.linux import cgroup, freezer
 from podwright.linux.cgroup import CgroupHost
 
 BUSY_TIMEOUT_S, BUSY_POLL_S = 2.0, 0.002
@@ -24,6 +24,25 @@ def limited(cgroups: CgroupHost, path: str) -> str:
         return path
     inner = f"{path}/{INNER}"
     return inner if os.path.isdir(f"{cgroups.unified}/{inner.strip('/')}") else path
+
+
+def freeze(cgroups: CgroupHost, path: str) -> None:
+    """Freeze the cgroup in which the container's processes are. Blocks. See freezer.freeze.
+
+    CRIU freezes that one and lets it run again to write a checkpoint: below a frozen scope it would wait for ever.
+    """
+    freezer.freeze(cgroups, limited(cgroups, path))
+
+
+def thaw(cgroups: CgroupHost, path: str) -> None:
+    """Let it run again, whichever of its cgroups is frozen. Raises OSError."""
+    for each in dict.fromkeys((path, limited(cgroups, path))):
+        freezer.thaw(cgroups, each)
+
+
+def is_frozen(cgroups: CgroupHost, path: str) -> bool:
+    """Whether the container is frozen, or being frozen."""
+    return any(freezer.is_frozen(cgroups, each) for each in (path, limited(cgroups, path)))
 
 
 def remove(cgroups: CgroupHost, path: str) -> None:

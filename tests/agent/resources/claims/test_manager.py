@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from msgspec import structs
 
-from podwright.agent.metrics.devices import ANY_DRIVER, DeviceMetrics
+from podwright.agent.metrics.claims import ANY_DRIVER, ClaimMetrics
 from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.resources.claims import slices
 from podwright.agent.resources.claims.checkpoint import FILE_NAME
@@ -74,7 +74,7 @@ class Node:
     api: ApiServer = field(default_factory=ApiServer)
     active: set[str] = field(default_factory=set)
     changed: list[Collection[str]] = field(default_factory=list)
-    metrics: DeviceMetrics = field(default_factory=DeviceMetrics)
+    metrics: ClaimMetrics = field(default_factory=ClaimMetrics)
     now: float = 100.0
     manager: ClaimManager = field(init=False)
 
@@ -146,7 +146,7 @@ async def test_a_claim_is_prepared_given_and_undone(node: Node, driver: ExampleD
     await node.manager.prepare(web)
     await node.manager.prepare(web)
     assert driver.asked("prepare") == [["one"]]
-    assert [node.metrics.claims_in_use.value(name) for name in (ANY_DRIVER, DRIVER)] == [1, 1]
+    assert [node.metrics.in_use.value(name) for name in (ANY_DRIVER, DRIVER)] == [1, 1]
     assert await node.cdi_names(web) == [f"{DRIVER}/gpu=one-first", f"{DRIVER}/gpu=one-second"]
     assert await node.cdi_names(web, "other") == []
     assert await node.cdi_names(using("web", "one", request="second")) == [f"{DRIVER}/gpu=one-second"]

@@ -88,9 +88,9 @@ class TestManager:
         await let_in(made, guaranteed("2"))
         with pytest.raises(PodwrightError):
             await let_in(made, guaranteed("2", name="second"))
-        assert (metrics.cpu_requests.value(), metrics.cpu_errors.value()) == (2, 1)
-        assert (metrics.own_cpus.value(), metrics.shared_millicores.value()) == (2, 1000)
-        assert metrics.own_cpus_by_node.value("0") == 2
+        assert (metrics.cpus.requests.value(), metrics.cpus.errors.value()) == (2, 1)
+        assert (metrics.cpus.own_cpus.value(), metrics.cpus.shared_millicores.value()) == (2, 1000)
+        assert metrics.cpus.own_cpus_by_node.value("0") == 2
 
     async def test_what_the_node_allots_is_counted_once(self, tmp_path: Path) -> None:
         metrics, own = ManagerMetrics(), guaranteed("2")

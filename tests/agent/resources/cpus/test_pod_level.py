@@ -116,7 +116,7 @@ async def test_a_new_agent_finds_them_and_who_shares_keeps_its_quota(tmp_path: P
     alone = as_one("1", asking("a", "1"), name="alone")
     await again.allocate_pod(alone, ANYWHERE)
     assert again.lifts_quota_of(alone)
-    assert metrics.allocations.value("cpu", "pod") == 2
-    assert [metrics.holders.value("cpu", kind) for kind in ("pod_exclusive", "pod_shared")] == [1, 1]
+    assert metrics.allotments.allocations.value("cpu", "pod") == 2
+    assert [metrics.allotments.holders.value("cpu", kind) for kind in ("pod_exclusive", "pod_shared")] == [1, 1]
     again.release("uid-web")
     assert manager(tmp_path).holders() == {"uid-alone"}

@@ -58,7 +58,7 @@ async def test_a_new_agent_finds_what_was_promised(tmp_path: Path) -> None:
     assert (await again.allotted(web, web.spec.containers[0])).memory_nodes == "0"
     assert (await again.allotted(pod("other"), pod().spec.containers[0])).memory_nodes == ""
     assert again.own_memory("uid-web", "c0") == [MemoryShare(kind="memory", size_bytes=2 * GIB, nodes=(0,))]
-    assert (again.holders(), metrics.memory_requests.value()) == ({"uid-web"}, 1)
+    assert (again.holders(), metrics.memory.requests.value()) == ({"uid-web"}, 1)
     again.release("uid-web")
     assert manager(tmp_path).holders() == set()
 

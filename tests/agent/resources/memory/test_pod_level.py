@@ -99,7 +99,7 @@ async def test_a_new_agent_finds_it(tmp_path: Path) -> None:
         [1],
         [3],
     ]
-    assert metrics.allocations.value("memory", "pod") == 3
-    assert [metrics.holders.value("memory", kind) for kind in ("pod_exclusive", "pod_shared")] == [1, 2]
+    assert metrics.allotments.allocations.value("memory", "pod") == 3
+    assert [metrics.allotments.holders.value("memory", kind) for kind in ("pod_exclusive", "pod_shared")] == [1, 2]
     again.release("uid-web")
     assert manager(tmp_path).holders() == set()

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from google.protobuf.json_format import MessageToDict
 
-from podwright.agent.metrics.devices import DeviceMetrics
+from podwright.agent.metrics.pod_resources import PodResourcesMetrics
 from podwright.agent.resources.devices.allotments import NO_NODE, Allotment
 from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.pod_resources.server import PodResourcesPorts, PodResourcesServer
@@ -79,7 +79,7 @@ async def channel(clock: Clock) -> AsyncIterator[grpc.aio.Channel]:
         active_pods=lambda: list(pods.values()),
         named=lambda namespace, name: pods.get(name) if namespace == "default" else None,
         shares=Shares(devices=Devices(), cpus=Cpus(), memory=machine, claims=machine),
-        metrics=DeviceMetrics(),
+        metrics=PodResourcesMetrics(),
         clock=clock,
     )
     with TemporaryDirectory(prefix="podwright-shares-") as root:

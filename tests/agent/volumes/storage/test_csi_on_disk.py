@@ -15,8 +15,8 @@ import pytest
 from msgspec.structs import replace
 
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
-from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.metrics.prometheus import exposition
+from podwright.agent.metrics.volumes import VolumeMetrics
 from podwright.agent.plugins.protocol import CSI_PLUGIN
 from podwright.agent.plugins.watcher import PluginWatcher
 from podwright.agent.volumes.manager import VolumeManager
@@ -63,8 +63,8 @@ class Bench:
         self.events = RecordedEvents()
         self.storage.drivers["host.csi.test"] = csi_driver()
         self.driver = CsiDriver(root.parent / "driver", root / "plugins_registry")
-        self.metrics = KubeletMetrics()
-        self.drivers = CsiDrivers(NoCluster(), metrics=self.metrics.volumes)
+        self.metrics = VolumeMetrics()
+        self.drivers = CsiDrivers(NoCluster(), metrics=self.metrics)
         self.watcher = PluginWatcher(str(root / "plugins_registry"), {CSI_PLUGIN: self.drivers})
         self.manager = self._new()
 
@@ -98,7 +98,7 @@ class Bench:
 
     def counted(self) -> list[str]:
         """What was measured of volumes, with how often."""
-        shown = exposition(self.metrics.volumes.families()).decode().splitlines()
+        shown = exposition(self.metrics.families()).decode().splitlines()
         return [line for line in shown if "_count{" in line]
 
     def left(self) -> list[str]:

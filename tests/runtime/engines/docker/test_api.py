@@ -57,7 +57,7 @@ def test_the_version_that_is_spoken(newest: str, oldest: str, spoken: versions.V
 def test_an_old_engine_is_refused_by_name() -> None:
     with pytest.raises(FailedPrecondition, match=r"Docker Engine 19\.03\.15 is too old: its API is 1\.40.*20\.10"):
         versions.spoken("19.03.15", "1.40", "1.12")
-    with pytest.raises(FailedPrecondition, match="an API version that is none: 'new'"):
+    with pytest.raises(FailedPrecondition, match="an invalid API version: 'new'"):
         versions.spoken("x", "new", "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,36 +16,64 @@ from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, NotFound, PodwrightError, Unavailable
 from podwright.runtime.engines.docker.api.client import EngineClient
 from podwright.runtime.engines.docker.api.hijack import hijack
+from podwright.runtime.engines.docker.feed import EngineEvent, EventFeed
+from podwright.runtime.engines.docker.host import EngineHost
 from tests.harness.docker import DockerEngine
 from tests.harness.podwright import PodwrightOnDocker
 from tests.harness.scratch import Scratch
 from tools.background import StartError
 
+GOOD = {
+    "/version": {"Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12"},
+    "/info": {},
+    "/containers/json": [],
+}
+EVENT = {"Type": "container", "Action": "die", "Actor": {"Attributes": {"name": "n"}}}
+
 
 class FakeEngine:
-    """Answers every request with `answer`, or never if there is none."""
+    """Answers a request with that of `answers` whose path it is, else with `answer`, or never if there is none."""
 
     def __init__(self, folder: Path) -> None:
         self.socket = str(folder / "d.sock")
         self.answer: bytes | None = None
+        self.answers: dict[str, bytes] = {}  # by the path without version and query
+        self.stays_open = ""  # the path whose answers have no end
         self.asked: list[str] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
             head = await reader.readuntil(b"\r\n\r\n")
             self.asked.append(head.split(b" ")[1].decode())
-            if self.answer is None:
+            path = self.asked[-1].partition("?")[0].removeprefix("/v1.41")
+            answer = self.answers.get(path, self.answer)
+            if answer is None:
                 await reader.read()
                 return
-            writer.write(self.answer)
+            writer.write(answer)
             await writer.drain()
+            if path == self.stays_open:
+                await reader.read()
 
-    def says(self, status: str, body: bytes) -> None:
-        self.answer = b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
+    def says(self, status: str, body: bytes, *, to: str = "") -> None:
+        """Answer so from now on: every request, or those to one path."""
+        answer = b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
             status.encode(),
             len(body),
             body,
         )
+        if to:
+            self.answers[to] = answer
+        else:
+            self.answer = answer
+
+    def is_good(self) -> None:
+        """Answer what the feed asks for, with a stream of one event that stays open."""
+        self.says("200 OK", b"OK")
+        for path, document in GOOD.items():
+            self.says("200 OK", json.dumps(document).encode(), to=path)
+        self.stays_open = "/events"
+        self.answers["/events"] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n%s\n" % json.dumps(EVENT).encode()
 
 
 @pytest_asyncio.fixture
@@ -101,9 +130,10 @@ OLD = json.dumps({"Version": "18.09.1", "ApiVersion": "1.39", "MinAPIVersion": "
     [
         (OLD, "Docker Engine 18.09.1 is too old"),
         (b"nonsense", "Docker Engine: its version: the answer is not JSON"),
+        (b"[]", "Docker Engine: its version: the answer is not what the Engine's API defines"),
         (None, "Docker Engine: its version: no answer within 1 s"),
     ],
-    ids=["too old", "nonsense", "hangs"],
+    ids=["too old", "nonsense", "another document", "hangs"],
 )
 async def test_a_daemon_does_not_start_on_it_and_says_why(
     engine: FakeEngine, scratch: Scratch, answer: bytes | None, words: str
@@ -131,6 +161,71 @@ async def test_nonsense(engine: FakeEngine, client: EngineClient, answer: bytes,
     engine.answer = answer
     with pytest.raises(kind):
         await client.get("/x", "ask")
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/version", b"[]"),
+        ("/info", b'{"SecurityOptions":[1]}'),
+        ("/info", b"null"),
+        ("/containers/json", b'[{"Id":"x","Names":7}]'),
+        ("/containers/json", b'{"message":"later"}'),
+        ("/events", b'{"Actor":["n"]}'),
+        ("/events", b'{"Actor":{"Attributes":"n"}}'),
+        ("/events", b"[1]"),
+    ],
+)
+async def test_an_answer_of_another_shape_does_not_end_the_events(
+    engine: FakeEngine, client: EngineClient, path: str, answer: bytes
+) -> None:
+    engine.is_good()
+    engine.says("200 OK", answer, to=path)
+    host, heard = EngineHost(client, "r"), asyncio.Queue[EngineEvent]()
+
+    async def compare() -> None:
+        await host.ours()
+
+    feed = EventFeed(host, compare, heard.put_nowait)
+    feed.start()
+    try:
+        async with asyncio.timeout(patient(60.0)):
+            while "Docker Engine: " not in feed.trouble:  # noqa: ASYNC110 # as Status polls it
+                await asyncio.sleep(0.01)
+            assert "no object" in feed.trouble or "not what the Engine's API defines" in feed.trouble
+            assert heard.empty()
+            engine.is_good()
+            assert (await heard.get()).name == "n"
+    finally:
+        await feed.close()
+
+
+async def test_a_comparison_that_fails_does_not_end_the_events(engine: FakeEngine, client: EngineClient) -> None:
+    engine.is_good()
+    failures: list[Exception] = [OSError(errno.ENOSPC, "no space left"), RuntimeError()]
+    heard = asyncio.Queue[EngineEvent]()
+
+    async def compare() -> None:
+        if failures:
+            raise failures.pop()
+
+    feed = EventFeed(EngineHost(client, "r"), compare, heard.put_nowait)
+    feed.start()
+    try:
+        async with asyncio.timeout(patient(60.0)):
+            assert (await heard.get()).name == "n"
+        assert not failures
+    finally:
+        await feed.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"[]", b'{"State":[1]}', b'{"State":{"Pid":"x"}}', b'{"State":{"StartedAt":1}}', b'{"GraphDriver":1}']
+)
+async def test_an_inspection_of_another_shape(engine: FakeEngine, client: EngineClient, answer: bytes) -> None:
+    engine.says("200 OK", answer)
+    with pytest.raises(Internal, match="inspect container x: the answer is not what the Engine's API defines"):
+        await EngineHost(client, "r").inspect("x")
 
 
 async def test_a_stream_that_ends_within_a_document(engine: FakeEngine, client: EngineClient) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from podwright.errors import DeadlineExceeded, Internal, NotFound, PodwrightError, Unavailable
 from podwright.runtime.engines.docker.api import versions
 from podwright.runtime.engines.docker.api.failures import failure_of
+from podwright.runtime.engines.docker.api.shapes import shaped
 
 Query = Mapping[str, str]
 ANSWER_LIMIT_BYTES = 256 * 1024**2  # a list of ten thousand containers is 20 MB
@@ -49,9 +50,10 @@ class EngineClient:
         Raises FailedPrecondition for an engine that is too old, Unavailable and DeadlineExceeded.
         """
         found: dict[str, Any] = await self._call("GET", "/version", "its version", timeout_s=self._timeout_s)
-        self.version = versions.spoken(
-            str(found.get("Version", "")), str(found.get("ApiVersion", "")), str(found.get("MinAPIVersion", ""))
-        )
+        with shaped("its version"):
+            self.version = versions.spoken(
+                str(found.get("Version", "")), str(found.get("ApiVersion", "")), str(found.get("MinAPIVersion", ""))
+            )
         return found
 
     async def ping(self) -> None:

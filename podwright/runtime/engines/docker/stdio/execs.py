@@ -10,11 +10,14 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+import msgspec
+
 from podwright.errors import DeadlineExceeded, FailedPrecondition, NotFound, PodwrightError, RuntimeFailed
 from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
 from podwright.runtime.engines.docker.api.hijack import Hijacked, hijack
+from podwright.runtime.engines.docker.api.shapes import shaped
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.stdio.outputs import Output, Outputs
 from podwright.runtime.handlers.protocol import Source
@@ -36,6 +39,14 @@ Gone = Callable[[ContainerId], Awaitable[None]]
 Result = TypeVar("Result")
 
 
+class EngineExecState(msgspec.Struct, frozen=True):
+    """What the Engine says of a process."""
+
+    Running: bool = False
+    ExitCode: int | None = None  # null until it has ended
+    Pid: int = 0  # on this host; 0: it has never started
+
+
 class ExecSession:
     """One process, from its start to its end."""
 
@@ -52,22 +63,22 @@ class ExecSession:
         """Its place in the API."""
         return f"/exec/{self.id}"
 
-    async def inspect(self) -> dict[str, Any]:
+    async def inspect(self) -> EngineExecState:
         """What the Engine says of it. Raises FailedPrecondition if it has gone with its container."""
         try:
-            found: dict[str, Any] = await self._host.client.get(f"{self.path}/json", "inspect an exec")
+            found = await self._host.client.get(f"{self.path}/json", "inspect an exec")
         except NotFound as gone:
             raise FailedPrecondition(f"container {self._container.id[:12]} is not running any more") from gone
-        return found
+        with shaped("inspect an exec"):
+            return msgspec.convert(found, EngineExecState)
 
     async def ended(self) -> tuple[int, bool]:
         """The exit code once it has ended, and whether it had ever started."""
         found = await self.inspect()
-        while found.get("Running") or found.get("ExitCode") is None:
+        while found.Running or found.ExitCode is None:
             await asyncio.sleep(LOOK_S)
             found = await self.inspect()
-        code = int(found["ExitCode"])
-        return code, not (code in NOT_STARTED and not found.get("Pid"))
+        return found.ExitCode, not (found.ExitCode in NOT_STARTED and not found.Pid)
 
     async def in_container(self, work: Coroutine[Any, Any, Result]) -> Result:
         """The result of `work`. The Engine may forget a process whose container ends, and never end its stream.
@@ -89,11 +100,10 @@ class ExecSession:
     async def kill(self) -> None:
         """SIGKILL to it and its descendants, as far as they are in the container's cgroup."""
         found = await self.inspect()
-        pid = int(found.get("Pid") or 0)
-        if found.get("Running") and pid in await asyncio.to_thread(
+        if found.Running and found.Pid in await asyncio.to_thread(
             cgroup.processes, self._cgroups, self._container.cgroup
         ):
-            proc.kill_tree(pid)
+            proc.kill_tree(found.Pid)
 
     async def resize(self, width: int, height: int) -> None:
         """Set the size of its terminal."""
@@ -122,13 +132,14 @@ async def prepare(
         "DetachKeys": DETACH_KEYS,
         "Env": ["TERM=xterm"] if terminal and not _has_term(container) else [],
     }
+    what = f"exec in container {container.id[:12]}"
     try:
-        made = await host.client.post(
-            f"/containers/{container.id}/exec", f"exec in container {container.id[:12]}", body
-        )
+        made = await host.client.post(f"/containers/{container.id}/exec", what, body)
     except NotFound as absent:
         raise FailedPrecondition(f"container {container.id[:12]} is not running any more") from absent
-    return ExecSession(host, cgroups, container, str(made["Id"]), gone)
+    with shaped(what):
+        exec_id = str(made["Id"])
+    return ExecSession(host, cgroups, container, exec_id, gone)
 
 
 def _has_term(container: Container) -> bool:
