@@ -112,6 +112,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     "With the host's network stack, Debian's runsc of 2022 loses data of connections on newer kernels": (
         "test_sandbox::test_an_empty_pod_s_address_is_its_own",
         "test_sandbox::test_host_port_answers",
+        "test_streams_port_forward::test_a_client_that_resets_its_connection_harms_no_other",
         "test_streams_port_forward::test_bulk_comes_back_unharmed",
         "test_streams_port_forward::test_many_connections_to_several_ports_at_once",
         "test_streams_port_forward::test_words_and_their_echo",

@@ -202,7 +202,7 @@ async def test_the_network_of_a_pod(pod: CasePod, running: str) -> None:
         running,
         "sh",
         "-c",
-        "gateway=$(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'); ping -c 1 -W 1 $gateway",
+        "gateway=$(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'); nc -w 1 $gateway 9 </dev/null",
     )
     after = (await pod_stats(pod.cri, pod.id)).linux.network
     assert after.timestamp > before.timestamp
