@@ -74,6 +74,10 @@ def status_of(api: ApiServerThread, name: str) -> PodStatus:
     return found.status if found is not None else PodStatus()
 
 
+def log_of(agent: AgentProcess, name: str) -> str:
+    return "".join(path.read_text() for path in agent.logs.glob(f"default_{name}_*/main/*.log"))
+
+
 def until_failed(agent: AgentProcess, api: ApiServerThread, name: str, reason: str) -> PodStatus:
     def has_failed() -> bool:
         status = status_of(api, name)
@@ -134,9 +138,10 @@ def test_memory_that_runs_short_ends_who_uses_it(agent: AgentProcess, api: ApiSe
 
 def test_limits_of_storage_and_room_for_critical_pods(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
     bind(api, "beyond", spec(image, f"dd if=/dev/zero of=/data/big bs=1M count=3; {SLEEP}", volume="{sizeLimit: 1Mi}"))
-    bind(api, "victim", spec(image, SLEEP, requests="{cpu: 700m}"))
-    bind(api, "polite", spec(image, "trap 'exit 0' TERM; sleep 1000 & wait", requests="{cpu: 700m}"))
-    agent.until(lambda: runs(api, "victim") and runs(api, "polite"), "the victims run")
+    bind(api, "victim", spec(image, "trap 'exit 3' TERM; echo trapped; sleep 1000 & wait", requests="{cpu: 700m}"))
+    bind(api, "polite", spec(image, "trap 'exit 0' TERM; echo trapped; sleep 1000 & wait", requests="{cpu: 700m}"))
+    agent.until(lambda: "trapped" in log_of(agent, "victim"), "the victim's trap decides how it ends")
+    agent.until(lambda: "trapped" in log_of(agent, "polite"), "and so does the polite one's")
     manifest = {
         "apiVersion": "v1",
         "kind": "Pod",
