@@ -35,5 +35,14 @@ def error_from(failure: grpc.aio.AioRpcError) -> errors.PodwrightError:
 
 def shown_as_in_go(error: errors.PodwrightError) -> str:
     """The error of a call as Go's gRPC library writes it, which clients of a kubelet read."""
-    word = "".join(part.capitalize() for part in code_of(error).name.split("_"))
-    return f"rpc error: code = {word} desc = {error}"
+    return rpc_error(code_of(error).name, str(error))
+
+
+def rpc_error(code: str, details: str) -> str:
+    """A failed call as Go's gRPC library writes it. `code` is gRPC's name."""
+    return f"rpc error: code = {go_name(code)} desc = {details}"
+
+
+def go_name(code: str) -> str:
+    """`DeadlineExceeded` for `DEADLINE_EXCEEDED`."""
+    return code.title().replace("_", "")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from podwright.cri.status import rpc_error
 from podwright.errors import Unavailable
 
 # The volume may be in any state after these: the driver has not said that it has ended its work
@@ -19,8 +20,7 @@ class CsiFailed(Unavailable):
     """A driver's call has failed. `code` is gRPC's name of the failure."""
 
     def __init__(self, code: str, details: str) -> None:
-        word = "".join(part.capitalize() for part in code.split("_"))
-        super().__init__(f"rpc error: code = {word} desc = {details[:MESSAGE_MAX]}")
+        super().__init__(rpc_error(code, details[:MESSAGE_MAX]))
         self.code = code
 
     @property

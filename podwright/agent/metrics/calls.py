@@ -24,7 +24,6 @@ class CallMetrics(InstrumentSet):
             ("verb", "host"),
             buckets=CALL_BUCKETS,
         )
-
         self.sent = Histogram(
             "rest_client_request_size_bytes",
             "Request size in bytes. Broken down by verb and host.",
