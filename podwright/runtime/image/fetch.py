@@ -17,6 +17,7 @@ from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.storage.blobs import BlobStore, DigestMismatch, Ingest, open_blob
 from podwright.runtime.storage.layers import LayerStore, Unpacked
 from podwright.runtime.storage.unpacking import BadLayer, DownloadEnded, Marks
+from podwright.tasks import retrieve
 
 Result = TypeVar("Result")
 
@@ -183,5 +184,4 @@ async def _ended(task: asyncio.Task[None]) -> None:
     while not task.done():
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()
+    retrieve(task)
