@@ -50,7 +50,7 @@ def prepare(bundle: Bundle, process: ExecProcess) -> RuntimeExec:
 
 def remove_files(stem: str) -> None:
     """Delete the files of an exec. Absent ones are skipped. The daemon's log keeps what its runtime said."""
-    if record := last_record(f"{stem}.log"):
+    if log.isEnabledFor(logging.DEBUG) and (record := last_record(f"{stem}.log")):
         container = os.path.basename(os.path.dirname(stem))
         log.debug("runtime reports of an exec: id=%s record=%s", container[:12], plain(record))
     for kind in ("json", "pid", "guest", "log"):

@@ -42,7 +42,7 @@ def thaw(cgroups: CgroupHost, path: str) -> None:
 
 def is_frozen(cgroups: CgroupHost, path: str) -> bool:
     """Whether the container is frozen, or being frozen."""
-    return any(freezer.is_frozen(cgroups, each) for each in (path, limited(cgroups, path)))
+    return any(freezer.is_frozen(cgroups, each) for each in {path, limited(cgroups, path)})
 
 
 def remove(cgroups: CgroupHost, path: str) -> None:
