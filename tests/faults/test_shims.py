@@ -39,6 +39,13 @@ for word do
 done
 exec {runc} "$@"
 """
+LATE_SHIM = """\
+#!/bin/sh
+containerd-shim-runc-v2 "$@" > {folder}/said
+for word do action=$word; done
+while [ "$action" = start ] && [ -e {folder}/late ]; do sleep 0.1; done
+cat {folder}/said
+"""
 LITTLE_PATIENCE = {"containers": {"runtime_timeout_s": 4.0}}  # where a shim hangs
 
 
@@ -276,6 +283,40 @@ async def test_an_exec_that_is_given_up_while_it_starts(
         assert (await pod.exec(container, "echo", "fine")).stdout == b"fine\n"
         assert b"sleep 1000" not in (await pod.exec(container, "ps", "-o", "args")).stdout
         await node.emptied()
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["daemon there", "daemon killed"])
+async def test_a_shim_that_listens_but_does_not_say_so(
+    fresh_podwright: FreshPodwright, busybox_image: str, tmp_path: Path, killed: bool
+) -> None:
+    """Its socket is removed with it."""
+    program, late, said = tmp_path / "containerd-shim-late-v2", tmp_path / "late", tmp_path / "said"
+    program.write_text(LATE_SHIM.format(folder=tmp_path))
+    program.chmod(0o755)
+    late.touch()
+    handler = {"type": "shim", "runtime_type": str(program), "sandbox": "none"}
+    settings = {"handlers": {"late": handler}, **LITTLE_PATIENCE}
+    async with running_node(fresh_podwright(settings), busybox_image) as node:
+        pod = await node.pod()
+        running = asyncio.create_task(pod.run())
+
+        async def listens() -> bool:
+            return said.exists() and _socket(said).is_socket()
+
+        await eventually(listens, "the shim listens")
+        path = _socket(said)
+        if killed:
+            await node.reborn()
+        with pytest.raises((PodwrightError, asyncio.CancelledError)):  # the latter as the channel is closed
+            await running
+        late.unlink()
+        await node.emptied()
+        assert not path.exists()
+
+
+def _socket(said: Path) -> Path:
+    """Where a shim says that it listens. Before it says so, this is a folder."""
+    return Path(said.read_text().strip().removeprefix("unix://"))
 
 
 @pytest.mark.parametrize("fault", ["hang", "garbage", "die"])

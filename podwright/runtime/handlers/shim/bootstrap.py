@@ -9,6 +9,7 @@ BootstrapResult. Older ones want nothing there, or the runtime's options, and pr
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 NAMESPACE = "k8s.io"  # the one of containerd's CRI plug-in, which shims expect for pods
 CONTAINERD_VERSION = "v2.3.0"  # of the bootstrap protocol that we speak
 VERSIONS = (2, 3)  # of the Task API
+SOCKETS = "/run/containerd/s"  # of the shims that are made with containerd's package
 TEXT_LIMIT = 300  # characters of an answer in a message
 DEBUG, INFO = -4, 0
 # A document of BootstrapResult begins with the field `version`; an address or JSON never does.
@@ -70,6 +72,12 @@ def argv(launch: Launch, container_id: str, action: str, bundle: str = "") -> tu
         *(("-debug",) if launch.debug else ()),
         action,
     )
+
+
+def usual_socket(launch: Launch, pod: str) -> str:
+    """The path at which a shim that is made with containerd's package listens (containerd: pkg/shim, SocketAddress)."""
+    name = f"{launch.grpc_address}/{NAMESPACE}/{pod}".encode()
+    return f"{SOCKETS}/{hashlib.sha256(name).hexdigest()}"
 
 
 def environment(launch: Launch) -> Mapping[str, str]:

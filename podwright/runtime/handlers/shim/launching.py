@@ -105,6 +105,10 @@ class Launcher:
         """The processes of a pod's shim, by their command lines, whether or not it has ever answered."""
         return shim_processes(pod, self.launch.grpc_address)
 
+    def usual_socket(self, pod: str) -> str:
+        """Where the shim of a pod listens if it is made with containerd's package."""
+        return bootstrap.usual_socket(self.launch, pod)
+
     def is_shim(self, pid: int, pod: str) -> bool:
         """Whether a process is a pod's shim, by its command line."""
         return _is_shim(pid, pod.encode(), self.launch.grpc_address.encode())

@@ -206,12 +206,18 @@ class PodShims:
     async def _clean_up(self, pod: str) -> None:
         """Remove what is left: processes, the socket, the directory."""
         self.kill(pod)
-        address = self._stored(pod)
-        if address is not None and not address.path.startswith("\0"):
-            with contextlib.suppress(OSError):
-                os.unlink(address.path)
+        self._remove_sockets(pod)
         await self._logs.close_streams(f"{LOG}{pod}")
         shutil.rmtree(self.directory(pod), ignore_errors=True)
+
+    def _remove_sockets(self, pod: str) -> None:
+        """Of a shim that was killed. It may not have told where it listens: its start failed, or no daemon saw it."""
+        address = self._stored(pod)
+        paths = {self._launcher.usual_socket(pod), address.path if address else ""}
+        for path in paths:
+            if path.startswith("/"):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
 
     def kill(self, pod: str) -> None:
         """SIGKILL the pod's shim, if it has one."""
