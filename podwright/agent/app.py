@@ -92,12 +92,7 @@ async def start(
     machine = replace(machine, addresses=await node_addresses(config.node.ips, name, machine.addresses))
     endpoint = await _endpoint(config, runner, stack)
     metrics = KubeletMetrics()
-    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics.runtime, clock))
-    images = cri
-    if config.runtime.image_endpoint and normalise(config.runtime.image_endpoint) != endpoint:
-        images = await stack.enter_async_context(
-            MeasuredCriClient(config.runtime.image_endpoint, metrics.runtime, clock)
-        )
+    cri, images = await _cri_clients(config, endpoint, metrics.runtime, clock, stack)
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(whole_runtime, clock, waits=ports.close)
     await watch.first_answer(endpoint)
@@ -223,6 +218,17 @@ async def _endpoint(config: AgentConfig, runner: ProcessRunner, stack: contextli
     stack.push_async_callback(runtime.close)
     await runtime.start()
     return runtime.endpoint
+
+
+async def _cri_clients(
+    config: AgentConfig, endpoint: str, metrics: RuntimeMetrics, clock: Clock, stack: contextlib.AsyncExitStack
+) -> tuple[CriClient, CriClient]:
+    """For the runtime and for the image service, which is the runtime unless --image-service-endpoint names another."""
+    runtime = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
+    images = config.runtime.image_endpoint
+    if not images or normalise(images) == endpoint:
+        return runtime, runtime
+    return runtime, await stack.enter_async_context(MeasuredCriClient(images, metrics, clock))
 
 
 def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:
