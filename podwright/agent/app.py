@@ -31,6 +31,7 @@ from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.agent.runtime.scope import OwnRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.server.early_ports import EarlyPorts
 from podwright.agent.server.setup import ShownConfig, serve
 from podwright.agent.sources.changes import FILE, HTTP
 from podwright.agent.sources.file import FileSource
@@ -50,7 +51,7 @@ SUPPORT_ENDS = "1.37.0"  # of runtimes without RuntimeConfig, as a kubelet's met
 LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
 
 
-async def run(config: AgentConfig, shown: ShownConfig) -> int:
+async def run(config: AgentConfig, shown: ShownConfig, ports: EarlyPorts) -> int:
     """Run the agent until SIGTERM or SIGINT. The exit code. Raises a PodwrightError when it cannot start."""
     daemon_log.set_up(logging.DEBUG if config.process.verbosity >= DEBUG_VERBOSITY else logging.INFO)
     keep_descriptors_to_ourselves()
@@ -61,7 +62,7 @@ async def run(config: AgentConfig, shown: ShownConfig) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with contextlib.AsyncExitStack() as stack:
-        starting = asyncio.create_task(start(config, shown, stack, stopping), name="start")
+        starting = asyncio.create_task(start(config, shown, ports, stack, stopping), name="start")
         await _first(starting, stopping)
         if stopping.is_set():
             starting.cancel()
@@ -76,7 +77,11 @@ async def run(config: AgentConfig, shown: ShownConfig) -> int:
 
 
 async def start(
-    config: AgentConfig, shown: ShownConfig, stack: contextlib.AsyncExitStack, stopping: asyncio.Event
+    config: AgentConfig,
+    shown: ShownConfig,
+    ports: EarlyPorts,
+    stack: contextlib.AsyncExitStack,
+    stopping: asyncio.Event,
 ) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
     await _take_turn(config, stack, stopping)
@@ -87,14 +92,9 @@ async def start(
     machine = replace(machine, addresses=await node_addresses(config.node.ips, name, machine.addresses))
     endpoint = await _endpoint(config, runner, stack)
     metrics = KubeletMetrics()
-    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics.runtime, clock))
-    images = cri
-    if config.runtime.image_endpoint and normalise(config.runtime.image_endpoint) != endpoint:
-        images = await stack.enter_async_context(
-            MeasuredCriClient(config.runtime.image_endpoint, metrics.runtime, clock)
-        )
+    cri, images = await _cri_clients(config, endpoint, metrics.runtime, clock, stack)
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
-    watch = RuntimeWatch(whole_runtime, clock)
+    watch = RuntimeWatch(whole_runtime, clock, waits=ports.close)
     await watch.first_answer(endpoint)
     driver = await watch.insisted(whole_runtime.cgroup_driver, endpoint)
     servers = await _connect(config, runner, stack, name, clock, metrics.calls)
@@ -116,7 +116,9 @@ async def start(
     sources = make_sources(config, name)
     agent = await assemble(config, dependencies, sources)
     stack.push_async_callback(agent.close)
-    await serve(config, agent, shown, stack)  # what it listens on may be taken, and then it must not touch a pod
+    await serve(
+        config, agent, shown, ports, stack
+    )  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
     if servers is not None:
         _keep_serving_certificate(config, servers, agent, stack)
@@ -216,6 +218,17 @@ async def _endpoint(config: AgentConfig, runner: ProcessRunner, stack: contextli
     stack.push_async_callback(runtime.close)
     await runtime.start()
     return runtime.endpoint
+
+
+async def _cri_clients(
+    config: AgentConfig, endpoint: str, metrics: RuntimeMetrics, clock: Clock, stack: contextlib.AsyncExitStack
+) -> tuple[CriClient, CriClient]:
+    """For the runtime and for the image service, which is the runtime unless --image-service-endpoint names another."""
+    runtime = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
+    images = config.runtime.image_endpoint
+    if not images or normalise(images) == endpoint:
+        return runtime, runtime
+    return runtime, await stack.enter_async_context(MeasuredCriClient(images, metrics, clock))
 
 
 def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:

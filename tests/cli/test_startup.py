@@ -40,6 +40,16 @@ def test_an_agent_that_stands_alone_does_not_load_an_http_client() -> None:
     assert done.stdout == "False\n"
 
 
+def test_an_agent_binds_its_ports_before_anything_heavy_is_loaded() -> None:
+    script = (
+        f"import sys\nimport podwright.cli.commands.agent\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(60)
+    )
+    assert done.stdout == "\n"
+
+
 @pytest.mark.parametrize("name", list(COMMANDS))
 async def test_every_command_has_help_and_the_table_says_the_same(podwright: Cli, name: str) -> None:
     done = await podwright(name, "--help")

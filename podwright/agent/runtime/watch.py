@@ -34,9 +34,11 @@ def _say_silent() -> None:
 class RuntimeWatch:
     """The newest answer of RPC Status."""
 
-    def __init__(self, runtime: CriRuntime, clock: Clock) -> None:
+    def __init__(self, runtime: CriRuntime, clock: Clock, waits: Callable[[], None] = lambda: None) -> None:
+        """`waits` is called each time that the runtime does not answer while the agent starts."""
         self._runtime = runtime
         self._clock = clock
+        self._waits = waits
         self._tasks = Tasks()
         self._state = RuntimeState(runtime=NOT_ASKED, network=NOT_ASKED)
         self._answered_at: float | None = None
@@ -57,6 +59,7 @@ class RuntimeWatch:
                 await self.ask()
             except PodwrightError as failure:
                 self._failure = str(failure)
+                self._waits()
             else:
                 log.info("the runtime answers: endpoint=%s name=%s version=%s", endpoint, *self._name())
                 return

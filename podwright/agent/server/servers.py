@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from podwright.agent.server.api.request_counts import RequestCounts
 from podwright.agent.server.auth.guard import Guard
-from podwright.agent.server.http.listener import HttpListener, Limits, TlsSource, listen_tcp, listen_unix
+from podwright.agent.server.early_ports import EarlyPorts
+from podwright.agent.server.http.listener import HttpListener, Limits, TlsSource
 from podwright.agent.server.http.messages import JSON, Answer, HttpRequest, HttpResponse
 from podwright.agent.server.http.messages import json as json_answer
 from podwright.agent.server.http.routing import HttpRoute
+from podwright.agent.server.http.sockets import listen_unix
 from podwright.agent.server.serving import HttpService
 from podwright.agent.server.view import View
 from podwright.errors import NotFound
@@ -21,9 +23,11 @@ from podwright.errors import NotFound
 class Servers:
     """Serves until it is closed."""
 
-    def __init__(self, counts: RequestCounts, limits: Limits) -> None:
+    def __init__(self, counts: RequestCounts, limits: Limits, ports: EarlyPorts) -> None:
+        """What `ports` has bound is served. The rest is bound when it is to be served."""
         self._counts = counts
         self._limits = limits
+        self._ports = ports
         self._listeners: list[HttpListener] = []
         self._sockets: list[str] = []
 
@@ -34,14 +38,13 @@ class Servers:
 
     def serve_plain(self, address: str, port: int, routes: Sequence[HttpRoute]) -> int:
         """Serve every client. Returns the port. Raises FailedPrecondition."""
-        return self._add(
-            HttpListener(listen_tcp(address, port), HttpService(routes, self._counts), limits=self._limits)
-        )
+        listening = self._ports.take(address, port)
+        return self._add(HttpListener(listening, HttpService(routes, self._counts), limits=self._limits))
 
     def serve_api(self, address: str, port: int, routes: Sequence[HttpRoute], guard: Guard, tls: TlsSource) -> int:
         """Serve authorized clients. Returns the port. Raises FailedPrecondition."""
         service = HttpService(routes, self._counts, guard)
-        return self._add(HttpListener(listen_tcp(address, port), service, limits=self._limits, tls=tls))
+        return self._add(HttpListener(self._ports.take(address, port), service, limits=self._limits, tls=tls))
 
     def _add(self, listener: HttpListener) -> int:
         listener.start()

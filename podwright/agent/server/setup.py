@@ -40,6 +40,7 @@ from podwright.agent.server.auth.authorization import RequestAuthorizer
 from podwright.agent.server.auth.certificates import ServerContexts
 from podwright.agent.server.auth.guard import Guard
 from podwright.agent.server.auth.reviews import NoReviews
+from podwright.agent.server.early_ports import EarlyPorts
 from podwright.agent.server.health import Health, loop_check
 from podwright.agent.server.http.listener import Limits
 from podwright.agent.server.http.routing import HttpRoute
@@ -66,11 +67,14 @@ class ShownConfig:
     flags: Mapping[str, str]
 
 
-async def serve(config: AgentConfig, agent: Agent, shown: ShownConfig, stack: contextlib.AsyncExitStack) -> None:
+async def serve(
+    config: AgentConfig, agent: Agent, shown: ShownConfig, ports: EarlyPorts, stack: contextlib.AsyncExitStack
+) -> None:
     """Listen on all that is configured until `stack` ends. Raises FailedPrecondition and InvalidArgument."""
     server = config.server
     parts = _Parts(config, agent, shown)
-    servers = Servers(parts.counts, Limits(connections=_connections(), stall_s=server.streaming_idle_timeout_s))
+    limits = Limits(connections=_connections(), stall_s=server.streaming_idle_timeout_s)
+    servers = Servers(parts.counts, limits, ports)
     stack.push_async_callback(servers.close)
     reader = open_routes(parts.open)
     servers.serve_socket(config.process.socket, [*reader, *Descriptions(parts.view).routes()])

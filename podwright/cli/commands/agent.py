@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 
 import click
 
@@ -10,10 +10,10 @@ from podwright import __version__
 from podwright.agent.config.command_line import GivenFlag, parse_command_line
 from podwright.agent.config.loading import load
 from podwright.agent.config.settings import BY_FLAG, KUBERNETES_VERSION
+from podwright.agent.server.early_ports import EarlyPorts
 from podwright.cli.agent_help import write_help
 from podwright.cli.failures import Leave
 from podwright.cli.invocation import Invocation, pass_invocation
-from podwright.cli.output import print_data
 from podwright.linux.cgroup import detect
 
 
@@ -54,12 +54,18 @@ def command(context: click.Context, invocation: Invocation, arguments: tuple[str
     for warning in loaded.warnings:
         click.echo(f"podwright: warning: {warning}", err=True)
     if printing:
+        from podwright.cli.output import print_data  # noqa: PLC0415 # it loads protobuf
+
         print_data(loaded.document, "yaml")
         return
-    from podwright.agent.app import run  # noqa: PLC0415 # the agent's modules are for the agent
-    from podwright.agent.server.setup import ShownConfig  # noqa: PLC0415 # as above
+    with contextlib.closing(EarlyPorts()) as ports:
+        ports.bind(loaded.config)
+        import asyncio  # noqa: PLC0415 # after the ports
 
-    code = asyncio.run(run(loaded.config, ShownConfig(document=loaded.document, flags=loaded.flags)))
+        from podwright.agent.app import run  # noqa: PLC0415 # the agent's modules are for the agent
+        from podwright.agent.server.setup import ShownConfig  # noqa: PLC0415 # as above
+
+        code = asyncio.run(run(loaded.config, ShownConfig(document=loaded.document, flags=loaded.flags), ports))
     if code:
         raise Leave(code)
 

@@ -19,6 +19,7 @@ from podwright.agent.server.api.healthz import HealthPaths
 from podwright.agent.server.api.pods import PodPaths
 from podwright.agent.server.api.request_counts import RequestCounts
 from podwright.agent.server.api.table import disabled_routes, health_routes
+from podwright.agent.server.early_ports import EarlyPorts
 from podwright.agent.server.health import Health, loop_check
 from podwright.agent.server.http.listener import Limits
 from podwright.agent.server.http.routing import HttpRoute
@@ -64,7 +65,7 @@ class Scene:
         self.health = health_routes(HealthPaths(checks))
         pods = HttpRoute(pattern="/pods", handler=PodPaths(view, list).wanted)
         self.routes = [*self.health, pods, *Descriptions(view).routes()]
-        self.servers = Servers(RequestCounts(), Limits())
+        self.servers = Servers(RequestCounts(), Limits(), EarlyPorts())
         self.socket = str(directory / "run" / "agent.sock")
 
 

@@ -1,4 +1,4 @@
-"""Listening sockets and their connections, with limits. A client can break only its own connection."""
+"""The connections of a listening socket, with limits. A client can break only its own connection."""
 
 from __future__ import annotations
 
@@ -6,31 +6,26 @@ import asyncio
 import contextlib
 import errno
 import logging
-import os
 import socket
 import ssl
-import stat
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.agent.server.http.exchange import Exchange
 from podwright.agent.server.http.messages import Answer, HttpRequest
-from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.errors import PodwrightError
 from podwright.streams.tls_wire import TlsWire
 from podwright.streams.wire import SocketWire, Wire
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-PROBE_S = 1.0  # for an answer from the program that listens on the socket's path
-BACKLOG = 128
 HANDSHAKE_S = 10.0
 CLOSE_S = 5.0
 ACCEPT_PAUSE_S = 0.1  # when there are no descriptors left
 KEEPALIVE_IDLE_S = 60  # then the kernel asks whether the client is still there
 FIRST_BYTES = 2048  # of a connection's buffer, which grows: one that waits for its next request is to cost little
-SOCKET_MODE = 0o600
 
 Certificate = Mapping[str, object] | None
 Serve = Callable[[HttpRequest], Awaitable[Answer]]
@@ -150,63 +145,6 @@ async def _open(connected: socket.socket, context: ssl.SSLContext | None) -> tup
     secured = TlsWire(connected, context, first_bytes=FIRST_BYTES)
     await secured.handshake()
     return secured, secured.peer_certificate()
-
-
-def listen_tcp(address: str, port: int) -> socket.socket:
-    """A listening socket. `::` takes both families where the host allows it. Raises FailedPrecondition."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((address, port))
-        listening.listen(BACKLOG)
-    except OSError as failure:
-        listening.close()
-        raise FailedPrecondition(
-            f"cannot listen on {address}:{port}: {failure.strerror}", hint="is another kubelet or agent running?"
-        ) from failure
-    return listening
-
-
-def listen_unix(path: str) -> socket.socket:
-    """A listening socket that only its owner may use. One that nobody listens on is replaced.
-
-    Raises FailedPrecondition.
-    """
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
-        _clear(path)
-        os.fchmod(listening.fileno(), SOCKET_MODE)  # the file that bind makes has it from the start (unix(7))
-        listening.bind(path)
-        listening.listen(BACKLOG)
-    except OSError as failure:
-        listening.close()
-        raise FailedPrecondition(f"cannot listen on {path}: {failure}") from failure
-    except FailedPrecondition:
-        listening.close()
-        raise
-    return listening
-
-
-def _clear(path: str) -> None:
-    """Remove a socket that its agent has left behind. Raises FailedPrecondition for anything else, and OSError."""
-    try:
-        is_socket = stat.S_ISSOCK(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return
-    if not is_socket:
-        raise FailedPrecondition(f"{path} exists and is no socket", hint="choose another --agent-socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(PROBE_S)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-            return
-        except TimeoutError:  # its queue is full: it is busy
-            pass
-    raise FailedPrecondition(f"another agent listens on {path}", hint="stop it, or choose another --agent-socket")
 
 
 def _set_options(connected: socket.socket) -> None:

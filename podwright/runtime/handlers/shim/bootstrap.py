@@ -75,7 +75,7 @@ def argv(launch: Launch, container_id: str, action: str, bundle: str = "") -> tu
 
 
 def usual_socket(launch: Launch, pod: str) -> str:
-    """The path at which a shim made with containerd's package listens (containerd: pkg/shim, SocketAddress)."""
+    """Where a shim that is made with containerd's package listens (containerd: pkg/shim, SocketAddress)."""
     name = f"{launch.grpc_address}/{NAMESPACE}/{pod}".encode()
     return f"{SOCKETS}/{hashlib.sha256(name).hexdigest()}"
 

@@ -19,8 +19,9 @@ import pytest_asyncio
 from podwright.agent.config.node_sections import SecuritySection
 from podwright.agent.server.auth import ciphers, self_signed
 from podwright.agent.server.auth.certificates import ServerContexts, TlsFiles
-from podwright.agent.server.http.listener import HttpListener, Limits, listen_tcp
+from podwright.agent.server.http.listener import HttpListener, Limits
 from podwright.agent.server.http.messages import Answer, HttpRequest, text
+from podwright.agent.server.http.sockets import listen_tcp
 from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition, InvalidArgument
 from tests.harness.authority import Authority

@@ -11,8 +11,9 @@ import pytest
 import pytest_asyncio
 
 from podwright.agent.server.http import exchange
-from podwright.agent.server.http.listener import HttpListener, Limits, listen_tcp
+from podwright.agent.server.http.listener import HttpListener, Limits
 from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, Takeover, text
+from podwright.agent.server.http.sockets import listen_tcp
 from podwright.conformance.patience import patient
 from podwright.streams.wire import Wire
 
