@@ -36,7 +36,7 @@ $(STAMP): requirements.lock pyproject.toml
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-proto: venv ## regenerate the stubs below podwright/{cri/v1,api/v1,kubelet_grpc}
+proto: venv ## regenerate the stubs beside the protos
 	$(BIN)/python -m tools.proto
 
 objects: venv ## regenerate the typed objects below podwright/k8s/objects

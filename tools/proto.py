@@ -20,6 +20,7 @@ MESSAGES = (
     Path("podwright/ttrpc/v1"),
     Path("podwright/runtime/handlers/shim/api"),
     Path("podwright/runtime/nri/api"),
+    Path("podwright/k8s/protobuf"),
 )  # by ttrpc, or not at all
 FOLDERS = SERVICES + MESSAGES
 

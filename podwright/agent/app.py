@@ -223,7 +223,7 @@ async def _endpoint(config: AgentConfig, runner: ProcessRunner, stack: contextli
 async def _cri_clients(
     config: AgentConfig, endpoint: str, metrics: RuntimeMetrics, clock: Clock, stack: contextlib.AsyncExitStack
 ) -> tuple[CriClient, CriClient]:
-    """For the runtime, and for the image service: the runtime too, unless --image-service-endpoint names another."""
+    """For the runtime and the image service, which is the runtime unless --image-service-endpoint names another."""
     runtime = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
     images = config.runtime.image_endpoint
     if not images or normalise(images) == endpoint:

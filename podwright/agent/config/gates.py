@@ -40,6 +40,7 @@ HONOURED = frozenset(
         "PodLevelResourceManagers",
         "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
+        "PodsAPI",
         "ResourceHealthStatus",
         "RestartAllContainersOnContainerExits",
         "RotateKubeletServerCertificate",

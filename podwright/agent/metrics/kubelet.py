@@ -9,7 +9,7 @@ from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.metrics.eviction import EvictionMetrics
 from podwright.agent.metrics.hooks import HookMetrics
 from podwright.agent.metrics.images import ImageMetrics
-from podwright.agent.metrics.instruments import Histogram, InstrumentSet
+from podwright.agent.metrics.instruments import Counter, Histogram, InstrumentSet
 from podwright.agent.metrics.lives import LifeMetrics
 from podwright.agent.metrics.managers import ManagerMetrics
 from podwright.agent.metrics.pleg import PlegMetrics
@@ -49,4 +49,7 @@ class KubeletMetrics(InstrumentSet):
             "kubelet_cgroup_manager_duration_seconds",
             "Duration in seconds for cgroup manager operations. Broken down by method.",
             ("operation_type",),
+        )
+        self.pod_watch_events_dropped = Counter(
+            "kubelet_pod_watch_events_dropped_total", "Cumulative number of pod watch events dropped."
         )

@@ -88,6 +88,21 @@ async def serve(
         files = tls_files(config, dependencies.node_name, agent.node.facts.addresses, has_api=has_api)
         contexts = ServerContexts(files, config.security)
         servers.serve_api(server.address, server.port, parts.api_routes(), parts.guard(), contexts)
+    if config.feature_gates["PodsAPI"]:
+        await _serve_pods(config, agent, parts.view, stack)
+
+
+async def _serve_pods(config: AgentConfig, agent: Agent, view: View, stack: contextlib.AsyncExitStack) -> None:
+    # the messages of a Pod, which only this API needs
+    from podwright.agent.server.pods_api.feed import PodFeed  # noqa: PLC0415
+    from podwright.agent.server.pods_api.server import PodsApiPorts, PodsApiServer  # noqa: PLC0415
+
+    dependencies = agent.dependencies
+    feed = PodFeed(view.registry.get, dependencies.metrics.pod_watch_events_dropped)
+    stack.callback(agent.statuses.on_change(feed.changed))
+    server = PodsApiServer(config.process.root_dir, PodsApiPorts(pods=view.pods, feed=feed, clock=dependencies.clock))
+    stack.push_async_callback(server.close)
+    await server.start()
 
 
 def _connections() -> int:

@@ -1,7 +1,4 @@
-"""Serves the pod-resources API at `pod-resources/kubelet.sock`, versions v1 and v1alpha1.
-
-Rate and burst are the kubelet's (pkg/kubelet/apis/podresources of Kubernetes 1.36).
-"""
+"""Serves the pod-resources API at `pod-resources/kubelet.sock`, versions v1 and v1alpha1."""
 
 from __future__ import annotations
 
@@ -14,9 +11,9 @@ import grpc
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.pod_resources import PodResourcesMetrics
 from podwright.agent.plugins import serving
+from podwright.agent.plugins.call_limit import CallLimit
 from podwright.agent.resources.pod_resources.messages import allocatable_message, alpha_message, pod_message
 from podwright.agent.resources.pod_resources.shares import Shares
-from podwright.k8s.client.limiter import TokenBucket
 from podwright.k8s.objects import Pod
 from podwright.kubelet_grpc import pod_resources_alpha_pb2 as alpha
 from podwright.kubelet_grpc import pod_resources_alpha_pb2_grpc as alpha_stubs
@@ -24,7 +21,6 @@ from podwright.kubelet_grpc import pod_resources_pb2 as v1
 from podwright.kubelet_grpc import pod_resources_pb2_grpc as v1_stubs
 
 FOLDER, SOCKET = "pod-resources", "kubelet.sock"
-RATE_PER_S, BURST = 100.0, 10
 V1, V1ALPHA1 = "v1", "v1alpha1"
 
 
@@ -50,7 +46,7 @@ class PodResourcesServer:
 
     async def start(self) -> None:
         """Serve. Raises PodwrightError and OSError."""
-        limit = _Limit(self._ports.clock)
+        limit = CallLimit(self._ports.clock)
         self._server = serving.new_server()
         v1_stubs.add_PodResourcesListerServicer_to_server(_Lister(self._ports, limit), self._server)
         alpha_stubs.add_PodResourcesListerServicer_to_server(_AlphaLister(self._ports, limit), self._server)
@@ -62,18 +58,8 @@ class PodResourcesServer:
             await serving.close(self._server, self._socket)
 
 
-class _Limit:
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._bucket = TokenBucket(rate=RATE_PER_S, burst=BURST)
-
-    async def check(self, context: Any) -> None:
-        if self._bucket.reserve(self._clock.monotonic(), 0.0) is None:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "rejected by rate limit")
-
-
 class _Lister(v1_stubs.PodResourcesListerServicer):
-    def __init__(self, ports: PodResourcesPorts, limit: _Limit) -> None:
+    def __init__(self, ports: PodResourcesPorts, limit: CallLimit) -> None:
         self._ports = ports
         self._limit = limit
 
@@ -113,7 +99,7 @@ class _Lister(v1_stubs.PodResourcesListerServicer):
 
 
 class _AlphaLister(alpha_stubs.PodResourcesListerServicer):
-    def __init__(self, ports: PodResourcesPorts, limit: _Limit) -> None:
+    def __init__(self, ports: PodResourcesPorts, limit: CallLimit) -> None:
         self._ports = ports
         self._limit = limit
 
