@@ -14,6 +14,7 @@ from podwright.agent.server.early_ports import EarlyPorts
 from podwright.cli.agent_help import write_help
 from podwright.cli.failures import Leave
 from podwright.cli.invocation import Invocation, pass_invocation
+from podwright.cli.loading import modules_to_keep
 from podwright.linux.cgroup import detect
 
 
@@ -60,10 +61,11 @@ def command(context: click.Context, invocation: Invocation, arguments: tuple[str
         return
     with contextlib.closing(EarlyPorts()) as ports:
         ports.bind(loaded.config)
-        import asyncio  # noqa: PLC0415 # after the ports
+        with modules_to_keep():
+            import asyncio  # noqa: PLC0415 # after the ports
 
-        from podwright.agent.app import run  # noqa: PLC0415 # the agent's modules are for the agent
-        from podwright.agent.server.setup import ShownConfig  # noqa: PLC0415 # as above
+            from podwright.agent.app import run  # noqa: PLC0415 # the agent's modules are for the agent
+            from podwright.agent.server.setup import ShownConfig  # noqa: PLC0415 # as above
 
         code = asyncio.run(run(loaded.config, ShownConfig(document=loaded.document, flags=loaded.flags), ports))
     if code:

@@ -8,6 +8,7 @@ import click
 
 from podwright.cli.failures import Leave
 from podwright.cli.invocation import Invocation, pass_invocation
+from podwright.cli.loading import modules_to_keep
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -28,7 +29,8 @@ def command(
     log_level: str | None,
 ) -> None:
     """Run the CRI server until SIGTERM. Containers outlive it. Options override the file."""
-    from podwright.runtime.app import serve  # noqa: PLC0415 # the daemon's modules are for the daemon
+    with modules_to_keep():
+        from podwright.runtime.app import serve  # noqa: PLC0415 # the daemon's modules are for the daemon
 
     level = log_level or ("debug" if invocation.debug else None)
     code = asyncio.run(serve(config_file=config_file, root=root, state=state, listen=listen, log_level=level))
