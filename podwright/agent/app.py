@@ -224,11 +224,13 @@ async def _cri_clients(
     config: AgentConfig, endpoint: str, metrics: RuntimeMetrics, clock: Clock, stack: contextlib.AsyncExitStack
 ) -> tuple[CriClient, CriClient]:
     """For the runtime and the image service, which is the runtime unless --image-service-endpoint names another."""
-    runtime = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
+    streams = config.feature_gates["CRIListStreaming"]
+    runtime = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock, streams_lists=streams))
     images = config.runtime.image_endpoint
     if not images or normalise(images) == endpoint:
         return runtime, runtime
-    return runtime, await stack.enter_async_context(MeasuredCriClient(images, metrics, clock))
+    own = MeasuredCriClient(images, metrics, clock, streams_lists=streams)
+    return runtime, await stack.enter_async_context(own)
 
 
 def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:

@@ -16,6 +16,7 @@ HONOURED = frozenset(
         "AllBeta",
         "CPUManagerPolicyAlphaOptions",
         "CPUManagerPolicyBetaOptions",
+        "CRIListStreaming",
         "CSIVolumeHealth",
         "ComponentFlagz",
         "ComponentStatusz",

@@ -11,7 +11,8 @@ import grpc.aio
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.runtime import RuntimeMetrics
-from podwright.cri.client import DEFAULT_TIMEOUT_S, CriClient, Request, Response
+from podwright.agent.runtime.streamed_lists import ListStreamingCriClient
+from podwright.cri.client import DEFAULT_TIMEOUT_S, Request, Response
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from podwright.timeline import Step
@@ -20,11 +21,11 @@ _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _OTHER_NAMES = {"update_container_resources": "update_container"}
 
 
-class MeasuredCriClient(CriClient):
-    """Counts and times each call."""
+class MeasuredCriClient(ListStreamingCriClient):
+    """Counts and times each call. A streamed list is a call as well."""
 
-    def __init__(self, endpoint: str, metrics: RuntimeMetrics, clock: Clock) -> None:
-        super().__init__(endpoint)
+    def __init__(self, endpoint: str, metrics: RuntimeMetrics, clock: Clock, *, streams_lists: bool = False) -> None:
+        super().__init__(endpoint, streams_lists=streams_lists)
         self._metrics = metrics
         self._clock = clock
         self._names: dict[type, str] = {}
