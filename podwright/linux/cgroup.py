@@ -84,7 +84,7 @@ def judge_layout(
 
 def detect() -> CgroupHost:
     """The layout of this host."""
-    mounts = read_mounts()
+    mounts = read_mounts(containing=CGROUP_ROOT)
     with open("/proc/cgroups", encoding="ascii") as file:
         names = frozenset(line.split()[0] for line in file if not line.startswith("#"))
     held: frozenset[str] = frozenset()

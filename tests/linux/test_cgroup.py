@@ -10,7 +10,7 @@ import pytest
 
 from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost, judge_layout
-from podwright.linux.mount import MountPoint
+from podwright.linux.mount import MountPoint, read_mounts
 from podwright.process import Command, PosixProcessRunner
 from tests.linux.exhausted import no_descriptors
 
@@ -28,6 +28,19 @@ SIDE = _mount("cgroup2", "/sys/fs/cgroup/unified")
 MEMORY = _mount("cgroup", "/sys/fs/cgroup/memory")
 CPU = _mount("cgroup", "/sys/fs/cgroup/cpu,cpuacct")
 SYSTEMD = _mount("cgroup", "/sys/fs/cgroup/systemd")
+
+
+def test_detection_reads_only_the_mounts_of_cgroups(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[MountPoint] = []
+
+    def recorded(*, containing: str = "") -> list[MountPoint]:
+        read.extend(read_mounts(containing=containing))
+        return read
+
+    monkeypatch.setattr(cgroup, "read_mounts", recorded)
+    found = cgroup.detect()
+    assert len(read) < len(read_mounts())
+    assert found.layout == judge_layout(read_mounts(), frozenset(), frozenset(found.controllers)).layout
 
 
 @pytest.mark.parametrize(
