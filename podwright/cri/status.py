@@ -19,6 +19,7 @@ CODES: dict[type[errors.PodwrightError], grpc.StatusCode] = {
     errors.Internal: grpc.StatusCode.INTERNAL,
     errors.Unknown: grpc.StatusCode.UNKNOWN,
 }
+_GO_SPELLINGS = {"OK": "OK", "CANCELLED": "Canceled"}
 _CLASSES = {code: cls for cls, code in CODES.items()}
 
 
@@ -44,5 +45,5 @@ def rpc_error(code: str, details: str) -> str:
 
 
 def go_name(code: str) -> str:
-    """`DeadlineExceeded` for `DEADLINE_EXCEEDED`."""
-    return code.title().replace("_", "")
+    """`DeadlineExceeded` for `DEADLINE_EXCEEDED`: gRPC's names as Go's library spells them."""
+    return _GO_SPELLINGS.get(code) or code.title().replace("_", "")

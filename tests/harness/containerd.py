@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from podwright.conformance.patience import patient
+from tests.harness import shim_sockets
 from tests.harness.cni import BIN_DIR, write_bridge_conf
 from tests.harness.processes import command_lines
 from tests.harness.scratch import Part
@@ -91,17 +88,10 @@ class Containerd(CriServer):
         deadline = time.monotonic() + SHIMS_LEAVE_S
         while (left := self._shims()) and time.monotonic() < deadline:
             time.sleep(0.1)
-        for pid, shim_id in left.items():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            name = hashlib.sha256(f"{self.socket}/k8s.io/{shim_id}".encode()).hexdigest()
-            Path(f"/run/containerd/s/{name}").unlink(missing_ok=True)
+        for pid in left:
+            shim_sockets.kill(pid)
 
-    def _shims(self) -> dict[int, str]:
-        """Those of this containerd: their PIDs, and the ids of the sandboxes that they are for."""
+    def _shims(self) -> list[int]:
+        """The PIDs of this containerd's."""
         commands = ((pid, line.split("\0")) for pid, line in command_lines().items())
-        return {
-            pid: words[words.index("-id") + 1]
-            for pid, words in commands
-            if "containerd-shim" in words[0] and str(self.socket) in words and "-id" in words
-        }
+        return [pid for pid, words in commands if "containerd-shim" in words[0] and str(self.socket) in words]

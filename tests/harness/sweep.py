@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import time
 
 from podwright.conformance.patience import patient
+from tests.harness import shim_sockets
 from tools.leaks import PODS, Scope, Thing, remove_empty_parents, snapshot
 
 EXIT_WAIT_S, SETTLE_S = patient(60.0), patient(60.0)
@@ -46,8 +46,7 @@ def _kill(scope: Scope, found: list[Thing]) -> None:
     """Kill the processes among the things, and wait until none of ours is left."""
     for thing in found:
         if thing.kind == "process":
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(thing.name.split()[0]), signal.SIGKILL)
+            shim_sockets.kill(int(thing.name.split()[0]))
     deadline = time.monotonic() + EXIT_WAIT_S
     while any(thing.kind == "process" for thing in _ours(scope)) and time.monotonic() < deadline:
         time.sleep(POLL_S)

@@ -23,7 +23,7 @@ from podwright.agent.csi.values import (
     VolumeCall,
     VolumeStats,
 )
-from podwright.agent.metrics.grpc_codes import CANCELLED, OK, go_code
+from podwright.agent.metrics.grpc_calls import timed_call
 from podwright.agent.metrics.volumes import VolumeMetrics
 from podwright.agent.plugins.connection import PluginChannel
 from podwright.kubelet_grpc import csi_pb2 as csi
@@ -171,19 +171,15 @@ class CsiNode:
         request: Request,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> Response:
-        began, code = self._clock.monotonic(), CANCELLED
-        try:
-            answer = await method(request, timeout=timeout_s)
-        except grpc.aio.AioRpcError as failure:
-            code = failure.code().name
-            raise CsiFailed(code, failure.details() or "") from failure
-        else:
-            code = OK
-            return answer
-        finally:
+        def observe(took_s: float, code: str) -> None:
             name = f"{SERVICE}/{type(request).__name__.removesuffix('Request')}"
-            took_s = self._clock.monotonic() - began
-            self._metrics.driver_calls.observe(took_s, self._name, name, go_code(code), "false")
+            self._metrics.driver_calls.observe(took_s, self._name, name, code, "false")
+
+        try:
+            with timed_call(self._clock, observe):
+                return await method(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as failure:
+            raise CsiFailed(failure.code().name, failure.details() or "") from failure
 
 
 def _capability(access: VolumeAccess, can: Capabilities) -> csi.VolumeCapability:

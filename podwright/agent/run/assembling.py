@@ -115,6 +115,6 @@ def run_ports(options: RunOptions, reporter: Reporter) -> RunPorts:
     return RunPorts(
         node_name=node_name(read_machine(), ""),
         clock=SystemClock(),
-        server=server_for,
+        server=lambda options, stop: server_for(options, stop, reporter.info),
         assemble=lambda server: assembled(server, options, reporter),
     )

@@ -18,7 +18,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 DEFAULT_EMBEDDED_ROOT = "/var/lib/podwright/run"
 DEFAULT_EMBEDDED_STATE = "/run/podwright/run"
 SLOTS_MAX = 64
-READY_TIMEOUT_S = 15.0
+READY_TIMEOUT_S = 60.0  # a busy machine takes more than ten
 STOP_TIMEOUT_S = 15.0
 KILL_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 5.0
@@ -96,8 +96,13 @@ class Slot:
 
 
 @contextlib.asynccontextmanager
-async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator[RunServer]:
-    """The server that this run uses. Raises FailedPrecondition (detach without a daemon), Unavailable."""
+async def server_for(
+    options: ServerOptions, stop: StopRequest, tell: Callable[[str], object]
+) -> AsyncIterator[RunServer]:
+    """The server that this run uses. `tell` hears that one is started, which takes a moment.
+
+    Raises FailedPrecondition (detach without a daemon), Unavailable.
+    """
     endpoint = normalise(options.endpoint or DEFAULT_ENDPOINT)
     found = await probe(endpoint)
     if found is not None:
@@ -108,6 +113,7 @@ async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator
             f"no CRI server answers at {endpoint}, and a detached pod needs one that stays",
             hint="start one with: podwright serve",
         )
+    tell("starting podwright serve for this run")
     with held_slot(options) as slot:
         async with embedded(slot, options.config_file, stop) as server:
             yield server

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from podwright.linux import machine_files
+
 
 def read_text(path: str) -> str:
     """The file's text without surrounding blanks. Empty if it cannot be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+    return machine_files.read_text(path).strip()
 
 
 def read_integer(path: str, default: int = 0) -> int:

@@ -108,7 +108,8 @@ async def test_a_run_brings_its_own_daemon_and_takes_it_away(daemon_files: Podwr
     run = embedded_run(daemon_files, DONE)
     assert await run.code() == 0
     assert run.seen.text("c") == ["done"]
-    assert run.seen.infos[0].startswith("using embedded podwright")
+    assert run.seen.infos[0].startswith("starting podwright serve")
+    assert run.seen.infos[1].startswith("using embedded podwright")
     assert await probe(Slot(root="", state=str(daemon_files.state / "0")).endpoint) is None
     again = embedded_run(daemon_files, DONE)
     assert await again.code() == 0

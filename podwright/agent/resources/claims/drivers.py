@@ -12,7 +12,7 @@ import grpc
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.claims import ClaimMetrics
-from podwright.agent.metrics.grpc_codes import CANCELLED, OK, go_code
+from podwright.agent.metrics.grpc_calls import timed_call
 from podwright.agent.plugins.connection import PluginChannel
 from podwright.agent.plugins.protocol import Plugin
 from podwright.agent.resources.claims.health import (
@@ -24,7 +24,6 @@ from podwright.agent.resources.claims.health import (
     shortened,
 )
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
-from podwright.cri.status import code_of
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, PodwrightError, Unavailable
 from podwright.kubelet_grpc import dra_health_pb2 as health_messages
 from podwright.kubelet_grpc import dra_pb2 as messages
@@ -123,23 +122,18 @@ class DraDriver:
         await self._connection.close()
 
     async def _call(self, name: str, request: Any, answer: Any) -> Any:
+        path = f"{self._service}/{name}"
         method = self._connection.channel.unary_unary(
-            f"{self._service}/{name}",
+            path,
             request_serializer=type(request).SerializeToString,
             response_deserializer=answer.FromString,
         )
-        begun, code = self._ports.clock.monotonic(), CANCELLED
-        try:
-            answered = await self._connection.call(method, request, CALL_TIMEOUT_S)
-        except PodwrightError as failure:
-            code = code_of(failure).name
-            raise
-        else:
-            code = OK
-            return answered
-        finally:
-            took_s = self._ports.clock.monotonic() - begun
-            self._ports.metrics.driver_calls.observe(took_s, self.name, f"{self._service}/{name}", go_code(code))
+
+        def observe(took_s: float, code: str) -> None:
+            self._ports.metrics.driver_calls.observe(took_s, self.name, path, code)
+
+        with timed_call(self._ports.clock, observe):
+            return await self._connection.call(method, request, CALL_TIMEOUT_S)
 
 
 class DraDrivers:

@@ -63,7 +63,7 @@ def with_oom(end: Exit, reports: Reports) -> Exit:
     return dataclasses.replace(end, reason=OOM_KILLED) if is_killed else end
 
 
-class Watcher:
+class EndWaiter:
     """Waits for one container's end."""
 
     def __init__(self, pods: PodShims, launcher: Launcher, bundle: Bundle, reports: Reports) -> None:

@@ -35,7 +35,7 @@ FOLDER = "execs"
 END_OF_FILE = b"\x04"  # as typed at a terminal
 
 
-class Running:
+class ShimProcess:
     """A process in a container, from its start to its deletion."""
 
     def __init__(
@@ -127,7 +127,7 @@ class Running:
         return True
 
 
-async def run(running: Running, background: Tasks, *, timeout_s: float, output_limit_bytes: int) -> Completed:
+async def run(running: ShimProcess, background: Tasks, *, timeout_s: float, output_limit_bytes: int) -> Completed:
     """Run it and collect its output. What follows its end is done in the `background`.
 
     Raises DeadlineExceeded after it was killed, FailedPrecondition, and RuntimeFailed when it did not start.
@@ -159,7 +159,7 @@ async def run(running: Running, background: Tasks, *, timeout_s: float, output_l
         background.start(running.delete(), name=f"delete {running.id}")
 
 
-def _outputs(running: Running) -> list[tuple[int, str]]:
+def _outputs(running: ShimProcess) -> list[tuple[int, str]]:
     paths = running.fifos.outputs
     return [(number, paths[name]) for number, name in ((1, stdio.STDOUT), (2, stdio.STDERR)) if name in paths]
 
@@ -170,7 +170,7 @@ async def _drain(pipes: list[OutputPipe]) -> None:
         await pipe.ended(max(0.0, deadline - asyncio.get_running_loop().time()))
 
 
-async def _end(running: Running) -> None:
+async def _end(running: ShimProcess) -> None:
     await running.kill()
     with contextlib.suppress(TimeoutError, PodwrightError):
         async with asyncio.timeout(KILLED_S):
@@ -180,7 +180,7 @@ async def _end(running: Running) -> None:
 class ShimExec:
     """A process with its stdio in the caller's hands. See Exec."""
 
-    def __init__(self, running: Running, background: Tasks, readers: dict[str, FdReader]) -> None:
+    def __init__(self, running: ShimProcess, background: Tasks, readers: dict[str, FdReader]) -> None:
         self._running = running
         self._background = background
         self._readers = readers
@@ -264,7 +264,7 @@ async def _throw_away(reader: FdReader) -> None:
         reader.close()
 
 
-async def start(running: Running, background: Tasks) -> ShimExec:
+async def start(running: ShimProcess, background: Tasks) -> ShimExec:
     """Start it with its stdio. Raises as `ShimExec.start` does. Nothing is left then."""
     readers: dict[str, FdReader] = {}
     try:
@@ -281,7 +281,7 @@ async def start(running: Running, background: Tasks) -> ShimExec:
     return started
 
 
-async def _give_up(running: Running) -> None:
+async def _give_up(running: ShimProcess) -> None:
     await running.kill()
     await running.delete()
 
@@ -292,12 +292,14 @@ async def end_abandoned(calls: ShimCalls, bundle: Bundle) -> None:
     for exec_id in os.listdir(folder) if os.path.isdir(folder) else ():
         fifos = stdio.Fifos(directory=f"{folder}/{exec_id}")
         held = fifos.hold()
-        with contextlib.suppress(PodwrightError, TimeoutError):
-            await calls.kill(bundle.id, signal.SIGKILL, exec_id=exec_id)
-            async with asyncio.timeout(KILLED_S):
-                await calls.wait(bundle.id, exec_id)
-        with contextlib.suppress(PodwrightError):
-            await calls.delete(bundle.id, exec_id)
-        for fd in held:
-            os.close(fd)
+        try:
+            with contextlib.suppress(PodwrightError, TimeoutError):
+                await calls.kill(bundle.id, signal.SIGKILL, exec_id=exec_id)
+                async with asyncio.timeout(KILLED_S):
+                    await calls.wait(bundle.id, exec_id)
+            with contextlib.suppress(PodwrightError):
+                await calls.delete(bundle.id, exec_id)
+        finally:
+            for fd in held:
+                os.close(fd)
         fifos.remove()

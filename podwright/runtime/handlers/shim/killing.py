@@ -21,7 +21,7 @@ from podwright.errors import (
 from podwright.linux import cgroup
 from podwright.runtime.handlers.shim.launching import DELETE_S
 from podwright.runtime.handlers.shim.limiting import Limiting
-from podwright.runtime.handlers.shim.member import Member
+from podwright.runtime.handlers.shim.member import ShimMember
 from podwright.runtime.handlers.shim.watching import DRAIN_S, EndWatch
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ END_S = 5.0  # from a SIGKILL to the end that the shim reports
 BURIAL_S = DELETE_S + DRAIN_S  # from the end of a shim to that of its containers: its program cleans up
 
 
-async def kill(member: Member, watch: EndWatch, limiting: Limiting, number: int, *, everyone: bool) -> None:
+async def kill(member: ShimMember, watch: EndWatch, limiting: Limiting, number: int, *, everyone: bool) -> None:
     """Send a signal to the first process or to all, as Task.kill does."""
     if watch.is_over:
         return
@@ -53,7 +53,7 @@ async def kill(member: Member, watch: EndWatch, limiting: Limiting, number: int,
         await _end_everything(member, watch)
 
 
-async def _end_everything(member: Member, watch: EndWatch) -> None:
+async def _end_everything(member: ShimMember, watch: EndWatch) -> None:
     """Its processes on this host. And the shim, if that does not notice."""
     if member.record.on_host:
         await asyncio.to_thread(cgroup.kill_all, member.host.cgroups, member.bundle.cgroup)
@@ -63,14 +63,14 @@ async def _end_everything(member: Member, watch: EndWatch) -> None:
         await watch.ends_within(BURIAL_S)
 
 
-async def delete(member: Member, watch: EndWatch) -> None:
+async def delete(member: ShimMember, watch: EndWatch) -> None:
     """Have the container deleted, by its shim or without it. Its cgroup stays."""
     if not await _delete_by_shim(member, watch):
         member.host.pods.kill(member.record.pod)
         await member.host.launcher.delete(member.bundle.id, member.bundle.directory)
 
 
-async def _delete_by_shim(member: Member, watch: EndWatch) -> bool:
+async def _delete_by_shim(member: ShimMember, watch: EndWatch) -> bool:
     """Whether nothing is left of it for the shim to do. One that hangs is not asked again."""
     await member.rejoin()
     if member.shim is None or member.hangs:
@@ -86,7 +86,7 @@ async def _delete_by_shim(member: Member, watch: EndWatch) -> bool:
     return True
 
 
-async def _kill_and_delete(member: Member, watch: EndWatch) -> None:
+async def _kill_and_delete(member: ShimMember, watch: EndWatch) -> None:
     calls = member.calls
     if not watch.is_over:
         with contextlib.suppress(RuntimeFailed, FailedPrecondition):  # it has ended

@@ -15,7 +15,7 @@ from podwright.runtime.handlers.processes import limits
 from podwright.runtime.handlers.protocol import TaskState
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.bootstrap import packed_json
-from podwright.runtime.handlers.shim.member import Member
+from podwright.runtime.handlers.shim.member import ShimMember
 from podwright.runtime.model.base import Resources
 from podwright.runtime.oci_spec import resources
 
@@ -25,7 +25,7 @@ RESOURCES_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResourc
 class Limiting:
     """The pauses and limits of one container. Its methods are those of Task."""
 
-    def __init__(self, member: Member, *, may_be_paused: bool) -> None:
+    def __init__(self, member: ShimMember, *, may_be_paused: bool) -> None:
         self._member = member
         self.may_be_paused = may_be_paused
 

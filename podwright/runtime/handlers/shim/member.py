@@ -41,7 +41,7 @@ class ShimHost:
     options: ShimRuntimeOptions
 
 
-class Member:
+class ShimMember:
     """One container. The parts of its task share it."""
 
     def __init__(self, host: ShimHost, bundle: Bundle, record: ShimRecord, shim: PodShim | None) -> None:

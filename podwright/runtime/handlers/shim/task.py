@@ -29,7 +29,7 @@ from podwright.runtime.handlers.shim import execs, killing, stdio, usage
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.attaching import ShimLink
 from podwright.runtime.handlers.shim.limiting import Limiting
-from podwright.runtime.handlers.shim.member import Member, ShimHost
+from podwright.runtime.handlers.shim.member import ShimHost, ShimMember
 from podwright.runtime.handlers.shim.pods import PodShim
 from podwright.runtime.handlers.shim.record import ShimRecord
 from podwright.runtime.handlers.shim.stdio import Input
@@ -49,7 +49,7 @@ class ShimTask:
         """`shim` is the pod's, if it is there already."""
         self._host = host
         self._bundle = bundle
-        self._member = Member(host, bundle, record, shim)
+        self._member = ShimMember(host, bundle, record, shim)
         # A runc shim gives a process without stdin the host's /dev/null: it gets a pipe whose end has come instead.
         self._ends_input = host.options.is_runc and not (bundle.stdin or bundle.terminal or bundle.checkpoint)
         self._fifos = stdio.fifos(
@@ -166,9 +166,9 @@ class ShimTask:
 
     # -- what runs in it, and its stdio
 
-    def _running(self, process: ExecProcess) -> execs.Running:
+    def _running(self, process: ExecProcess) -> execs.ShimProcess:
         is_runc = self._host.options.is_runc
-        return execs.Running(self._member.calls, self._host.cgroups, self._bundle, process, ends_input=is_runc)
+        return execs.ShimProcess(self._member.calls, self._host.cgroups, self._bundle, process, ends_input=is_runc)
 
     async def exec(self, process: ExecProcess) -> Exec:
         running = self._running(process)

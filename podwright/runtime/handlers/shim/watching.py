@@ -10,7 +10,7 @@ from podwright.runtime.handlers.processes import memory
 from podwright.runtime.handlers.protocol import Exit
 from podwright.runtime.handlers.shim import ending
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
-from podwright.runtime.handlers.shim.member import Member
+from podwright.runtime.handlers.shim.member import ShimMember
 from podwright.tasks import Tasks, retrieve
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ DRAIN_S = 5.0  # from the end to that of the output
 class EndWatch:
     """Watches one container. Fulfils `events.ShimListener`."""
 
-    def __init__(self, member: Member, background: Tasks) -> None:
+    def __init__(self, member: ShimMember, background: Tasks) -> None:
         self._member = member
         self._background = background
         self._reports = ending.Reports()
@@ -60,7 +60,7 @@ class EndWatch:
 
     async def _wait(self) -> Exit:
         host, bundle, record = self._member.host, self._member.bundle, self._member.record
-        watcher = ending.Watcher(host.pods, host.launcher, bundle, self._reports)
+        watcher = ending.EndWaiter(host.pods, host.launcher, bundle, self._reports)
         end = await watcher.end(record.pod, self._member.shim)
         if not await host.logs.drained(bundle.id, DRAIN_S):
             log.debug("a container's output has not ended: id=%s", bundle.id[:12])
