@@ -14,8 +14,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
+
+import msgspec
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +91,7 @@ class Call(Step):
         return f"/{self.name_path}".endswith(f"/{word}") or any(one.startswith(word) for one in self.ids)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingCall:
+class WaitingCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call in progress, with the path of steps that it waits for."""
 
     step: str

@@ -7,7 +7,8 @@ import contextlib
 import logging
 import os
 import signal
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from podwright import daemon_log
 from podwright.agent.assembly.agent import Agent, assemble

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.metrics.lives import LifeMetrics
 from podwright.agent.pleg.cache import StatusCache
@@ -50,8 +51,7 @@ class OrphanMirrors(Protocol):
         """Delete them. Raises PodwrightError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HousekeepingPorts:
+class HousekeepingPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept in order."""
 
     registry: PodRegistry

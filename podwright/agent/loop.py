@@ -10,8 +10,9 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.admission.chain import Admission
 from podwright.agent.channels import Channels
@@ -37,8 +38,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 5.0  # while the runtime does not work
 CHANNEL_LIMITS = {"sources": 50, "runtime": 1000, "probes": 100, "managers": 100}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodsChanged:
+class PodsChanged(msgspec.Struct, frozen=True, kw_only=True):
     """A manager's message: these pods must be looked at, for instance since a device of theirs is not healthy."""
 
     uids: tuple[str, ...]
@@ -106,8 +106,7 @@ class ResizeQueue(Protocol):
         """Try all pending resizes. The UIDs of pods that have to be looked at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopPorts:
+class LoopPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the loop works with."""
 
     channels: Channels[Message]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from podwright.api.v1.pulls_pb2 import PullProgress
@@ -19,8 +20,7 @@ STAGES = ("resolving", "downloading", "unpacking", "done", "failed")  # as PullS
 ENDED = STAGES[3:]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullState:
+class PullState(msgspec.Struct, frozen=True, kw_only=True):
     """The progress of one pull. While it is "resolving", bytes and layers are unknown.
 
     `stage` is resolving, downloading, unpacking, done or failed. `layers_done` counts unpacked layers. `rate_bytes_s`

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+import msgspec
 
 from podwright.bench.results import Measurement
 from podwright.bench.stats import summarise
@@ -19,9 +20,8 @@ NOWHERE: At = MappingProxyType({})
 Key = tuple[str, str, str, str, tuple[tuple[str, int], ...]]
 
 
-@dataclass(slots=True)
-class _Recorded:
-    samples: list[float] = field(default_factory=list)
+class _Recorded(msgspec.Struct):
+    samples: list[float] = msgspec.field(default_factory=list)
     failures: int = 0
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import click
+import msgspec
 
 from podwright.cli import options, table
 from podwright.cli.agent_socket import ask
@@ -23,8 +23,7 @@ SOURCE = "kubernetes.io/config.source"
 NONE = "<none>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodChoice:
+class PodChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Which pods to show. None and an empty mapping select all."""
 
     name: str | None

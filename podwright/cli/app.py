@@ -10,9 +10,9 @@ import difflib
 import importlib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import click
+import msgspec
 from click.shell_completion import CompletionItem
 
 from podwright import __version__
@@ -21,8 +21,7 @@ from podwright.cli.invocation import Invocation
 from podwright.errors import InvalidArgument
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lazy:
+class Lazy(msgspec.Struct, frozen=True, kw_only=True):
     """A command that is not loaded yet. Its module in `podwright.cli.commands` must define `command`."""
 
     module: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from podwright.cli import table
 from podwright.cli.description_containers import container_lines
@@ -18,8 +19,7 @@ from podwright.k8s.times import parse_time
 NONE = "<none>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class Description(msgspec.Struct, frozen=True, kw_only=True):
     """The agent's data about one pod (`/describe/NAMESPACE/NAME`)."""
 
     pod: Pod

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import click
+import msgspec
 
 from podwright.cri.endpoint import choose_endpoint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """The global options as given."""
 
     endpoint: str | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import BinaryIO
+
+import msgspec
 
 from podwright.crilog.lines import Line
 from podwright.crilog.records import Stream
@@ -14,8 +15,7 @@ class LimitReached(Exception):
     """The wanted number of bytes was written."""
 
 
-@dataclass(slots=True, kw_only=True)
-class LogWriter:
+class LogWriter(msgspec.Struct, kw_only=True):
     """Writes each line to the stream that the container wrote it to.
 
     Skips lines older than `since_ns`. A record in another format has no time and is written. After `limit_bytes`
@@ -30,7 +30,7 @@ class LogWriter:
     limit_bytes: int | None = None
     at_once: bool = False
     _last: BinaryIO | None = None
-    _within: set[Stream] = field(default_factory=set)  # streams whose last piece did not end a line
+    _within: set[Stream] = msgspec.field(default_factory=set)  # streams whose last piece did not end a line
 
     def write(self, line: Line) -> None:
         """Write the line if it is wanted. Raises LimitReached, OSError."""

@@ -7,8 +7,9 @@ a unique name works like an id.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, NotFound
@@ -20,8 +21,7 @@ Kind = Literal["container", "pod", "image"]
 LISTED_CHOICES = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookupCandidate:
+class LookupCandidate(msgspec.Struct, frozen=True, kw_only=True):
     """An object that a word may refer to. `names` are its other names.
 
     Among equal names the latest `created_ns` wins.

@@ -6,16 +6,16 @@ The rules are those of printPod in Kubernetes 1.36 (pkg/printers/internalversion
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from podwright.k8s.objects import ContainerStateTerminated, ContainerStatus, Pod, PodStatus
 
 TERMINAL = ("Succeeded", "Failed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodSummary:
+class PodSummary(msgspec.Struct, frozen=True, kw_only=True):
     """READY, STATUS and RESTARTS. `last_restart` is None without restarts."""
 
     ready: int
@@ -25,8 +25,7 @@ class PodSummary:
     last_restart: datetime | None
 
 
-@dataclass(slots=True)
-class _Count:
+class _Count(msgspec.Struct):
     """Sums over containers."""
 
     ready: int = 0

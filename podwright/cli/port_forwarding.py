@@ -11,9 +11,9 @@ import contextlib
 import errno
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import click
+import msgspec
 
 from podwright.cli import lookup
 from podwright.cli.connection import connected
@@ -28,8 +28,7 @@ BACKLOG = 128
 PAUSE_S = 1.0  # between sessions that end immediately
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
+class Listener(msgspec.Struct, frozen=True, kw_only=True):
     """A listening socket and the pod's port behind it."""
 
     socket: socket.socket

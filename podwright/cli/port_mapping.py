@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 
@@ -11,8 +12,7 @@ LOOPBACK = "127.0.0.1"
 HINT = "give it as 8080:80, as 80 for the same port here, as :80 for any, or as ADDRESS:8080:80"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForwardedPort:
+class ForwardedPort(msgspec.Struct, frozen=True, kw_only=True):
     """The local address and port, and the pod's port. Local port 0 means any free port."""
 
     address: str

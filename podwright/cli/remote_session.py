@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 import click
+import msgspec
 
 from podwright.cli import terminal
 from podwright.cli.detach import DetachKeys
@@ -18,8 +18,7 @@ from podwright.streams.client.command import CommandStreams, InputSource, run_co
 from podwright.streams.remote_command.status import Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a session."""
 
     stdin: bool
@@ -32,8 +31,7 @@ class Wishes:
         return self.stdin and self.tty
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionEnd:
+class SessionEnd(msgspec.Struct, frozen=True, kw_only=True):
     """How a session ended. `exit_code` is the one that the runtime reported, always 0 for an attach."""
 
     exit_code: int = 0

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+
+import msgspec
 
 INDENT = "  "
 GAP = 2
 NONE = "<none>"
 
 
-@dataclass(frozen=True, slots=True)
-class SheetLine:
+class SheetLine(msgspec.Struct, frozen=True):
     """One line. A line without a value is a heading."""
 
     level: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
@@ -12,8 +13,7 @@ from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerCgroup:
+class ContainerCgroup(msgspec.Struct, frozen=True, kw_only=True):
     """A running container's cgroup. `paths` by controller, "" for the v2 hierarchy."""
 
     host: CgroupHost

@@ -16,9 +16,10 @@ import tarfile
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+
+import msgspec
 
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 MTIME_S = 1_700_000_000
@@ -125,8 +126,7 @@ def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryAnswer:
+class RegistryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the registry answers to GET and HEAD.
 
     `compressed`: the body of GET is sent as by a CDN that compresses, under Content-Encoding (RFC 9110, 8.4).

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CriPeer:
+class CriPeer(msgspec.Struct, frozen=True, kw_only=True):
     """A server and where the pods of the cases may be on its host, which is this one.
 
     `name` is what Version calls the runtime. `logs` is a directory for the pods' log directories, `cgroup_parent`

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import FailedPrecondition
 
 HERE = os.path.dirname(__file__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What to run. `select` is pytest's -k expression, `report` the path of a JUnit XML file. Empty: all, none."""
 
     endpoint: str

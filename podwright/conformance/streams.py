@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.conformance.patience import patient
 from podwright.conformance.pods import CasePod
@@ -61,8 +62,7 @@ class CollectingSink:
                 await self._grown.wait()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionResult:
+class SessionResult(msgspec.Struct, frozen=True, kw_only=True):
     """A session that is over."""
 
     outcome: Outcome
@@ -70,8 +70,7 @@ class SessionResult:
     err: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speech:
+class Speech(msgspec.Struct, frozen=True, kw_only=True):
     """The transport and protocols. Without protocols, all that the transport has."""
 
     transport: StreamTransport = StreamTransport.SPDY

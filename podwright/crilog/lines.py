@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.crilog.records import Record, Stream, parse_record
 
@@ -14,8 +15,7 @@ LINE_LIMIT_BYTES = 1024 * 1024
 Key = Stream | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a container's output, without the line end.
 
     `time` is the first record's, as the runtime wrote it. It is empty for a record in another format, which is passed
@@ -29,8 +29,7 @@ class Line:
     ended: bool = True
 
 
-@dataclass(slots=True)
-class _Begun:
+class _Begun(msgspec.Struct):
     """A line whose end has not arrived."""
 
     time: str
@@ -38,8 +37,7 @@ class _Begun:
     size_bytes: int
 
 
-@dataclass(slots=True)
-class LineParser:
+class LineParser(msgspec.Struct):
     """Parses bytes to lines.
 
     `position` is the offset of the first byte that is fed. `shown_from` has, by stream, the offset of the first
@@ -47,9 +45,9 @@ class LineParser:
     """
 
     position: int = 0
-    shown_from: Mapping[Key, int] = field(default_factory=dict)
+    shown_from: Mapping[Key, int] = msgspec.field(default_factory=dict)
     _rest: bytes = b""
-    _begun: dict[Stream, _Begun] = field(default_factory=dict)
+    _begun: dict[Stream, _Begun] = msgspec.field(default_factory=dict)
 
     def feed(self, data: bytes) -> Iterator[Line]:
         """The lines that `data` completes."""

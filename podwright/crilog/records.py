@@ -8,8 +8,9 @@ that continues, F for a line's end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Stream = Literal["stdout", "stderr"]
 
@@ -17,8 +18,7 @@ STREAMS: dict[bytes, Stream] = {b"stdout": "stdout", b"stderr": "stderr"}
 PARTIAL = b"P"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
     """`time` is RFC 3339 as the runtime wrote it. `partial`: the line continues in the stream's next record."""
 
     time: bytes

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.crilog.lines import LINE_LIMIT_BYTES, Key, LineParser
 from podwright.crilog.records import Record, Stream, parse_record
@@ -18,8 +19,7 @@ GAP_LIMIT_BYTES = LINE_LIMIT_BYTES
 RECORD_OVERHEAD_BYTES = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tail:
+class Tail(msgspec.Struct, frozen=True, kw_only=True):
     """Read from `offset`, and skip the records of a stream that begin before its offset in `shown_from`.
 
     Lines of the two streams may interleave: records of the other stream among the parts of the first wanted line
@@ -27,7 +27,7 @@ class Tail:
     """
 
     offset: int = 0
-    shown_from: Mapping[Key, int] = field(default_factory=dict)
+    shown_from: Mapping[Key, int] = msgspec.field(default_factory=dict)
 
     def parser(self) -> LineParser:
         """A parser for data from `offset` on."""
@@ -56,15 +56,14 @@ def _others(wanted: tuple[Key, ...]) -> tuple[Key, ...]:
     return tuple(key for key in keys if key not in wanted)
 
 
-@dataclass(slots=True)
-class _Search:
+class _Search(msgspec.Struct):
     """The state of the backwards search."""
 
     lines: int
     shown_from: dict[Key, int]
     _found: int = 0
-    _seen: set[Key] = field(default_factory=set)
-    _open: set[Key] = field(default_factory=set)  # the first line found of these may have more parts before
+    _seen: set[Key] = msgspec.field(default_factory=set)
+    _open: set[Key] = msgspec.field(default_factory=set)  # the first line found of these may have more parts before
 
     def is_over(self, key: Key, offset: int, *, partial: bool) -> bool:
         """Add the record at `offset`. Returns True if no earlier record belongs to the tail."""

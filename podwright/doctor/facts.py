@@ -5,11 +5,10 @@ An empty `…_error` field means that the test succeeded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramFacts:
+class ProgramFacts(msgspec.Struct, frozen=True, kw_only=True):
     """An installed binary. `version` is its own text. `numbers` are the leading numbers in it, for comparisons."""
 
     path: str
@@ -18,8 +17,7 @@ class ProgramFacts:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemFacts:
+class SystemFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`distribution` has the ID and ID_LIKE values of os-release(5). `in_user_namespace` is about this process.
 
     `dev_null` is the owner, the group and the mode of /dev/null.
@@ -34,8 +32,7 @@ class SystemFacts:
     capabilities: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelFacts:
+class KernelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Kernel features, tested instead of derived from `release` where a test is harmless."""
 
     release: str = ""
@@ -50,8 +47,7 @@ class KernelFacts:
     seccomp_actions: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CgroupFacts:
+class CgroupFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`controllers` are usable ones of either version. `unified_controllers` are those in the v2 hierarchy."""
 
     layout: str = "none"
@@ -60,8 +56,7 @@ class CgroupFacts:
     writable: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OciRuntimeFacts:
+class OciRuntimeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A runc-like binary, by its handler's name. `features` is None if it cannot list them."""
 
     name: str
@@ -69,8 +64,7 @@ class OciRuntimeFacts:
     features: OciFeatures | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OciFeatures:
+class OciFeatures(msgspec.Struct, frozen=True, kw_only=True):
     """The part of the OCI runtime-spec's features document that Podwright uses."""
 
     oci_version_max: str = ""
@@ -81,8 +75,7 @@ class OciFeatures:
     recursive_read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxFacts:
+class SandboxFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What sandboxes and virtual machines need. `shims` are the installed ones, without their common beginning."""
 
     shims: tuple[str, ...] = ()
@@ -90,8 +83,7 @@ class SandboxFacts:
     namespaces_look_like_the_hosts: bool = False  # a new network namespace has a file that older runsc look for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DockerFacts:
+class DockerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The Docker Engine of engine = "docker", as it answers on its socket."""
 
     socket: str
@@ -102,8 +94,7 @@ class DockerFacts:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkFacts:
+class NetworkFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`plugins` are those in the first CNI configuration. `config` is its file, empty if there is none."""
 
     mode: str = "auto"
@@ -113,15 +104,14 @@ class NetworkFacts:
     config_error: str = ""
     plugins: tuple[str, ...] = ()
     plugins_missing: tuple[str, ...] = ()
-    link_errors: dict[str, str] = field(default_factory=dict)
+    link_errors: dict[str, str] = msgspec.field(default_factory=dict)
     nft: ProgramFacts | None = None
     nft_error: str = ""
     iptables: ProgramFacts | None = None
     ip_forward: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityFacts:
+class SecurityFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`seccomp_profile` is the file for RuntimeDefault, empty if there is none."""
 
     seccomp_profile: str = ""
@@ -131,8 +121,7 @@ class SecurityFacts:
     selinux: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageFacts:
+class StorageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The filesystem of the root directory, which may not exist yet."""
 
     root: str = ""
@@ -144,8 +133,7 @@ class StorageFacts:
     writable: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitFacts:
+class LimitFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of this process, which the daemon would inherit, and of the kernel."""
 
     nofile_soft: int = 0
@@ -155,19 +143,18 @@ class LimitFacts:
     clock_synchronised: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All facts. The defaults stand for an unknown machine."""
 
-    host: SystemFacts = field(default_factory=SystemFacts)
-    kernel: KernelFacts = field(default_factory=KernelFacts)
-    cgroups: CgroupFacts = field(default_factory=CgroupFacts)
+    host: SystemFacts = msgspec.field(default_factory=SystemFacts)
+    kernel: KernelFacts = msgspec.field(default_factory=KernelFacts)
+    cgroups: CgroupFacts = msgspec.field(default_factory=CgroupFacts)
     runtimes: tuple[OciRuntimeFacts, ...] = ()
     conmon: ProgramFacts | None = None
     docker: DockerFacts | None = None  # None: Podwright runs pods itself
     criu: ProgramFacts | None = None
-    sandboxes: SandboxFacts = field(default_factory=SandboxFacts)
-    network: NetworkFacts = field(default_factory=NetworkFacts)
-    security: SecurityFacts = field(default_factory=SecurityFacts)
-    storage: StorageFacts = field(default_factory=StorageFacts)
-    limits: LimitFacts = field(default_factory=LimitFacts)
+    sandboxes: SandboxFacts = msgspec.field(default_factory=SandboxFacts)
+    network: NetworkFacts = msgspec.field(default_factory=NetworkFacts)
+    security: SecurityFacts = msgspec.field(default_factory=SecurityFacts)
+    storage: StorageFacts = msgspec.field(default_factory=StorageFacts)
+    limits: LimitFacts = msgspec.field(default_factory=LimitFacts)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from podwright.doctor.facts import Facts
 
@@ -12,8 +13,7 @@ from podwright.doctor.facts import Facts
 Level = Literal["ok", "note", "warning", "missing"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """`found` is the current state. Unless it is ok, `cost` is the consequence and `remedy` the fix."""
 
     level: Level
@@ -22,8 +22,7 @@ class Finding:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorCheck:
+class DoctorCheck(msgspec.Struct, frozen=True, kw_only=True):
     """One check of the machine. `judge` is pure."""
 
     name: str

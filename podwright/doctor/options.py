@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorOptions:
+
+class DoctorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`runtimes` maps a handler's name to its binary, a path or a name to look up.
 
     `seccomp_profile` empty means the distribution's.

@@ -9,7 +9,6 @@ fields inside it.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -22,8 +21,7 @@ from podwright.k8s.shapes import ListShape, MapShape, Shape, StructShape, fields
 T = TypeVar("T", bound=ApiObject)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept(Generic[T]):
+class Kept(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """An object and the JSON that it was read from."""
 
     value: T

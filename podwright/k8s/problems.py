@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One problem. `path` is a field path such as `spec.containers[0].image`, or empty for the whole document.
 
     `line` counts from 1, and is 0 if unknown. `hint` says what to write instead.

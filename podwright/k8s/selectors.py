@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.k8s.names import label_value_faults, qualified_name_faults
@@ -30,8 +31,7 @@ class Operator(Enum):
     LESS = "Lt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
+class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     """One condition on one label."""
 
     key: str
@@ -64,8 +64,7 @@ class Requirement:
                 return f"{self.key} {word} ({','.join(self.values)})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selector:
+class Selector(msgspec.Struct, frozen=True, kw_only=True):
     """Conditions that must all be met. An empty selector selects everything, and `nothing` selects nothing."""
 
     requirements: tuple[Requirement, ...] = ()

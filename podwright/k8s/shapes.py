@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
@@ -13,29 +12,25 @@ import msgspec
 from podwright.k8s.objects.base import ApiObject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StructShape:
+class StructShape(msgspec.Struct, frozen=True, kw_only=True):
     """An object with fields."""
 
     cls: type[ApiObject]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListShape:
+class ListShape(msgspec.Struct, frozen=True, kw_only=True):
     """A list of one shape."""
 
     item: Shape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapShape:
+class MapShape(msgspec.Struct, frozen=True, kw_only=True):
     """A map from strings to one shape. `free` are values of any JSON."""
 
     item: Shape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeafShape:
+class LeafShape(msgspec.Struct, frozen=True, kw_only=True):
     """A scalar: `type` as msgspec reads it (str, int, bool, bytes, datetime, a union, or Any)."""
 
     type: Any
@@ -45,8 +40,7 @@ class LeafShape:
 Shape: TypeAlias = StructShape | ListShape | MapShape | LeafShape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldShape:
+class FieldShape(msgspec.Struct, frozen=True, kw_only=True):
     """A field of a struct."""
 
     attribute: str

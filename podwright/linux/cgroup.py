@@ -11,8 +11,9 @@ import errno
 import os
 import signal
 import time
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from podwright.linux.mount import MountPoint, read_mounts
 
@@ -24,8 +25,7 @@ CGROUP_ROOT = "/sys/fs/cgroup"
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.EOPNOTSUPP})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CgroupHost:
+class CgroupHost(msgspec.Struct, frozen=True, kw_only=True):
     """The hierarchies of this host.
 
     `controllers` maps a v1 controller (or `name=systemd`) to its mount. `unified` is the mount of the v2 hierarchy,
@@ -33,7 +33,7 @@ class CgroupHost:
     """
 
     layout: Layout
-    controllers: dict[str, str] = field(default_factory=dict)
+    controllers: dict[str, str] = msgspec.field(default_factory=dict)
     unified: str | None = None
     unified_controllers: frozenset[str] = frozenset()
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.linux import cgroup, libc
 from podwright.linux.cgroup import CgroupHost
@@ -21,8 +22,7 @@ GROUP = re.compile(r"Tasks in (/.*) are going to be killed due to memory\.oom\.g
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # its inode number (PROC_PID_INIT_INO, include/linux/proc_ns.h)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Victim:
+class Victim(msgspec.Struct, frozen=True, kw_only=True):
     """A killed process: its cgroup in the memory controller's hierarchy, its PID, its short name."""
 
     cgroup: str
@@ -30,16 +30,14 @@ class Victim:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """The number of killed processes of a cgroup, and of kills of the whole group (memory.oom.group, v2 only)."""
 
     processes: int
     groups: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logged:
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
     """What the kernel's log says of a cgroup: processes that were killed, and how often all of a group were."""
 
     victims: tuple[Victim, ...] = ()

@@ -9,7 +9,8 @@ import contextlib
 import errno
 import os
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.linux import libc
 
@@ -44,8 +45,7 @@ AT_FDCWD = -100
 PAGE_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlay:
+class Overlay(msgspec.Struct, frozen=True, kw_only=True):
     """An overlay mount as data. `lower` goes from the top layer to the base. Without `upper` it is read-only.
 
     `volatile` (kernel 5.10) does not sync the upper directory, which is right for container roots, because they do
@@ -155,8 +155,7 @@ def unmount(target: str) -> None:
             raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MountPoint:
+class MountPoint(msgspec.Struct, frozen=True, kw_only=True):
     """One line of /proc/PID/mountinfo (proc_pid_mountinfo(5))."""
 
     mount_id: int

@@ -6,14 +6,14 @@ import contextlib
 import errno
 import os
 import signal
-from dataclasses import dataclass
+
+import msgspec
 
 PF_EXITING = 0x4  # linux/sched.h
 NO_PROCESS = frozenset({errno.ESRCH, errno.EINVAL})  # EINVAL: not a valid PID, such as 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stat:
+class Stat(msgspec.Struct, frozen=True, kw_only=True):
     """The content of proc_pid_stat(5). `start_time` is in clock ticks since boot.
 
     `wait_status` is what the parent will read once the process is a zombie (field 52). A process with `is_exiting`

@@ -11,7 +11,9 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.linux.machine_files import read_text
 
@@ -27,8 +29,7 @@ HOST_DIRECTORIES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class Label(msgspec.Struct, frozen=True, kw_only=True):
     """A security context. `level` may contain colons (s0:c1,c2)."""
 
     user: str
@@ -50,8 +51,7 @@ def parse_label(text: str) -> Label | None:
     return Label(user=parts[0], role=parts[1], type=parts[2], level=parts[3]) if len(parts) == 4 else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contexts:
+class Contexts(msgspec.Struct, frozen=True, kw_only=True):
     """The policy's contexts for processes and files of containers."""
 
     process: Label

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_NAMES = frozenset({"index.docker.io", "registry-1.docker.io", "docker.io"})
 DOCKER_HUB_SERVER = "https://index.docker.io/v1/"  # Docker Hub's key in files and for helpers
@@ -40,12 +42,11 @@ class Credential:
         return not self.path or repository == self.path or repository.startswith(self.path + "/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginFile:
+class LoginFile(msgspec.Struct, frozen=True, kw_only=True):
     """A complete file: its entries, and the helper programs for one host or for all."""
 
     credentials: tuple[Credential, ...] = ()
-    helpers: Mapping[str, str] = field(default_factory=dict)
+    helpers: Mapping[str, str] = msgspec.field(default_factory=dict)
     store: str = ""
 
     def helper_for(self, host: str) -> str:

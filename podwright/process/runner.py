@@ -15,8 +15,9 @@ import os
 import shlex
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
+
+import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition
 from podwright.linux import libc, proc
@@ -40,8 +41,7 @@ RESET_SIGNALS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What to run.
 
     `argv[0]` is an absolute path or a name to look up in SAFE_PATH. `env` replaces the environment (None: PATH
@@ -56,7 +56,7 @@ class Command:
     timeout_s: float | None  # None: the caller limits the time and cancels
     stdin: bytes = b""
     env: Mapping[str, str] | None = None
-    fds: Mapping[int, int] = field(default_factory=dict)
+    fds: Mapping[int, int] = msgspec.field(default_factory=dict)
     output_limit_bytes: int = DEFAULT_OUTPUT_LIMIT_BYTES
     drain_s: float = 2.0
     owner: tuple[int, int] | None = None
@@ -68,8 +68,7 @@ class Command:
         return shlex.join(self.argv)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
     """How it ended. `returncode` is the exit code, or the negative signal number."""
 
     returncode: int

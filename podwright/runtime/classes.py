@@ -12,7 +12,6 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -55,8 +54,7 @@ THROTTLES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedClasses:
+class WantedClasses(msgspec.Struct, frozen=True, kw_only=True):
     """The names of a container's classes. Empty: none."""
 
     blockio: str = ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.streams.upgrade import Headers, Response, UpgradeRequest, upgrade_headers
 
@@ -14,8 +15,7 @@ ACCEPTED_HEADER = "x-accepted-stream-protocol-versions"
 PORT_FORWARD = "portforward.k8s.io"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpgradeRefusal:
+class UpgradeRefusal(msgspec.Struct, frozen=True, kw_only=True):
     """The server's answer to a request that it rejects."""
 
     status: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.streams.errors import ProtocolError
 
@@ -22,8 +23,7 @@ class ForwardStreamType(enum.StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """The two streams of one forwarded connection."""
 
     request_id: str
@@ -41,8 +41,7 @@ def stream_headers(stream_type: ForwardStreamType, port: int, request_id: str) -
     return {STREAM_TYPE_HEADER: stream_type.value, PORT_HEADER: str(port), REQUEST_ID_HEADER: request_id}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Half:
+class _Half(msgspec.Struct, frozen=True, kw_only=True):
     stream_type: ForwardStreamType
     port: int
     stream_id: int

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.streams.spdy.events import (
@@ -38,8 +39,7 @@ class StreamHandler(Protocol):
         """The stream's end. After a reset, sending is impossible as well. Called once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """A stream to open. With `fin`, we send nothing on it."""
 
     headers: Mapping[str, str]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import http
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import h11
+import msgspec
 
 from podwright.streams.errors import ProtocolError
 
@@ -21,8 +21,7 @@ SWITCHING_PROTOCOLS = 101
 Headers = Iterable[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpgradeRequest:
+class UpgradeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The head of a request. Header names are in lower case, in order of arrival."""
 
     method: str
@@ -40,8 +39,7 @@ class UpgradeRequest:
         return "upgrade" in connection and protocol.lower() in wanted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """The head of an answer. `body` is the beginning of a refusal's text."""
 
     status: int

@@ -8,7 +8,8 @@ The side that connected begins streams with odd numbers.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import ResourceExhausted
 
@@ -19,8 +20,7 @@ REQUEST, RESPONSE, DATA = 1, 2, 3  # kinds
 REMOTE_CLOSED, REMOTE_OPEN, NO_DATA = 0x1, 0x2, 0x4  # flags
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """One frame. `kind` and `flags` may be ones that this version does not know."""
 
     stream: int
@@ -29,8 +29,7 @@ class Frame:
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Oversized:
+class Oversized(msgspec.Struct, frozen=True, kw_only=True):
     """The header of a frame with more data than allowed. The data is dropped."""
 
     stream: int

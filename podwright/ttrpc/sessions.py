@@ -11,8 +11,8 @@ calls only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 from google.protobuf.message import DecodeError
 
 from podwright.errors import FailedPrecondition, Internal, InvalidArgument, PodwrightError, ResourceExhausted
@@ -25,8 +25,7 @@ MESSAGE_LIMIT = 2000  # characters of an error's message: it has to fit a frame
 LAST_STREAM = 2**32 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TtrpcRequest:
+class TtrpcRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A call that a client makes. `timeout_ns` 0 is no deadline."""
 
     stream: int
@@ -34,13 +33,12 @@ class TtrpcRequest:
     method: str
     payload: bytes
     timeout_ns: int = 0
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = msgspec.field(default_factory=dict)
     streaming: bool = False  # more than one message may be sent in a direction
     sends_more: bool = False  # the client's data follows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TtrpcResponse:
+class TtrpcResponse(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a call: what it returns, or why it failed."""
 
     stream: int
@@ -48,8 +46,7 @@ class TtrpcResponse:
     failure: PodwrightError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
+class Data(msgspec.Struct, frozen=True, kw_only=True):
     """A message on a stream. None where there is none, but the end of the peer's side: `last`."""
 
     stream: int
@@ -57,8 +54,7 @@ class Data:
     last: bool
 
 
-@dataclass(slots=True)
-class _CallStream:
+class _CallStream(msgspec.Struct):
     unary: bool
     local_closed: bool
     remote_closed: bool
@@ -172,8 +168,7 @@ def _read_response(frame: Frame) -> TtrpcResponse:
     return TtrpcResponse(stream=frame.stream, payload=message.payload)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """A call that is answered already, with `reply`: it broke the protocol."""
 
     reply: bytes

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import dataclasses
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from podwright.agent.api_access import connect, keep_serving_certificate, serving_subject
@@ -51,12 +51,12 @@ def configured(server: ApiServer, folder: Path, **security: Any) -> AgentConfig:
         "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"
     )
     config = AgentConfig()
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         config,
-        api=dataclasses.replace(
+        api=msgspec.structs.replace(
             config.api, kubeconfig=str(folder / "kubelet.conf"), bootstrap_kubeconfig=str(folder / "bootstrap")
         ),
-        security=dataclasses.replace(config.security, cert_dir=str(folder / "pki"), **security),
+        security=msgspec.structs.replace(config.security, cert_dir=str(folder / "pki"), **security),
     )
 
 
@@ -172,8 +172,10 @@ async def test_the_server_s_certificate_comes_from_the_cluster(tmp_path: Path) -
 def test_a_certificate_that_is_given_comes_first(tmp_path: Path, is_given: bool) -> None:
     config = AgentConfig()
     paths: dict[str, Any] = {"tls_cert_file": "/c", "tls_key_file": "/k"} if is_given else {}
-    security = dataclasses.replace(config.security, server_tls_bootstrap=True, cert_dir=str(tmp_path / "pki"), **paths)
-    found = tls_files(dataclasses.replace(config, security=security), "n1", ("127.0.0.1",), has_api=is_given)
+    security = msgspec.structs.replace(
+        config.security, server_tls_bootstrap=True, cert_dir=str(tmp_path / "pki"), **paths
+    )
+    found = tls_files(msgspec.structs.replace(config, security=security), "n1", ("127.0.0.1",), has_api=is_given)
     assert not found.is_awaited
     assert found.certificate == ("/c" if is_given else str(tmp_path / "pki/kubelet.crt"))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 
 from podwright.doctor.checks import CHECKS, judge_all
@@ -87,8 +87,8 @@ def but(**changes: Any) -> Facts:
     facts = GOOD
     for path, value in changes.items():
         section, _, field = path.partition("__")
-        changed = dataclasses.replace(getattr(facts, section), **{field: value}) if field else value
-        facts = dataclasses.replace(facts, **{section: changed})
+        changed = msgspec.structs.replace(getattr(facts, section), **{field: value}) if field else value
+        facts = msgspec.structs.replace(facts, **{section: changed})
     return facts
 
 
@@ -117,9 +117,9 @@ def test_an_engine_of_docker_needs_no_runtime_of_ours() -> None:
 
 
 CASES = [
-    ("runtime.docker", but(docker=dataclasses.replace(DOCKER, error="refused")), "missing", "start dockerd"),
-    ("runtime.docker", but(docker=dataclasses.replace(DOCKER, api=(1, 40))), "missing", "20.10"),
-    ("runtime.docker", but(docker=dataclasses.replace(DOCKER, live_restore=False)), "warning", "live-restore"),
+    ("runtime.docker", but(docker=msgspec.structs.replace(DOCKER, error="refused")), "missing", "start dockerd"),
+    ("runtime.docker", but(docker=msgspec.structs.replace(DOCKER, api=(1, 40))), "missing", "20.10"),
+    ("runtime.docker", but(docker=msgspec.structs.replace(DOCKER, live_restore=False)), "warning", "live-restore"),
     ("kernel.version", but(kernel__numbers=(4, 19)), "missing", "newer kernel"),
     ("kernel.overlay", but(kernel__overlay_error="Invalid argument"), "missing", "modprobe overlay"),
     ("kernel.mount_api", but(kernel__new_mount_api=False), "note", "newer kernel"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -80,7 +80,7 @@ async def process(tmp_path: Path) -> AsyncIterator[tuple[str, Process]]:
 
 def _hosts() -> list[CgroupHost]:
     host = cgroup.detect()
-    unified = dataclasses.replace(host, layout="v2", controllers={})
+    unified = msgspec.structs.replace(host, layout="v2", controllers={})
     return [host, *([unified] if host.layout == "hybrid" else [])]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.k8s.objects import Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Why a pod cannot run here: a reason of the kubelet's, such as `OutOfcpu`, and a sentence for people."""
 
     reason: str

@@ -7,7 +7,8 @@ The rules are those of the scheduler's NodeResourcesFit and NodePorts plug-ins, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.pods.resources import pod_requests
 from podwright.k8s.objects import ContainerPort, Pod
@@ -18,8 +19,7 @@ NATIVE_DOMAIN = "kubernetes.io/"
 WILDCARDS = ("", "0.0.0.0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shortage:
+class Shortage(msgspec.Struct, frozen=True, kw_only=True):
     """A resource that is short. CPU is counted in thousandths, everything else in ones."""
 
     resource: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.admission.chain import Admission, Refusal
 from podwright.agent.allocation import messages
@@ -29,8 +30,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S, PAUSE_S = 30.0, 180.0  # between tries of resizes that wait, when nothing else is a reason for one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocatorPorts:
+class AllocatorPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the allocator works with."""
 
     records: AllocationRecords  # of what is allocated

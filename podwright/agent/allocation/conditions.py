@@ -7,9 +7,9 @@ spec that it is about, which may be older than the pod's.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.k8s.objects import Pod, PodCondition
@@ -18,8 +18,7 @@ PENDING, IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
 DEFERRED, INFEASIBLE, ERROR = "Deferred", "Infeasible", "Error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Resize:
+class _Resize(msgspec.Struct, frozen=True, kw_only=True):
     pending: PodCondition | None = None
     in_progress: PodCondition | None = None
 

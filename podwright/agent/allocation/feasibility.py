@@ -6,7 +6,8 @@ The rules and messages are those of pkg/kubelet/allocation/handlers.go of Kubern
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.pods.allocation import ResizeGates, is_same, resizable
 from podwright.agent.pods.qos import qos_class
@@ -18,11 +19,10 @@ RESTART = "RestartContainer"
 SWAP_MESSAGE = "In-place resize of containers with swap is not supported."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResizeRules:
+class ResizeRules(msgspec.Struct, frozen=True, kw_only=True):
     """What this node's settings say about resizes."""
 
-    gates: ResizeGates = field(default_factory=ResizeGates)
+    gates: ResizeGates = msgspec.field(default_factory=ResizeGates)
     cpu_policy: str = ""  # of the CPU manager
     memory_policy: str = ""  # of the memory manager
     may_swap: Callable[[Pod, Container], bool] = lambda _pod, _container: False

@@ -7,8 +7,9 @@ first, then by priority, then guaranteed pods, then who has waited longest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from podwright.agent.pods.allocation import COMPUTE
 from podwright.agent.pods.qos import qos_class
@@ -18,8 +19,7 @@ from podwright.k8s.objects import Pod
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingResize:
+class PendingResize(msgspec.Struct, frozen=True, kw_only=True):
     """A pod as its spec wants it, as it was allocated, and since when it waits (None: not tried yet)."""
 
     wanted: Pod

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from podwright.agent.allocation import checkpoint
 from podwright.agent.pods.allocation import PodAllocation

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.admission.chain import Admission, Check
 from podwright.agent.allocation.allocator import AllocatorPorts, ResizeAllocator
@@ -18,8 +19,7 @@ from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.k8s.objects import Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resizes:
+class Resizes(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of in-place resize. `actuated` are the resources that the runtime and the cgroups were given last."""
 
     allocator: ResizeAllocator

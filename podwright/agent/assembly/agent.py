@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
 
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
@@ -207,7 +208,7 @@ class Agent:
             self._shutdown.problem,
             self._cluster.problem,
         )
-        return dataclasses.replace(
+        return msgspec.structs.replace(
             node_findings(self.config, self.dependencies, self.node, self._devices.counts()),
             images=await self.dependencies.images.images(),
             volumes_in_use=self._volumes.in_use(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.assembly.late_engine import LateEngine
@@ -12,8 +12,7 @@ from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.events.log import EventLog
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssemblyContext:
+class AssemblyContext(msgspec.Struct, frozen=True, kw_only=True):
     """The configuration and the dependencies, and what is made of them alone. `root` is the agent's directory."""
 
     config: AgentConfig

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.cluster.api_cluster import ApiServers
@@ -18,8 +19,7 @@ from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.process import ProcessRunner
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependencies:
+class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     """`watch` has had its first answer. `objects` and `services` are for an agent without an API server.
 
     `runtime` shows the agent's own pods, `whole_runtime` those of others too: images that they use must stay.
@@ -34,11 +34,11 @@ class Dependencies:
     clock: Clock
     runner: ProcessRunner
     servers: ApiServers | None = None  # the API server to join
-    objects: ObjectGetter = field(default_factory=NoObjects)
-    services: Services = field(default_factory=NoServices)
+    objects: ObjectGetter = msgspec.field(default_factory=NoObjects)
+    services: Services = msgspec.field(default_factory=NoServices)
     cgroup_driver: str  # `cgroupfs` or `systemd`
     endpoint: str = ""  # of the runtime
     housekeeping_s: float = HOUSEKEEPING_S
     has_plugins: bool = True  # whether plug-ins of the node may register: not with an agent that ends with its pods
     is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
-    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
+    metrics: KubeletMetrics = msgspec.field(default_factory=KubeletMetrics)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 from msgspec import structs
 
 from podwright.agent.assembly.dependencies import Dependencies
@@ -22,8 +21,7 @@ from podwright.k8s.objects import Node, Taint
 STARTING = "container runtime status check may not have completed yet"  # a kubelet's first problem
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnNode:
+class OwnNode(msgspec.Struct, frozen=True, kw_only=True):
     """`capacity` and `allocatable` are without devices, which come and go. `current` is the Node object."""
 
     capacity: Amounts
@@ -70,7 +68,7 @@ def _findings(
 
 def _first_object(config: AgentConfig, dependencies: Dependencies, findings: NodeFindings) -> Node:
     """The node as this agent registers it. Without an API server it is the node for all purposes."""
-    starting = dataclasses.replace(findings, problems=(STARTING,))
+    starting = msgspec.structs.replace(findings, problems=(STARTING,))
     taints = [Taint(key=each.key, value=each.value, effect=each.effect) for each in config.node.taints]
     name = dependencies.node_name
     node = new_node(name, starting, config.node.labels, taints, config.node.provider_id)

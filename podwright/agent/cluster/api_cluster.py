@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.cluster.protocol import ClusterPorts
@@ -56,8 +57,7 @@ Held = TypeVar("Held", ConfigMap, Secret)
 REFRESH_S = 5.0  # no pod is admitted meanwhile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiServers:
+class ApiServers(msgspec.Struct, frozen=True, kw_only=True):
     """One API server, with a rate limit for each use: heartbeats must not wait for pods, nor pods for events."""
 
     pods: ApiServer

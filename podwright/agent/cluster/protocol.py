@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.ports import Services
@@ -24,8 +25,7 @@ from podwright.agent.volumes.ports import ClusterSources, ClusterStorage, NodeVo
 from podwright.process import ProcessRunner
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterPorts:
+class ClusterPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What of the agent takes part in the cluster."""
 
     config: AgentConfig

@@ -7,7 +7,8 @@ its file says nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config import gates
 from podwright.agent.config.machine_sections import (
@@ -37,8 +38,7 @@ from podwright.agent.config.pod_sections import (
 from podwright.agent.config.structure import section, source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentConfig:
+class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration. `feature_gates` has every gate of the kubelet."""
 
     sources: SourceSection = section(SourceSection)

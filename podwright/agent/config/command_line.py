@@ -6,7 +6,8 @@ Underscores in names count as hyphens (component-base's WordSepNormalizeFunc). N
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.reading import nearest
 from podwright.agent.config.setting import Setting
@@ -17,8 +18,7 @@ from podwright.errors import InvalidArgument
 SHORTHANDS = {"v": "v", "h": "help"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenFlag:
+class GivenFlag(msgspec.Struct, frozen=True, kw_only=True):
     """One flag as it was given."""
 
     setting: Setting

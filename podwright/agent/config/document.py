@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import yaml
 
 from podwright.agent.config.reading import ConfigError
@@ -25,8 +25,7 @@ DEPTH_LIMIT = 50
 KEYS_LIMIT = 10_000  # of one mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigDocument:
+class ConfigDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The first document of a file. `repeated` are keys that it gives twice, `further` tells that more follow."""
 
     content: dict[str, Any]
@@ -102,9 +101,8 @@ def _from_json(text: str) -> ConfigDocument | None:
     return ConfigDocument(content=content, repeated=tuple(pairs_seen.repeated))
 
 
-@dataclass(slots=True)
-class _Pairs:
-    repeated: list[str] = field(default_factory=list)
+class _Pairs(msgspec.Struct):
+    repeated: list[str] = msgspec.field(default_factory=list)
 
     def collect(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         content: dict[str, Any] = {}

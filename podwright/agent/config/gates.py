@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from podwright.agent.config.known_gates import KNOWN, NEEDS
 from podwright.agent.config.reading import nearest
@@ -52,8 +53,7 @@ HONOURED = frozenset(
 _FOR_ALL_OF = {"AllAlpha": "Alpha", "AllBeta": "Beta"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """One gate. `stage` is Alpha, Beta, GA or Deprecated. A locked gate keeps its default."""
 
     name: str

@@ -7,8 +7,10 @@ that is not set.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.config import flag_syntax
 from podwright.agent.config.flag_syntax import FlagSyntax
@@ -24,8 +26,7 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValueKind:
+class ValueKind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind.
 
     `zero` is Go's zero value: a field that is not optional and holds it counts as not set. `decode` takes a value of
@@ -42,7 +43,7 @@ class ValueKind:
     shown_as_zero: bool = False
     bare: str | None = None
     limits: tuple[int, int] | None = None
-    members: Mapping[str, ValueKind] = field(default_factory=dict)
+    members: Mapping[str, ValueKind] = msgspec.field(default_factory=dict)
 
     def check_limits(self, value: Any) -> Any:
         """The value, when it is in range. Raises InvalidArgument."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from podwright.agent.config import gates, validation
 from podwright.agent.config.agent_config import AgentConfig
@@ -27,8 +28,7 @@ from podwright.agent.config.values import Values, decode, encode, flag_texts, kn
 _LENIENT_HINT = "--lenient-config reads such a file as a kubelet does, and warns"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedConfig:
+class LoadedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The configuration, the same as a KubeletConfiguration document and as flags, and remarks for the user."""
 
     config: AgentConfig
@@ -37,13 +37,12 @@ class LoadedConfig:
     warnings: tuple[str, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class _ConfigLoader:
+class _ConfigLoader(msgspec.Struct, kw_only=True):
     """What one loading collects on its way."""
 
     lenient: bool
-    warnings: list[str] = field(default_factory=list)
-    named: set[str] = field(default_factory=set)
+    warnings: list[str] = msgspec.field(default_factory=list)
+    named: set[str] = msgspec.field(default_factory=set)
 
     def file(self, path: str, *, drop_in: bool) -> tuple[ConfigDocument, Values]:
         """A file's document and its fields. Raises ConfigError."""

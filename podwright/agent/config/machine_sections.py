@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.agent.config.structure import mapping, nano_mapping, nano_quantities, plain, seconds, source, texts
 from podwright.agent.config.thresholds import Threshold, thresholds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryReservation:
+class MemoryReservation(msgspec.Struct, frozen=True, kw_only=True):
     """Memory of a NUMA node that pods do not get, in billionths of a byte by resource."""
 
     numa_node: int
@@ -25,8 +25,7 @@ def _reservations(entries: tuple[dict[str, Any], ...] | None) -> tuple[MemoryRes
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CgroupSection:
+class CgroupSection(msgspec.Struct, frozen=True, kw_only=True):
     """The tree of cgroups, and what is enforced in it."""
 
     driver: str = plain("cgroupDriver")
@@ -45,8 +44,7 @@ class CgroupSection:
     qos_reserved: Mapping[str, str] = mapping("qosReserved")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReservedSection:
+class ReservedSection(msgspec.Struct, frozen=True, kw_only=True):
     """What pods do not get. Quantities in billionths of their unit."""
 
     system_nano: Mapping[str, int] = nano_mapping("systemReserved")
@@ -58,8 +56,7 @@ class ReservedSection:
     enforced: tuple[str, ...] = texts("enforceNodeAllocatable")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManagerSection:
+class ManagerSection(msgspec.Struct, frozen=True, kw_only=True):
     """The CPU, memory and topology managers."""
 
     cpu_policy: str = plain("cpuManagerPolicy")
@@ -71,8 +68,7 @@ class ManagerSection:
     topology_policy_options: Mapping[str, str] = mapping("topologyManagerPolicyOptions")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvictionSection:
+class EvictionSection(msgspec.Struct, frozen=True, kw_only=True):
     """When pods have to go."""
 
     thresholds: tuple[Threshold, ...] = source(
@@ -88,8 +84,7 @@ class EvictionSection:
     local_storage_isolation: bool = plain("localStorageCapacityIsolation")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriorityGrace:
+class PriorityGrace(msgspec.Struct, frozen=True, kw_only=True):
     """How long pods of this priority and above have when the node shuts down."""
 
     priority: int
@@ -103,8 +98,7 @@ def _graces(entries: tuple[dict[str, Any], ...] | None) -> tuple[PriorityGrace, 
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShutdownSection:
+class ShutdownSection(msgspec.Struct, frozen=True, kw_only=True):
     """What pods get when the node shuts down."""
 
     grace_s: float = seconds("shutdownGracePeriod")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.agent.config.structure import addresses, mapping, plain, seconds, source, texts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfiguredTaint:
+class ConfiguredTaint(msgspec.Struct, frozen=True, kw_only=True):
     """A taint that the node registers with."""
 
     key: str
@@ -23,8 +23,7 @@ def _taints(entries: tuple[dict[str, Any], ...] | None) -> tuple[ConfiguredTaint
     return tuple(ConfiguredTaint(**{key: entry.get(key, "") for key in keys}) for entry in entries or ())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileVerbosity:
+class FileVerbosity(msgspec.Struct, frozen=True, kw_only=True):
     """A log level of its own for files whose names fit a pattern."""
 
     pattern: str
@@ -37,8 +36,7 @@ def _verbosities(entries: tuple[dict[str, Any], ...] | None) -> tuple[FileVerbos
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSection:
+class NodeSection(msgspec.Struct, frozen=True, kw_only=True):
     """This node, as it registers and reports. An empty `hostname_override` is the host's own name."""
 
     hostname_override: str = plain("--hostname-override")
@@ -55,8 +53,7 @@ class NodeSection:
     status_max_images: int = plain("nodeStatusMaxImages")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiSection:
+class ApiSection(msgspec.Struct, frozen=True, kw_only=True):
     """The API server. Without a `kubeconfig` the agent stands alone."""
 
     kubeconfig: str = plain("--kubeconfig")
@@ -69,8 +66,7 @@ class ApiSection:
     change_detection: str = plain("configMapAndSecretChangeDetectionStrategy")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSection:
+class ServerSection(msgspec.Struct, frozen=True, kw_only=True):
     """The servers: the authenticated one, the read-only one, and /healthz. A port of 0 is off."""
 
     enabled: bool = plain("enableServer")
@@ -89,8 +85,7 @@ class ServerSection:
     show_hidden_metrics_for_version: str = plain("showHiddenMetricsForVersion")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecuritySection:
+class SecuritySection(msgspec.Struct, frozen=True, kw_only=True):
     """Certificates of the server, and who may use it."""
 
     cert_dir: str = plain("--cert-dir")
@@ -110,8 +105,7 @@ class SecuritySection:
     unauthorized_cache_ttl_s: float = seconds("authorization.webhook.cacheUnauthorizedTTL")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessSection:
+class ProcessSection(msgspec.Struct, frozen=True, kw_only=True):
     """The agent's own process: its files, its log, its place on the host."""
 
     root_dir: str = plain("--root-dir")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.structure import either, mapping, plain, seconds, size_bytes, texts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSection:
+class SourceSection(msgspec.Struct, frozen=True, kw_only=True):
     """Where pods come from, besides the API."""
 
     static_pod_path: str = plain("staticPodPath")
@@ -19,8 +19,7 @@ class SourceSection:
     http_check_frequency_s: float = seconds("httpCheckFrequency")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeSection:
+class RuntimeSection(msgspec.Struct, frozen=True, kw_only=True):
     """The CRI server. `embedded` starts one of our own. An empty `image_endpoint` is the same as `endpoint`."""
 
     endpoint: str = plain("containerRuntimeEndpoint")
@@ -30,8 +29,7 @@ class RuntimeSection:
     embedded: bool = plain("--embedded")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodSection:
+class PodSection(msgspec.Struct, frozen=True, kw_only=True):
     """The loop, and what holds for every pod. `max_pid_count` is -1 for no limit."""
 
     sync_frequency_s: float = seconds("syncFrequency")
@@ -45,8 +43,7 @@ class PodSection:
     run_once: bool = plain("runOnce")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadContainerSection:
+class DeadContainerSection(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of containers that ended. `total` is -1 for no limit."""
 
     per_container: int = plain("--maximum-dead-containers-per-container")
@@ -54,8 +51,7 @@ class DeadContainerSection:
     min_age_s: float = seconds("--minimum-container-ttl-duration")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSection:
+class ImageSection(msgspec.Struct, frozen=True, kw_only=True):
     """Pulling images, and removing them. `pull_qps` and `max_age_s` of 0, `max_parallel_pulls` of None: no limit."""
 
     pull_qps: int = plain("registryPullQPS")
@@ -72,8 +68,7 @@ class ImageSection:
     preloaded_allowlist: tuple[str, ...] = texts("preloadedImagesVerificationAllowlist")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerLogSection:
+class ContainerLogSection(msgspec.Struct, frozen=True, kw_only=True):
     """Where containers' logs are, and their rotation."""
 
     root: str = plain("podLogsDir")
@@ -83,8 +78,7 @@ class ContainerLogSection:
     check_period_s: float = seconds("containerLogMonitorInterval")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkSection:
+class NetworkSection(msgspec.Struct, frozen=True, kw_only=True):
     """Names and addresses inside pods."""
 
     cluster_domain: str = plain("clusterDomain")
@@ -97,8 +91,7 @@ class NetworkSection:
     iptables_drop_bit: int = plain("iptablesDropBit")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeSection:
+class VolumeSection(msgspec.Struct, frozen=True, kw_only=True):
     """Volumes and their plug-ins."""
 
     plugin_dir: str = plain("volumePluginDir")

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 
 _KINDS = {dict: "a mapping", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """What reading one file has found.
 
     `faults` are values that no kubelet reads. `strict` are fields that do not exist and keys given twice: errors of
     a strict reading, warnings of a lenient one.
     """
 
-    faults: list[str] = field(default_factory=list)
-    strict: list[str] = field(default_factory=list)
+    faults: list[str] = msgspec.field(default_factory=list)
+    strict: list[str] = msgspec.field(default_factory=list)
 
     def wrong_kind(self, path: str, expected: str, raw: object) -> None:
         """Note a value of another kind than `expected`."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.agent.config.kinds import ValueKind
 from podwright.agent.config.reading import Reading
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """`key` is the dotted path of a field, or `--name` for what only a flag can set.
 
     `default` counts when the setting is not set. An `optional` field (a pointer in Go) is not set when it is absent.

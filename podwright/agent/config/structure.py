@@ -6,12 +6,12 @@ converted, and its default: what a kubelet takes for a file that does not name t
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
+
+import msgspec
 
 from podwright.agent.config import gates
 from podwright.agent.config.defaults import complete
@@ -20,15 +20,12 @@ from podwright.agent.config.values import Values
 from podwright.errors import InvalidArgument
 from podwright.k8s.quantity import parse_nano, whole
 
-Section = TypeVar("Section")
+Section = TypeVar("Section", bound=msgspec.Struct)
 
-_SOURCE = "source"
-_SECTION = "section"
 _DEFAULTS = complete({}, gates.enabled({}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingSource:
+class SettingSource(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that an attribute comes from, and the function of their values that gives it."""
 
     keys: tuple[str, ...]
@@ -41,36 +38,43 @@ class SettingSource:
         except InvalidArgument as failure:
             raise InvalidArgument(f"{self.keys[0]}: {failure.message}", hint=failure.hint) from failure
 
+    def __call__(self) -> Any:
+        """The attribute's default."""
+        return self.read(_DEFAULTS)
+
 
 def source(*keys: str, convert: Callable[..., Any]) -> Any:
     """An attribute that `convert` makes of the settings' values."""
-    origin = SettingSource(keys=keys, convert=convert)
-    return dataclasses.field(default_factory=lambda: origin.read(_DEFAULTS), metadata={_SOURCE: origin})
+    return msgspec.field(default_factory=SettingSource(keys=keys, convert=convert))
 
 
 def section(kind: type[Section]) -> Section:
-    """An attribute that is a dataclass of attributes."""
-    attribute: Section = dataclasses.field(default_factory=kind, metadata={_SECTION: kind})
-    return attribute
+    """An attribute that is a section: a struct of attributes."""
+    return msgspec.field(default_factory=kind)
 
 
 def build(kind: type[Section], values: Values) -> Section:
     """An instance whose attributes come from complete `values`. Raises InvalidArgument."""
-    attributes: dict[str, Any] = {}
-    for attribute in dataclasses.fields(kind):  # type: ignore[arg-type] # every section is a dataclass
-        nested = attribute.metadata.get(_SECTION)
-        attributes[attribute.name] = build(nested, values) if nested else attribute.metadata[_SOURCE].read(values)
-    return kind(**attributes)
+    return kind(
+        **{
+            name: origin.read(values) if isinstance(origin, SettingSource) else build(origin, values)
+            for name, origin in origins(kind).items()
+        }
+    )
 
 
-def sources(kind: type[object]) -> Iterator[SettingSource]:
+def origins(kind: type[Section]) -> dict[str, SettingSource | type[msgspec.Struct]]:
+    """What each attribute of a section comes from: settings, or a section."""
+    return {attribute.name: attribute.default_factory for attribute in msgspec.structs.fields(kind)}
+
+
+def sources(kind: type[Section]) -> Iterator[SettingSource]:
     """The sources of all attributes of a section and of the sections in it."""
-    for attribute in dataclasses.fields(kind):  # type: ignore[arg-type] # every section is a dataclass
-        nested = attribute.metadata.get(_SECTION)
-        if nested:
-            yield from sources(nested)
+    for origin in origins(kind).values():
+        if isinstance(origin, SettingSource):
+            yield origin
         else:
-            yield attribute.metadata[_SOURCE]
+            yield from sources(origin)
 
 
 def plain(key: str) -> Any:

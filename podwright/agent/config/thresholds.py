@@ -9,7 +9,9 @@ import enum
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.config.go_duration import SECOND_NS, parse_duration
 from podwright.errors import InvalidArgument
@@ -32,8 +34,7 @@ class EvictionSignal(enum.Enum):
     ALLOCATABLE_MEMORY = "allocatableMemory.available"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThresholdValue:
+class ThresholdValue(msgspec.Struct, frozen=True, kw_only=True):
     """An amount, or a share of the capacity (0 to 1)."""
 
     amount: Amount | None = None
@@ -44,8 +45,7 @@ class ThresholdValue:
         return self.amount if self.amount is not None else Amount(int(capacity * self.share) * NANO, Format.BINARY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold:
+class Threshold(msgspec.Struct, frozen=True, kw_only=True):
     """Met while less than `value` is available. `grace_s` of 0: a hard one."""
 
     signal: EvictionSignal

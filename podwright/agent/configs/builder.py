@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.configs import files
 from podwright.agent.configs.addresses import pod_addresses
@@ -47,8 +48,7 @@ from podwright.k8s.objects import EphemeralContainer, Pod
 Undo = Callable[[], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuilderPorts:
+class BuilderPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the builder works with."""
 
     volumes: MountedVolumes
@@ -58,8 +58,8 @@ class BuilderPorts:
     users: PodUserNamespaces
     handlers: HandlerCapabilities
     events: EventRecorder
-    services: Services = field(default_factory=NoServices)
-    allocations: Allocations = field(default_factory=NoAllocations)
+    services: Services = msgspec.field(default_factory=NoServices)
+    allocations: Allocations = msgspec.field(default_factory=NoAllocations)
     lifts_quota: Callable[[Pod], bool] = lambda _: False  # whether the pod has CPUs to itself, and no CPU quota
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.configs.devices import NOTHING, Allocation, cdi_devices, container_devices
 from podwright.agent.configs.expansion import expand
@@ -18,8 +19,7 @@ from podwright.errors import InvalidArgument
 from podwright.k8s.objects import Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerConfigInputs:
+class ContainerConfigInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What is known only at the start of an instance. `image_reference` is what the runtime calls the image."""
 
     attempt: int

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.pods.containers import AnyContainer
@@ -11,8 +13,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, NotFound
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllottedDevice:
+class AllottedDevice(msgspec.Struct, frozen=True, kw_only=True):
     """A device node. `permissions` are letters of r, w, m."""
 
     host_path: str
@@ -20,8 +21,7 @@ class AllottedDevice:
     permissions: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostMount:
+class HostMount(msgspec.Struct, frozen=True, kw_only=True):
     """A mount that a device needs."""
 
     host_path: str
@@ -29,8 +29,7 @@ class HostMount:
     read_only: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
+class Allocation(msgspec.Struct, frozen=True, kw_only=True):
     """What has been allotted to one container.
 
     `cpus` and `memory_nodes` are lists such as `0-3,8`, empty for all. `block_volumes` are the host's paths of raw
@@ -38,12 +37,12 @@ class Allocation:
     """
 
     devices: tuple[AllottedDevice, ...] = ()
-    block_volumes: Mapping[str, str] = field(default_factory=dict)
+    block_volumes: Mapping[str, str] = msgspec.field(default_factory=dict)
     read_only_volumes: frozenset[str] = frozenset()
     cdi_devices: tuple[str, ...] = ()
     mounts: tuple[HostMount, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     cpus: str = ""
     memory_nodes: str = ""
     has_own_cpus: bool = False

@@ -6,7 +6,9 @@ See https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.configs.node import NodeFacts, NodeSettings
 from podwright.agent.configs.resolv_conf import Resolver
@@ -21,8 +23,7 @@ SEARCH_MAX = 253  # of one name, since older glibc aborts on longer ones
 CLUSTER_OPTIONS = ("ndots:5",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DnsWarning:
+class DnsWarning(msgspec.Struct, frozen=True, kw_only=True):
     """An event to record: about the pod, or about the node."""
 
     reason: str

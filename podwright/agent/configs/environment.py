@@ -7,7 +7,8 @@ expanded into other values and come out as they were.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.configs.downward import field_text, resource_text
 from podwright.agent.configs.expansion import expand
@@ -31,8 +32,7 @@ Environment = dict[str, str]
 FileValue = Callable[[FileKeySelector], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentSources:
+class EnvironmentSources(msgspec.Struct, frozen=True, kw_only=True):
     """What values come from, beside the pod itself. `addresses` are the pod's."""
 
     objects: PodObjects

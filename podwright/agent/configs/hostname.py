@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.k8s.names import label_faults, subdomain_faults
@@ -13,8 +14,7 @@ HOST_NAME_MAX = 63  # sethostname(2) takes 64 bytes, and some readers want a zer
 FQDN_MAX = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodNames:
+class PodNames(msgspec.Struct, frozen=True, kw_only=True):
     """`host` is the short name, `domain` is empty for a pod without a subdomain."""
 
     host: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.qos import GUARANTEED, qos_class
@@ -19,8 +20,7 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 MIN, LOW, HIGH = "memory.min", "memory.low", "memory.high"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryQos:
+class MemoryQos(msgspec.Struct, frozen=True, kw_only=True):
     """`is_tiered`: requests are kept for pods, hard for guaranteed ones, soft for others (TieredReservation).
 
     `throttling` is the part of what a container may use beyond its request before it is slowed down.

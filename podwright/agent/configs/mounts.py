@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.configs import hosts
 from podwright.agent.configs.devices import HostMount
@@ -24,8 +25,7 @@ PROPAGATIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubPath:
+class SubPath(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a volume, for the container's volume mount number `index`. `volume` is its name in the pod."""
 
     volume: str
@@ -33,23 +33,21 @@ class SubPath:
     index: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MountPlan:
+class MountPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Mounts for CRI. `subpaths` are to be bound: by position in `mounts`, whose host path is still empty."""
 
     mounts: tuple[api.Mount, ...]
     subpaths: Mapping[int, SubPath]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MountInputs:
+class MountInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What mounts depend on beside the container.
 
     `hosts_file` and `termination_file` are files on the host, empty when they are not to be mounted.
     """
 
-    volumes: Mapping[str, VolumeContent] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, VolumeContent] = msgspec.field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     device_mounts: tuple[HostMount, ...] = ()
     hosts_file: str = ""
     termination_file: str = ""

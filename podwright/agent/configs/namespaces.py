@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.k8s.objects import Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodUserNamespace:
+class PodUserNamespace(msgspec.Struct, frozen=True, kw_only=True):
     """Ids 0 to `length` - 1 of the pod are those from `first_id` on the host, for users and groups alike."""
 
     first_id: int

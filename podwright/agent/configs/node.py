@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.memory_qos import MemoryQos
@@ -18,8 +19,7 @@ TIERED = "TieredReservation"
 THROTTLE_PATHS = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFacts:
+class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """This machine, as long as the agent runs.
 
     `addresses` are the node's, its own family first. `allocatable` are quantities by resource. `huge_page_sizes` are
@@ -30,7 +30,7 @@ class NodeFacts:
     addresses: tuple[str, ...] = ()
     memory_bytes: int
     swap_bytes: int = 0
-    allocatable: Mapping[str, str] = field(default_factory=dict)
+    allocatable: Mapping[str, str] = msgspec.field(default_factory=dict)
     huge_page_sizes: tuple[str, ...] = ()
     throttle_paths: tuple[str, ...] = ()
     is_cgroup_v2: bool = False
@@ -38,8 +38,7 @@ class NodeFacts:
     has_selinux: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSettings:
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of the node that show in the messages.
 
     `cpu_period_us` None means that CPU limits are not enforced. `resolver_config` is the path of the resolv.conf that

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+import msgspec
 
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.references import References, pod_references
@@ -14,13 +15,12 @@ from podwright.k8s.objects import ConfigMap, Pod, Secret, Service
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodObjects:
+class PodObjects(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot. An object that does not exist is not in it. `services` None: they have not been listed yet."""
 
     namespace: str
-    config_maps: Mapping[str, ConfigMap] = field(default_factory=dict)
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    config_maps: Mapping[str, ConfigMap] = msgspec.field(default_factory=dict)
+    secrets: Mapping[str, Secret] = msgspec.field(default_factory=dict)
     services: tuple[Service, ...] | None = ()
 
     def config_map(self, name: str, *, optional: bool | None) -> ConfigMap | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.configs import files, hosts
 from podwright.agent.configs.devices import Allocation
@@ -26,8 +27,7 @@ from podwright.k8s.objects import FileKeySelector, Pod
 Volumes = dict[str, VolumeContent]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """The container to start, and what is known of its pod. `addresses` are the pod's."""
 
     pod: Pod

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.errors import InvalidArgument
 
 LIMIT_BYTES = 10 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolver:
+class Resolver(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of a resolv.conf."""
 
     servers: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.agent.configs.dns import DnsWarning, dns_config
 from podwright.agent.configs.hostname import sandbox_hostname
@@ -19,8 +19,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.k8s.objects import Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxConfigInputs:
+class SandboxConfigInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What a sandbox is made of beside the pod. `host_resolver` is what the node's `resolver_config` holds."""
 
     attempt: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.configs.namespaces import PodUserNamespace, namespace_options
 from podwright.agent.configs.node import NodeFacts, NodeSettings
@@ -36,8 +37,7 @@ NOTHING = SecurityContext()
 NOTHING_OF_POD = PodSecurityContext()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageUser:
+class ImageUser(msgspec.Struct, frozen=True, kw_only=True):
     """Who the image says it runs as: a number, or a name that only the image's passwd knows."""
 
     uid: int | None = None
@@ -68,8 +68,7 @@ def sandbox_security(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityInputs:
+class SecurityInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What a container's context depends on beside the pod. `extra_groups` come from its volumes."""
 
     user: ImageUser

@@ -23,9 +23,9 @@ from podwright.agent.csi.values import (
     VolumeCall,
     VolumeStats,
 )
-from podwright.agent.metrics.grpc_calls import timed_call
 from podwright.agent.metrics.volumes import VolumeMetrics
 from podwright.agent.plugins.connection import PluginChannel
+from podwright.agent.plugins.timing import timed_call
 from podwright.kubelet_grpc import csi_pb2 as csi
 from podwright.kubelet_grpc import csi_pb2_grpc
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.clock import Clock, SystemClock
 from podwright.agent.csi.calls import CsiNode
@@ -44,8 +45,7 @@ class NoCluster:
         pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Driver:
+class _Driver(msgspec.Struct, frozen=True, kw_only=True):
     node: CsiNode
     version: Version
 

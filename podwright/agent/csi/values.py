@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+import msgspec
+
 from podwright.cri.status import rpc_error
 from podwright.errors import Unavailable
 
@@ -48,17 +50,15 @@ class DriverCapability(Enum):
 Capabilities = frozenset[DriverCapability]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeInfo:
+class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a driver says of this node. `max_volumes` 0 leaves it to the cluster."""
 
     node_id: str
     max_volumes: int = 0
-    topology: Mapping[str, str] = field(default_factory=dict)
+    topology: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeAccess:
+class VolumeAccess(msgspec.Struct, frozen=True, kw_only=True):
     """How a volume is used. `mode` is one of Kubernetes' access modes, `group` who is to own the files."""
 
     mode: str
@@ -79,8 +79,7 @@ class VolumeCall:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amounts:
+class Amounts(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes or inodes of a volume."""
 
     total: int
@@ -88,8 +87,7 @@ class Amounts:
     used: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeStats:
+class VolumeStats(msgspec.Struct, frozen=True, kw_only=True):
     """What a volume holds. `problem` is None when the driver does not say how the volume is, empty when it is well."""
 
     bytes: Amounts | None = None

@@ -6,7 +6,8 @@ The rules are the kubelet's (computePodActions of Kubernetes 1.36, pkg/kubelet/k
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.decisions.resizing import (
     NO_RESIZE,
@@ -33,8 +34,7 @@ from podwright.k8s.objects import Container, Pod
 FindingOf = Callable[[str, ProbeKind], ProbeResult | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kill:
+class Kill(msgspec.Struct, frozen=True, kw_only=True):
     """A running container that has to be ended. `probe` is the one that failed, whose own grace then counts."""
 
     status: CriContainerStatus
@@ -42,8 +42,7 @@ class Kill:
     probe: ProbeKind | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodActions:
+class PodActions(msgspec.Struct, frozen=True, kw_only=True):
     """Carried out in this order: kill, create the sandbox, resize, start.
 
     Containers are named. The order is the spec's.
@@ -66,8 +65,7 @@ class PodActions:
         return self == PodActions(sandbox_id=self.sandbox_id, attempt=self.attempt)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxAction:
+class SandboxAction(msgspec.Struct, frozen=True, kw_only=True):
     """The sandbox to use, and whether it has to be made."""
 
     create: bool
@@ -75,16 +73,15 @@ class SandboxAction:
     id: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Plan:
+class _Plan(msgspec.Struct, kw_only=True):
     """The decisions about containers, as they are made."""
 
     actuated: PodAllocation | None
-    resizes: list[ContainerResize] = field(default_factory=list)
+    resizes: list[ContainerResize] = msgspec.field(default_factory=list)
     restarts_for_size: bool = False
-    start_init: list[str] = field(default_factory=list)
-    start: list[str] = field(default_factory=list)
-    kill: list[Kill] = field(default_factory=list)
+    start_init: list[str] = msgspec.field(default_factory=list)
+    start: list[str] = msgspec.field(default_factory=list)
+    kill: list[Kill] = msgspec.field(default_factory=list)
     kill_pod: bool = False
 
 

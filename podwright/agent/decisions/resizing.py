@@ -7,7 +7,8 @@ Amounts are in thousandths of a CPU and in bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.pods.allocation import COMPUTE, PodAllocation, PodSizes, effective, sizes
 from podwright.agent.pods.identity import is_sidecar
@@ -17,8 +18,7 @@ from podwright.k8s.objects import Container, Pod
 RESTART = "RestartContainer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerResize:
+class ContainerResize(msgspec.Struct, frozen=True, kw_only=True):
     """A running container whose resources are not those that it was allocated."""
 
     name: str
@@ -42,8 +42,7 @@ class ContainerResize:
         return wanted.request(resource) > current.request(resource)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodResize:
+class PodResize(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be resized: containers that run on, and the pod's cgroup with them.
 
     `restarts`: a container is made anew for its new size. `pod_level`: the pod's own resources have changed.

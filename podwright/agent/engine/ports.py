@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.admission.chain import Check
 from podwright.agent.allocation.resizes import Resizes
@@ -70,13 +71,12 @@ class EngineMirrors(PodMirrors, OrphanMirrors, Protocol):
     """What the API shows of static pods."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What of the configuration the engine needs. Times are seconds."""
 
     root: str
     links_directory: str  # see `workers.starting`
-    pauses: Pauses = field(default_factory=Pauses)
+    pauses: Pauses = msgspec.field(default_factory=Pauses)
     longest_restart_wait_s: float = 300.0
     evented: bool = True
     housekeeping_s: float = HOUSEKEEPING_S
@@ -89,8 +89,7 @@ class NoCredentials:
         """There is nothing to forget."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnginePorts:
+class EnginePorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine works with."""
 
     runtime: CriRuntime
@@ -113,7 +112,7 @@ class EnginePorts:
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
     problem_of_change: Callable[[Pod, Pod], str] = lambda _old, _new: ""  # see LoopPorts
-    credentials: PerPodState = field(default_factory=NoCredentials)
-    claims: PodClaims = field(default_factory=NoPodClaims)
+    credentials: PerPodState = msgspec.field(default_factory=NoCredentials)
+    claims: PodClaims = msgspec.field(default_factory=NoPodClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
-    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
+    metrics: KubeletMetrics = msgspec.field(default_factory=KubeletMetrics)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.events.log import EventSubject
 
@@ -23,8 +25,7 @@ SIMILAR, SIMILAR_WINDOW_S = 10, 600.0
 COMBINED = "(combined from similar events): "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrelatedEvent:
+class CorrelatedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened. Times are nanoseconds since the epoch."""
 
     subject: EventSubject
@@ -32,14 +33,13 @@ class CorrelatedEvent:
     reason: str
     message: str
     at_ns: int
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 EventKey = tuple[EventSubject, str, str, str]  # type, reason, message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An event as the API server is to have it. `name` is of its object. `count` more than 1 means that it exists.
 
     `key` is what makes another occurrence the same event.
@@ -52,14 +52,12 @@ class Entry:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Budget:
+class _Budget(msgspec.Struct, frozen=True):
     tokens: float
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Similar:
+class _Similar(msgspec.Struct, frozen=True):
     messages: frozenset[str]
     at_ns: int
 

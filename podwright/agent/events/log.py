@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventType
@@ -21,8 +23,7 @@ KEPT = 1000
 MESSAGE_LIMIT = 1024  # characters: what the API takes (pkg/apis/core/validation/events.go)
 
 
-@dataclass(frozen=True, slots=True)
-class EventSubject:
+class EventSubject(msgspec.Struct, frozen=True):
     """What an event is about: a pod, one of its containers by its path in the spec, or, without a UID, the node."""
 
     uid: str
@@ -31,8 +32,7 @@ class EventSubject:
     field_path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedEvent:
+class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event and how often it was seen. Times are nanoseconds since the epoch."""
 
     subject: EventSubject
@@ -42,7 +42,7 @@ class RecordedEvent:
     first_ns: int
     last_ns: int
     count: int = 1
-    annotations: Mapping[str, str] = field(default_factory=dict)  # of the last one
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)  # of the last one
 
 
 Listener = Callable[[RecordedEvent], None]

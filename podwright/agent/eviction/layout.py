@@ -6,7 +6,8 @@ As buildSignalToRankFunc and buildSignalToNodeReclaimFuncs of the kubelet (pkg/k
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.thresholds import EvictionSignal
 from podwright.agent.stats.protocol import Filesystems
@@ -31,8 +32,7 @@ class Garbage(enum.Enum):
     IMAGES = "images"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskLayout:
+class DiskLayout(msgspec.Struct, frozen=True, kw_only=True):
     """`images_apart`: images are not on the node's filesystem. `layers_apart`: layers are then not beside images."""
 
     images_apart: bool = False

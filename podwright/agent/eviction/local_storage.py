@@ -5,7 +5,7 @@ As localStorageEviction of the kubelet (pkg/kubelet/eviction/eviction_manager.go
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.agent.eviction.signals import STORAGE
 from podwright.agent.pods.resources import pod_limits
@@ -14,8 +14,7 @@ from podwright.k8s.objects import Pod
 from podwright.k8s.quantity import NANO, Amount, Format, parse
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overuse:
+class Overuse(msgspec.Struct, frozen=True, kw_only=True):
     """A limit that is exceeded: its name in metrics, and why the pod has to go."""
 
     signal: str

@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.thresholds import Threshold
@@ -50,8 +51,7 @@ class MemoryAlarm(Protocol):
         """Turn the alarm off."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvictionPorts:
+class EvictionPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the manager works with."""
 
     stats: StatsProvider
@@ -66,8 +66,7 @@ class EvictionPorts:
     clock: Clock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvictionSettings:
+class EvictionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """See KubeletConfiguration: eviction*, localStorageCapacityIsolation."""
 
     thresholds: tuple[Threshold, ...]
@@ -76,8 +75,7 @@ class EvictionSettings:
     limits_storage: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurements:
+class Measurements(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured of the node in one round."""
 
     node: NodeStats

@@ -6,7 +6,8 @@ Programs look for the annotations (pkg/kubelet/eviction/helpers.go of Kubernetes
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.thresholds import Threshold
 from podwright.agent.eviction.pressure import shortage
@@ -20,16 +21,14 @@ from podwright.k8s.quantity import NANO, Amount, Format, parse
 EVICTED = "Evicted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A message, and the annotations of its event."""
 
     message: str
     annotations: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excess:
+class Excess(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who uses more than the request."""
 
     name: str

@@ -11,7 +11,8 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.thresholds import EvictionSignal, Threshold
@@ -25,8 +26,7 @@ REFRESH_S = 10.0
 USAGE, CONTROL = "memory.usage_in_bytes", "cgroup.event_control"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmPoint:
+class AlarmPoint(msgspec.Struct, frozen=True, kw_only=True):
     """Where, and at how many bytes of usage, the kernel is to tell."""
 
     cgroup: str

@@ -7,7 +7,9 @@ The steps are those of the kubelet's eviction manager (pkg/kubelet/eviction of K
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.config.thresholds import EvictionSignal, Threshold
 from podwright.agent.eviction.signals import RESOURCES, Readings, pressure_of
@@ -21,18 +23,16 @@ _CONTAINER_FS = {
 _MEMORY = (EvictionSignal.MEMORY, EvictionSignal.ALLOCATABLE_MEMORY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memo:
+class Memo(msgspec.Struct, frozen=True, kw_only=True):
     """What one round remembers for the next one."""
 
-    met_since: Mapping[Threshold, float] = field(default_factory=dict)
-    pressure_at: Mapping[Pressure, float] = field(default_factory=dict)  # when each was seen last
+    met_since: Mapping[Threshold, float] = msgspec.field(default_factory=dict)
+    pressure_at: Mapping[Pressure, float] = msgspec.field(default_factory=dict)  # when each was seen last
     unresolved: tuple[Threshold, ...] = ()  # met for their grace, and not undone yet
-    readings: Readings = field(default_factory=dict)
+    readings: Readings = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What a round finds. `urgent` are the thresholds to act on, the first of them first."""
 
     memo: Memo

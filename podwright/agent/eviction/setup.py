@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.agent_config import AgentConfig
@@ -21,8 +22,7 @@ from podwright.k8s.objects import Pod
 from podwright.linux import cgroup
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvictionInputs:
+class EvictionInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What of the agent eviction works with."""
 
     stats: StatsProvider

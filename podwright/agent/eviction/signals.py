@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.thresholds import EvictionSignal
 from podwright.agent.node.conditions import Pressure
@@ -28,8 +29,7 @@ RESOURCES = {
 _PRESSURES = {MEMORY: Pressure.MEMORY, STORAGE: Pressure.DISK, INODES: Pressure.DISK, PIDS: Pressure.PID}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalReading:
+class SignalReading(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured of a signal, in bytes, inodes or process ids."""
 
     available: Amount

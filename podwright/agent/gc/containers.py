@@ -12,8 +12,9 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.decisions.termination import MIN_STOP_S
@@ -50,8 +51,7 @@ class PodStates(Protocol):
         """Whether the pod ends, or has ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerGcPorts:
+class ContainerGcPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the collector works with."""
 
     runtime: CriRuntime

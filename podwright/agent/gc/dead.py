@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.runtime.records import (
     ContainerSummary,
@@ -18,8 +19,7 @@ IsRemovable = Callable[[str], bool]  # whether nothing of the pod with this UID 
 LOG_DIRECTORY_PARTS = 3  # namespace, name and UID: none of them has an underscore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadContainerLimits:
+class DeadContainerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much of the past stays. Negative numbers: no limit."""
 
     per_container: int = 1

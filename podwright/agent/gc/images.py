@@ -7,7 +7,8 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
@@ -39,8 +40,7 @@ def disk_at(path: str) -> Disk:
     return Disk(capacity_bytes=status.f_blocks * status.f_frsize, available_bytes=status.f_bavail * status.f_frsize)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageGcPorts:
+class ImageGcPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the collector works with."""
 
     images: CriImages

@@ -10,7 +10,8 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.gc.dead import uid_of_log_directory
 
@@ -19,8 +20,7 @@ log = logging.getLogger(__name__)
 LINK_ENDING = ".log"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DanglingLink:
+class DanglingLink(msgspec.Struct, frozen=True, kw_only=True):
     """A link to a log that is not there. `pod_uid` is empty for one that does not lead to where pods' logs are."""
 
     path: str

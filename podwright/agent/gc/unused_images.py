@@ -6,13 +6,13 @@ Times are seconds of `Clock.monotonic`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.runtime.records import ContainerSummary, CriContainerStatus, ImageStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePolicy:
+class ImagePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When images go. `max_age_s` of 0: never by age."""
 
     high_percent: int = 85
@@ -26,8 +26,7 @@ class ImagePolicy:
         return self.high_percent >= 100 and not self.max_age_s
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
     """The filesystem that holds images."""
 
     capacity_bytes: int
@@ -45,16 +44,14 @@ class Disk:
         return max(self.capacity_bytes * (100 - policy.low_percent) // 100 - self.available_bytes, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageAge:
+class ImageAge(msgspec.Struct, frozen=True, kw_only=True):
     """Since when an image is known, and when it was last in use. None: never."""
 
     first_seen_at: float
     used_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unused:
+class Unused(msgspec.Struct, frozen=True, kw_only=True):
     """An image that no container uses."""
 
     image: ImageStatus

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.errors import Unavailable
 from podwright.k8s.objects import Pod, ServiceAccount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountSource:
+class AccountSource(msgspec.Struct, frozen=True, kw_only=True):
     """The service account whose token was exchanged for credentials."""
 
     uid: str

@@ -10,8 +10,9 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.images.accounts import AccountSource
@@ -29,8 +30,7 @@ SECRET_KEYS = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernete
 FILE_LIMIT_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretSource:
+class SecretSource(msgspec.Struct, frozen=True, kw_only=True):
     """The Secret that credentials are from, and the SHA-256 of them as the kubelet hashes them."""
 
     uid: str
@@ -39,8 +39,7 @@ class SecretSource:
     credential_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Login(msgspec.Struct, frozen=True, kw_only=True):
     """Credentials to try. Without a `secret` and an `account` they are the node's, so that every pod has them."""
 
     credentials: RegistryCredentials
@@ -48,8 +47,7 @@ class Login:
     account: AccountSource | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeLogin:
+class NodeLogin(msgspec.Struct, frozen=True, kw_only=True):
     """Credentials that the node has. Those that it has for one service account are not for every pod."""
 
     credential: Credential

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.agent.runtime.records import ImageStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnsuredImage:
+class EnsuredImage(msgspec.Struct, frozen=True, kw_only=True):
     """An image that is there. `reference` is what the container is made of."""
 
     reference: str

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.go_duration import format_duration
@@ -32,8 +33,7 @@ ALWAYS, NEVER, IF_NOT_PRESENT = "Always", "Never", "IfNotPresent"
 MILLISECOND_NS = 10**6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
+class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Who wants which image: a container, or a volume when `container` is empty."""
 
     pod: Pod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -25,8 +24,7 @@ NESTING_LIMIT = 20
 FILE_ENDINGS = (".json", ".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRules:
+class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
     """How a provider works with service accounts.
 
     It gets a token for `audience`, and those annotations of the account. Without one of `required` it is not asked.
@@ -40,8 +38,7 @@ class TokenRules:
     keeps_per_token: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One program, and the images that it is asked for. Without `tokens` it knows nothing of pods."""
 
     name: str
@@ -49,7 +46,7 @@ class Provider:
     match_images: tuple[str, ...]
     default_cache_s: float
     args: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = msgspec.field(default_factory=dict)
     tokens: TokenRules | None = None
 
 

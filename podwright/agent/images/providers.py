@@ -51,8 +51,7 @@ class _Response(msgspec.Struct, frozen=True, rename="camel"):
     auth: dict[str, _Auth] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     credentials: Sequence[Credential]
     until: float
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.images.credentials import Login
@@ -27,8 +28,7 @@ SENTINELS = {  # a runtime's message begins with one of these (cri-api/pkg/error
 FORGOTTEN_NS = 3600 * 10**9  # when a failure is of no interest any more, whatever the longest wait is
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulled:
+class Pulled(msgspec.Struct, frozen=True, kw_only=True):
     """`reference` is what the runtime gave. `took_s` the pull itself, `waited_s` with the wait for its turn."""
 
     reference: str
@@ -36,8 +36,7 @@ class Pulled:
     waited_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(msgspec.Struct, frozen=True):
     at_ns: int
     text: str
 

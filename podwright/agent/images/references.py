@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.logins.docker_config import image_repository
@@ -21,8 +22,7 @@ _REFERENCE = re.compile(rf"({_NAME})(?::({_TAG}))?(?:@({_DIGEST}))?")
 _IDENTIFIER = re.compile("[a-f0-9]{64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageName:
+class ImageName(msgspec.Struct, frozen=True, kw_only=True):
     """The name in a spec, without tag and digest, and those two. Empty when there is none."""
 
     name: str

@@ -7,14 +7,14 @@ have the uncompressed file open. The names are the kubelet's (pkg/kubelet/logs),
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 COMPRESSED, TEMPORARY = ".gz", ".tmp"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleaning:
+class Cleaning(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done before a log is rotated."""
 
     remove: tuple[str, ...]

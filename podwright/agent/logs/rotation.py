@@ -11,8 +11,8 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+import msgspec
 from isal import isal_zlib
 
 from podwright.agent.clock import Clock
@@ -27,8 +27,7 @@ CHUNK_BYTES = 1 << 20
 GZIP_BITS = 31  # zlib's number for a gzip header and the largest window
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLimits:
+class LogLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How large a log may become, and how many files of it there are. `max_size_bytes` below 1: no rotation."""
 
     max_size_bytes: int = 10 << 20

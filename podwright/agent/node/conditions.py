@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from podwright.k8s.objects import NodeCondition
 from podwright.k8s.times import whole_seconds
@@ -24,8 +25,7 @@ class Pressure(enum.Enum):
     PID = "PIDPressure"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewCondition:
+class NewCondition(msgspec.Struct, frozen=True, kw_only=True):
     """A condition without its times."""
 
     type: str
@@ -34,8 +34,7 @@ class NewCondition:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionChange:
+class ConditionChange(msgspec.Struct, frozen=True, kw_only=True):
     """A condition that has another status now: what an event says. `reason` is the event's."""
 
     type: str

@@ -12,8 +12,8 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.clock import Clock, utc_now
@@ -36,8 +36,7 @@ JITTER = 0.5  # of the report period after a change, so that a cluster's nodes d
 STATUS = "status"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeeperPorts:
+class KeeperPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the node is kept with."""
 
     server: ApiServer
@@ -49,8 +48,7 @@ class KeeperPorts:
     clock: Clock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeeperSettings:
+class KeeperSettings(msgspec.Struct, frozen=True, kw_only=True):
     """See KubeletConfiguration: registerNode, nodeStatusUpdateFrequency, nodeStatusReportFrequency."""
 
     registers: bool = True

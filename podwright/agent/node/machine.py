@@ -8,7 +8,8 @@ import platform
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.linux import huge_pages
 from podwright.linux.machine_files import TASK_LIMITS, meminfo, read_text, task_limit
@@ -19,8 +20,7 @@ RESOLVED_UPLINKS = "/run/systemd/resolve/resolv.conf"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}  # Go's words (GOARCH)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes are bytes. `huge_pages` is the memory in pages of each size, by the size."""
 
     hostname: str
@@ -29,7 +29,7 @@ class Machine:
     memory_bytes: int
     swap_bytes: int = 0
     max_pids: int = 0  # how many tasks there may be; 0 when it is not known
-    huge_pages: Mapping[int, int] = field(default_factory=dict)
+    huge_pages: Mapping[int, int] = msgspec.field(default_factory=dict)
     machine_id: str = ""
     system_uuid: str = ""
     boot_id: str = ""

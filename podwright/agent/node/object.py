@@ -7,9 +7,9 @@ schedulers, controllers and `kubectl` read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright import __version__
@@ -52,8 +52,7 @@ NEED_THE_RUNTIME = {"UserNamespacesHostNetworkSupport": "user_namespaces_host_ne
 INTERNAL_IP, HOSTNAME = "InternalIP", "Hostname"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFindings:
+class NodeFindings(msgspec.Struct, frozen=True, kw_only=True):
     """What a node's status is made of. `problems` are why it is not ready."""
 
     machine: Machine
@@ -70,7 +69,7 @@ class NodeFindings:
     pressures: frozenset[Pressure] = frozenset()
     has_handler_features: bool = True
     declared_features: Sequence[str] = ()  # see `declared_features`
-    more_addresses: Sequence[NodeAddress] = field(default=())  # a cloud provider's
+    more_addresses: Sequence[NodeAddress] = msgspec.field(default=())  # a cloud provider's
 
 
 def declared_features(gates: Mapping[str, bool], runtime: RuntimeState) -> tuple[str, ...]:

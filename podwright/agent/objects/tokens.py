@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.errors import PodwrightError, Unavailable
@@ -32,8 +33,7 @@ RENEWAL_PART = 0.8  # of a token's life
 JITTER_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _TokenKey:
+class _TokenKey(msgspec.Struct, frozen=True, kw_only=True):
     pod_uid: str
     namespace: str
     account: str
@@ -41,8 +41,7 @@ class _TokenKey:
     expiration_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownToken:
+class KnownToken(msgspec.Struct, frozen=True, kw_only=True):
     """Times are seconds since the epoch. `renew_at` is when a new one is to be requested."""
 
     text: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from podwright.agent.pods.references import pod_references
 from podwright.errors import Unavailable
@@ -81,8 +82,7 @@ class ApiObjects:
         self._secrets.count(namespace, secrets, step)
 
 
-@dataclass(slots=True, kw_only=True)
-class _WatchedObject(Generic[Held]):
+class _WatchedObject(msgspec.Struct, Generic[Held], kw_only=True):
     """A watch and how many pods refer to its object."""
 
     watch: Watch[Held]

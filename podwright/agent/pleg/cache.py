@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import math
 from collections.abc import Callable, Collection, Iterable
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.pleg.changes import PodEvent, changes, stages
@@ -132,7 +133,7 @@ class StatusCache:
                 status_of = await self._runtime.container_status(container_id)
             except NotFound:
                 continue
-            containers[container_id] = dataclasses.replace(status_of, sandbox_id=sandbox_id)
+            containers[container_id] = msgspec.structs.replace(status_of, sandbox_id=sandbox_id)
         return observed(uid, sandboxes, containers.values(), began)
 
     def put(self, pod: ObservedPod) -> None:

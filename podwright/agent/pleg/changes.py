@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.runtime.records import CriContainerState, CriSandboxState, ObservedPod
 
@@ -21,8 +22,7 @@ class PodEventKind(enum.Enum):
     CHANGED = "changed"  # to a state that says nothing, such as CREATED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodEvent:
+class PodEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something happened to `id`, a container or a sandbox of the pod."""
 
     pod_uid: str

@@ -8,10 +8,10 @@ listed now and then, so that no fault of a runtime's events lasts.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.pleg import PlegMetrics
@@ -27,8 +27,7 @@ log = logging.getLogger(__name__)
 FRESH_S = 1.0  # how old an event may be that is taken for a look
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Periods:
+class Periods(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. The kubelet's (pkg/kubelet/kubelet.go): 1 s and 3 minutes, or 5 minutes and 10 beside events."""
 
     relist_s: float = 1.0
@@ -196,7 +195,7 @@ class Generator:
         age_s = (self._clock.now_ns() - event.created_at_ns) / 1e9
         if event.pod is not None and self._is_look(event, event.pod) and 0 <= age_s < FRESH_S:
             self._metrics.event_latencies.observe(age_s)
-            self._cache.put(dataclasses.replace(event.pod, seen_at=self._clock.monotonic() - age_s))
+            self._cache.put(msgspec.structs.replace(event.pod, seen_at=self._clock.monotonic() - age_s))
         elif uid not in self._dirty:
             self._dirty.add(uid)
             self._tasks.start(self._look(uid), name=f"look at pod {uid} after an event")

@@ -6,13 +6,13 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 DIRECTORIES_MAX = 1000  # a folder of plug-ins has a handful
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """Tells a socket from a later one at its path. A change of owner or mode does not change it."""
 
     device: int

@@ -12,7 +12,9 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
@@ -36,8 +38,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0  # after a failure
 AT_ONCE = 4  # requests that are made at one time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _CertificateKey:
+class _CertificateKey(msgspec.Struct, frozen=True, kw_only=True):
     """One source of one projected volume."""
 
     uid: str
@@ -45,13 +46,12 @@ class _CertificateKey:
     index: int
 
 
-@dataclass(slots=True, kw_only=True)
-class _IssuedEntry:
+class _IssuedEntry(msgspec.Struct, kw_only=True):
     """A certificate with what it is for. `retry_at` is on the clock for deadlines."""
 
     pod: Pod
     projection: PodCertificateProjection
-    certificate: Certificate = field(default_factory=Certificate)
+    certificate: Certificate = msgspec.field(default_factory=Certificate)
     failure: PodwrightError | None = None
     pause_s: float = 0.0
     retry_at: float = 0.0

@@ -14,7 +14,10 @@ import binascii
 import re
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.k8s.objects import Condition, PodCertificateRequest
@@ -45,8 +48,7 @@ class Waiting:
     abandon_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedRequest:
+class RefusedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A final refusal of the signer: `word` is `Denied` or `Failed`."""
 
     word: str
@@ -54,8 +56,7 @@ class RefusedRequest:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one certificate. `warned` has the reasons of the warnings that were given about `issued`."""
 
     issued: Issued | None = None
@@ -83,8 +84,7 @@ class Certificate:
         return "overdue_for_refresh" if now > self.issued.refresh_at + OVERDUE_AFTER_S else "fresh"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateStep:
+class CertificateStep(msgspec.Struct, frozen=True, kw_only=True):
     """The state from now on, whether a request is to be made, and warnings about the pod (reason, message)."""
 
     certificate: Certificate

@@ -7,8 +7,8 @@ use), and the actuated ones (given to the runtime and written into cgroups). See
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.pods.identity import is_sidecar
@@ -18,8 +18,7 @@ from podwright.k8s.quantity import parse
 COMPUTE = ("cpu", "memory")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResizeGates:
+class ResizeGates(msgspec.Struct, frozen=True, kw_only=True):
     """The feature gates of in-place resize, with their defaults in Kubernetes 1.36."""
 
     pod_level: bool = True
@@ -38,16 +37,14 @@ class ResizeGates:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodAllocation:
+class PodAllocation(msgspec.Struct, frozen=True, kw_only=True):
     """The resources of a pod's containers by name, and of the pod itself where it has its own."""
 
-    containers: Mapping[str, ResourceRequirements] = field(default_factory=dict)
+    containers: Mapping[str, ResourceRequirements] = msgspec.field(default_factory=dict)
     pod: ResourceRequirements | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodSizes:
+class PodSizes(msgspec.Struct, frozen=True, kw_only=True):
     """What a resize can change. CPU in thousandths, memory in bytes. 0 is none."""
 
     cpu_request: int = 0

@@ -6,13 +6,12 @@ quiet for twice the longest wait starts over. Times are nanoseconds since the ep
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 SECOND_NS = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class _BackoffEntry:
+class _BackoffEntry(msgspec.Struct, frozen=True):
     wait_s: float
     updated_ns: int
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.pods.containers import AnyContainer, all_containers
 from podwright.k8s.objects import Pod, Volume
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class References:
+class References(msgspec.Struct, frozen=True, kw_only=True):
     """Names of ConfigMaps and Secrets in the pod's namespace."""
 
     config_maps: frozenset[str] = frozenset()

@@ -6,7 +6,8 @@ import enum
 import errno
 import os
 import ssl
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.k8s.objects import Container, Pod
 
@@ -22,16 +23,14 @@ class AttemptResult(enum.Enum):
     FAILURE = "failure"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """`output` is what an event shows: the kubelet's texts (pkg/probe)."""
 
     verdict: AttemptResult
     output: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One instance of a container. `ip` is its pod's address, or the node's for a pod on the host's network."""
 
     pod: Pod

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import h11
+import msgspec
 
 from podwright.agent.config.settings import KUBERNETES_VERSION
 from podwright.agent.pods.ports import find_port
@@ -35,8 +35,7 @@ class NoTls(Unavailable):
     """The server of an https URL does not speak TLS."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeAnswer:
+class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a server answered: the start of the body alone."""
 
     status: int

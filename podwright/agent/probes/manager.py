@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.pods.containers import lasting_containers
@@ -21,12 +22,11 @@ from podwright.k8s.objects import ContainerStatus, Pod
 from podwright.tasks import Tasks
 
 
-@dataclass(slots=True, kw_only=True)
-class _Probed:
+class _Probed(msgspec.Struct, kw_only=True):
     """One pod's workers, by container and kind, with their tasks."""
 
     pod: Pod
-    workers: dict[tuple[str, ProbeKind], tuple[Worker, asyncio.Task[None]]] = field(default_factory=dict)
+    workers: dict[tuple[str, ProbeKind], tuple[Worker, asyncio.Task[None]]] = msgspec.field(default_factory=dict)
     is_ending: bool = False
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 
 class ProbeKind(enum.Enum):
@@ -22,8 +23,7 @@ class ProbeResult(enum.Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeOutcome:
+class ProbeOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """A result that differs from the one before, of one instance of a container."""
 
     pod_uid: str

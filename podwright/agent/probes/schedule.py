@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.k8s.objects import Container, Probe
@@ -10,8 +10,7 @@ from podwright.k8s.objects import Container, Probe
 RESTART_GRACE_NS = 10 * 10**9  # a container that started so long before the agent was watched by an earlier one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """A probe's numbers. Zeros of a spec without the API's defaults become those defaults."""
 
     delay_s: int
@@ -37,8 +36,7 @@ class Schedule:
         return min(self.delay_s, max(0.0, self.delay_s - (now_ns - started_at_ns) / 1e9))
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(msgspec.Struct, frozen=True):
     """Results of one instance of a container, as far as they are equal."""
 
     finding: ProbeResult | None = None

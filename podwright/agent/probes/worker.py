@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.probes.attempt import Target
@@ -38,8 +39,7 @@ class ProbeRunner(Protocol):
         """The pod is not probed any longer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeWorkerPorts:
+class ProbeWorkerPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What all workers share."""
 
     prober: ProbeRunner

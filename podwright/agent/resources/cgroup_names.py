@@ -6,8 +6,9 @@ The tree is the kubelet's, since runtimes, monitoring and other agents look for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from podwright.agent.pods.places import checked_uid
 from podwright.agent.pods.qos import QosClass
@@ -20,8 +21,7 @@ POD = "pod"
 BURSTABLE, BEST_EFFORT = "burstable", "besteffort"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CgroupNames:
+class CgroupNames(msgspec.Struct, frozen=True, kw_only=True):
     """The tree below `root`, the parts of a cgroup's path. Paths are below a hierarchy's mount."""
 
     driver: Driver

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.configs.cpu import PERIOD_US, cpu_weight
 from podwright.agent.resources.limits import CgroupLimits
 from podwright.linux.cgroup import CgroupHost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class Write(msgspec.Struct, frozen=True, kw_only=True):
     """Text for a file. Not all kernels have an `optional` one."""
 
     path: str

@@ -6,8 +6,9 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from podwright.agent.resources import cgroupfs, slices
 from podwright.agent.resources.limits import CgroupLimits

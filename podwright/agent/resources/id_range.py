@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pwd
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import FailedPrecondition
 from podwright.process import Command, ProcessRunner, find_executable
@@ -15,8 +16,7 @@ ID_END = 1 << 32
 TIMEOUT_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdRange:
+class IdRange(msgspec.Struct, frozen=True, kw_only=True):
     """`count` ids from `first`, in pieces of `per_pod`."""
 
     first: int

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.configs.cpu import PERIOD_US, SHARES_MIN, cpu_quota_us, cpu_shares
 from podwright.agent.configs.huge_pages import page_size
@@ -18,8 +20,7 @@ UNBOUNDED = 1 << 62
 PIDS = "pid"  # the kubelet's own name of this resource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CgroupLimits:
+class CgroupLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of a cgroup. None leaves a value as it is.
 
     `cpu_quota_us` of 0 or -1 is no limit. `huge_pages` are bytes by size (2MB). `cpus` is a list such as 0-3.
@@ -37,8 +38,7 @@ class CgroupLimits:
     cpus: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitRules:
+class LimitRules(msgspec.Struct, frozen=True, kw_only=True):
     """The node's settings about limits. `max_pids` of 0 or less is no limit for a pod."""
 
     enforces_cpu: bool = True

@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.cpu import cpu_shares
@@ -30,8 +31,7 @@ SYSTEM, KUBE, COMPRESSIBLE = "system-reserved", "kube-reserved", "-compressible"
 NEEDED = ("cpu", "cpuset", "memory", "pids", "hugetlb")  # whose hierarchies must have the cgroup
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReservedCgroup:
+class ReservedCgroup(msgspec.Struct, frozen=True, kw_only=True):
     """A cgroup that others make, and its limits. `title` is what events call the reservation."""
 
     title: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.configs.cpu import SHARES_MAX, SHARES_MIN
 from podwright.agent.resources.limits import CgroupLimits
@@ -19,8 +20,7 @@ UNLIMITED_BYTES = 1 << 62  # the kernel's number for no limit depends on the pag
 ReadText = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CgroupSteps:
+class CgroupSteps(msgspec.Struct, frozen=True, kw_only=True):
     """The changes of the pod's cgroup before its containers are resized, and after."""
 
     before: tuple[CgroupLimits, ...] = ()

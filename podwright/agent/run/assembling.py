@@ -7,7 +7,8 @@ import contextlib
 import functools
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.assembly.agent import IDS_PER_POD, Agent
 from podwright.agent.assembly.dependencies import Dependencies
@@ -38,8 +39,7 @@ ANSWER_S = 30.0  # for the status of a server that has answered Version
 CGROUP_DRIVER = "cgroupfs"  # the agent of a run makes no cgroups
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentAssembly:
+class AgentAssembly(msgspec.Struct, frozen=True, kw_only=True):
     """Makes the agent for a run, see `run.Assembly`."""
 
     options: RunOptions

@@ -6,7 +6,8 @@ An instance that started and ended between the two is shown with both changes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.run.reporter import ContainerChange, PodPhase
@@ -20,8 +21,7 @@ USUAL_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
 PHASES: dict[str, PodPhase] = {"Running": "Running", "Succeeded": "Succeeded", "Failed": "Failed"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodChange:
+class PodChange(msgspec.Struct, frozen=True, kw_only=True):
     """The pod came into another phase."""
 
     phase: PodPhase

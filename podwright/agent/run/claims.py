@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.errors import FailedPrecondition
@@ -27,12 +27,11 @@ from podwright.k8s.objects import (
 FOLDER_MODE = 0o777  # as provisioners of local folders make it: any user of a pod may write
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimFolders:
+class ClaimFolders(msgspec.Struct, frozen=True, kw_only=True):
     """Where claims are: below `root`, or where the PersistentVolume that a claim is bound to says."""
 
     root: str
-    bound: Mapping[tuple[str, str], HostPathVolumeSource] = field(default_factory=dict)
+    bound: Mapping[tuple[str, str], HostPathVolumeSource] = msgspec.field(default_factory=dict)
 
     def source_of(self, namespace: str, name: str) -> HostPathVolumeSource:
         """The claim's folder as a volume."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.run.plan import RunPlan
@@ -22,8 +23,7 @@ from podwright.k8s.objects import Pod, PodStatus, Service
 SERVICE_WAIT_S = 30.0  # how long pods wait for the address of a service's first pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkloadEnd:
+class WorkloadEnd(msgspec.Struct, frozen=True, kw_only=True):
     """A workload that has ended. `reason` is empty where its pods show why it failed."""
 
     owner: str
@@ -31,8 +31,7 @@ class WorkloadEnd:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSnapshot:
+class RunSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A run at one moment. `due` is when to look again even if nothing happens, `owners` has each pod's workload."""
 
     pods: tuple[Pod, ...]

@@ -19,8 +19,9 @@ import struct
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 import podwright
 from podwright.agent.run.stop import StopRequest
@@ -67,8 +68,7 @@ class ServerOptions(Protocol):
         """What embedded daemons keep until the machine's next start."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunServer:
+class RunServer(msgspec.Struct, frozen=True, kw_only=True):
     """A CRI server that answers. An `embedded` one ends with the run, and is used by it alone."""
 
     endpoint: str
@@ -77,8 +77,7 @@ class RunServer:
     embedded: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """Where one embedded daemon keeps its things."""
 
     root: str

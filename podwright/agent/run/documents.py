@@ -10,9 +10,9 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.run.kinds import READ, fault_of_kind, is_read, loss_of
@@ -32,8 +32,7 @@ DEFAULT_NAMESPACE = "default"
 K = TypeVar("K", bound=Kind)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedObject:
+class LoadedObject(msgspec.Struct, frozen=True, kw_only=True):
     """An object: `given` as it is written, `value` with the API's defaults. Both have a namespace."""
 
     given: Kind
@@ -46,8 +45,7 @@ class LoadedObject:
         return metadata_of(self.value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objects:
+class Objects(msgspec.Struct, frozen=True, kw_only=True):
     """What the files hold, in their order. `warnings` name documents that are left out."""
 
     loaded: tuple[LoadedObject, ...]

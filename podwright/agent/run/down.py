@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.run.plan import RunPlan
 from podwright.agent.run.runs import RunPod, RunRecord
@@ -15,16 +16,14 @@ from podwright.errors import PodwrightError
 MIN_GRACE_S = 2  # the kubelet's: a program gets a moment even where its manifest gives none
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodToEnd:
+class PodToEnd(msgspec.Struct, frozen=True, kw_only=True):
     """A pod to end. `record` is the run that made it."""
 
     pod: RunPod
     record: RunRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownPlan:
+class DownPlan(msgspec.Struct, frozen=True, kw_only=True):
     """`living` are pods of runs that still run, `foreign` are sandboxes that no run has made. Both are left alone."""
 
     doomed: tuple[PodToEnd, ...] = ()
@@ -57,13 +56,12 @@ def plan_down(
     )
 
 
-@dataclass(slots=True, kw_only=True)
-class Takedown:
+class Takedown(msgspec.Struct, kw_only=True):
     """Ends pods at a runtime. `release` removes what this machine keeps of a pod: volumes, files, logs."""
 
     runtime: CriRuntime
     release: Callable[[PodToEnd], Awaitable[None]]
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
 
     async def end(self, doomed: Sequence[PodToEnd]) -> frozenset[str]:
         """End all pods at once. Returns the UIDs of those that are gone. Failures are in `problems`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from podwright.agent.run.checks import claims_of, missing_objects, twin_pods, warnings_of
 from podwright.agent.run.claims import ClaimFolders, bind

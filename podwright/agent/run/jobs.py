@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.pods.phases import FAILED, SUCCEEDED
@@ -42,8 +43,7 @@ BACKOFF_MAX_S = 600.0
 NOW_SUFFIX = "-now"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
+class _Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One pod of the job. `status` is None for one that was never wanted."""
 
     pod: Pod

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.run.changes import PodChange, changes
@@ -24,8 +25,7 @@ TOLD = frozenset({"SandboxChanged"})
 SHOWN_BY_STATUSES = frozenset({"BackOff", "Failed", "ErrImageNeverPull", "InspectFailed"})
 
 
-@dataclass(slots=True)
-class _Shown:
+class _Shown(msgspec.Struct):
     """A pod, what was shown of it, and what is to be shown."""
 
     pod: Pod

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.run.places import STDIN
 from podwright.agent.run.runs import DEFAULT_LOG_ROOT
@@ -13,8 +14,7 @@ DEFAULT_ROOT = "/var/lib/podwright/agent"
 CLAIMS = "claims"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `root` has the records of runs, their agents' directories and the claims' folders.
 
     `endpoint` None means our daemon's default socket. When nothing answers there, an embedded daemon is started for

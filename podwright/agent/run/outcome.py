@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.pods.phases import FAILED
@@ -40,8 +41,7 @@ NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
 EVENT_LIMITS = {"FailedCreatePodSandBox": 3, "FailedMount": 3}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedContainer:
+class FailedContainer(msgspec.Struct, frozen=True, kw_only=True):
     """A container that makes the run a failure. `pod` is empty where there is one pod only."""
 
     name: str
@@ -57,8 +57,7 @@ class FailedContainer:
         return f"container {container_label(self.pod, self.name)}{code}{reason}" + (f": {message}" if message else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedPod:
+class FailedPod(msgspec.Struct, frozen=True, kw_only=True):
     """A pod that failed as a whole: refused, evicted, past its deadline."""
 
     name: str
@@ -70,8 +69,7 @@ class FailedPod:
         return f"pod {self.name} failed ({self.reason or 'Failed'})" + (f": {message}" if message else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedWorkload:
+class FailedWorkload(msgspec.Struct, frozen=True, kw_only=True):
     """A workload that failed by a rule of its own, such as a job's limit of failures."""
 
     owner: str

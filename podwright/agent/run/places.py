@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from dataclasses import replace as replace_problem
+
+import msgspec
+from msgspec.structs import replace as replace_problem
 
 from podwright.k8s.problems import Problem
 from podwright.k8s.reading.documents import Document
@@ -14,8 +15,7 @@ STDIN = "-"
 _STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentPlace:
+class DocumentPlace(msgspec.Struct, frozen=True, kw_only=True):
     """A document of a file. `number` counts the file's documents from 1."""
 
     file: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from podwright.agent.run.workloads import OrderedPods, ParallelPods, Workload
 from podwright.k8s.objects import ConfigMap, Pod, Secret, Service
@@ -12,8 +13,7 @@ from podwright.k8s.objects import ConfigMap, Pod, Secret, Service
 BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFacts:
+class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What an expansion depends on beside the files. `now` makes CronJobs run once. `claims_root` has the folders."""
 
     run_id: str
@@ -22,8 +22,7 @@ class RunFacts:
     now: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPlan:
+class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     """`folders` are those that have to be made for claims, `warnings` say what is not honoured."""
 
     workloads: tuple[Workload, ...]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.pods.identity import CONFIG_HASH, RUN_UID_PREFIX
@@ -17,8 +17,7 @@ from podwright.k8s.objects import ObjectMeta, OwnerReference, Pod, PodSpec, PodS
 from podwright.k8s.objects.base import Kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodMaker:
+class PodMaker(msgspec.Struct, frozen=True, kw_only=True):
     """What all pods of a run share.
 
     `run_id` makes UIDs that no earlier run has used, so that its leftovers at the runtime are not taken for this
@@ -78,8 +77,7 @@ def _without_cluster(dns_policy: str) -> str:
     return "Default" if dns_policy in ("ClusterFirst", "ClusterFirstWithHostNet") else dns_policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
     """The object that a pod comes from."""
 
     api_version: str

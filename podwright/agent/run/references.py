@@ -6,14 +6,14 @@ In a cluster a missing object may be created later. In files it is a fault, foun
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.k8s.objects import ConfigMap, Container, KeyToPath, PodSpec, Secret, Volume
 from podwright.k8s.problems import Problem
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of an object. `binary` are those that never become variables."""
 
     all: frozenset[str]

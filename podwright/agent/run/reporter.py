@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TextIO
 
+import msgspec
+
 from podwright.agent.run.excerpt import excerpt
 from podwright.api.pull_state import PullState, Seldom, describe_pull
 
@@ -19,8 +21,7 @@ ContainerPhase = Literal["waiting", "created", "running", "ready", "not ready", 
 PodPhase = Literal["Pending", "Running", "Stopping", "Succeeded", "Failed", "Stopped", "Detached"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerChange:
+class ContainerChange(msgspec.Struct, frozen=True, kw_only=True):
     """A container came into another state.
 
     `attempt` counts from 0. `reason` is the runtime's or the agent's word (Completed, Error, OOMKilled,
@@ -43,8 +44,7 @@ class ContainerChange:
         return container_label(self.pod, self.container)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     """One whole line that a container wrote, without its line end. `time` is RFC 3339 as the runtime wrote it."""
 
     container: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace as replace_problem
 
 from msgspec.structs import replace
+from msgspec.structs import replace as replace_problem
 
 from podwright.agent.admission.fit import is_extended
 from podwright.agent.run.replicas import with_claims

@@ -10,8 +10,9 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.run.claims import make_folders
@@ -47,8 +48,7 @@ class Assembly(Protocol):
         """Remove what this machine keeps of a pod whose run has died: volumes, files, logs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPorts:
+class RunPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What a run works with. `notify` sends the run's state to the service manager."""
 
     node_name: str
@@ -95,8 +95,7 @@ def _plan(options: RunOptions, ports: RunPorts, texts: Texts, run_id: str) -> Ru
     return expand(load_texts(texts), situation)
 
 
-@dataclass(slots=True)
-class _Deadline:
+class _Deadline(msgspec.Struct):
     """Asks for a stop when the time is up."""
 
     stop: StopRequest
@@ -118,8 +117,7 @@ class _Deadline:
             self.stop.ask()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
+class _Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of files without faults."""
 
     options: RunOptions

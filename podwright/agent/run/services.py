@@ -7,8 +7,8 @@ starts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.run.statuses import Statuses, is_ready, is_terminal
@@ -18,8 +18,7 @@ from podwright.k8s.selectors import from_labels
 NO_ADDRESS = "None"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backends:
+class Backends(msgspec.Struct, frozen=True, kw_only=True):
     """The pods that services lead to, as they are now."""
 
     services: tuple[Service, ...]

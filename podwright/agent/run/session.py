@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from msgspec import structs
 
 from podwright.agent.clock import Clock
@@ -57,8 +57,7 @@ class RunEngine(Protocol):
         """Kill the containers of these pods, which are ending."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineInputs:
+class EngineInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine gets of its run. `is_own` says whether a pod is the run's, by its UID."""
 
     run_id: str
@@ -68,16 +67,14 @@ class EngineInputs:
     is_own: Callable[[str], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended. `failures` are those from before its pods were ended."""
 
     failures: tuple[Failure, ...]
     detached: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionInputs:
+class SessionInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What a session gets from its caller.
 
     `new_plans` yields the plans of files that have changed (`--watch`). `notify` is called with READY once everything

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.node.machine import resolver_path

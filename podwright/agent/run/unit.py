@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.run.jobs import JobRun
 from podwright.agent.run.plan import RunPlan
@@ -18,8 +19,7 @@ START_LIMIT_S = 900  # pulls included; systemd's own 90 s are too short for a la
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:=,+@")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitRequest:
+class UnitRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the unit is to run. `paths` are absolute. `options` stand before them, where the run starts and ends."""
 
     program: tuple[str, ...]

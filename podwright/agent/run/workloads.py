@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.pods.phases import FAILED, SUCCEEDED
 from podwright.agent.run.statuses import Statuses, is_ready
@@ -24,8 +25,7 @@ class WorkloadState(enum.Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobVerdict:
+class JobVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """`reason` says why it failed, if its pods do not: `BackoffLimitExceeded` and the like."""
 
     state: WorkloadState
@@ -60,8 +60,7 @@ def together(statuses: Statuses, pods: Iterable[Pod]) -> JobVerdict:
     return JobVerdict(state=WorkloadState.SUCCEEDED if phases <= {SUCCEEDED} else WorkloadState.RUNNING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParallelPods:
+class ParallelPods(msgspec.Struct, frozen=True, kw_only=True):
     """Pods that all run from the beginning: a Pod, or the replicas of a Deployment."""
 
     owner: str
@@ -80,8 +79,7 @@ class ParallelPods:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderedPods:
+class OrderedPods(msgspec.Struct, frozen=True, kw_only=True):
     """Pods that start one after the other, each when those before it are ready (podManagementPolicy OrderedReady).
 
     A pod that was started stays, also when one before it is not ready any more.

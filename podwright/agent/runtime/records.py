@@ -10,6 +10,8 @@ import enum
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+import msgspec
+
 
 class CriSandboxState(enum.Enum):
     """CRI's PodSandboxState."""
@@ -27,8 +29,7 @@ class CriContainerState(enum.Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxSummary:
+class SandboxSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A sandbox as ListPodSandbox shows it."""
 
     id: str
@@ -40,8 +41,7 @@ class SandboxSummary:
     created_at_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerSummary:
+class ContainerSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A container as ListContainers shows it."""
 
     id: str
@@ -55,11 +55,10 @@ class ContainerSummary:
     created_at_ns: int
     image: str  # the reference in the config
     image_id: str
-    annotations: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxStatus:
+class SandboxStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A sandbox as PodSandboxStatus shows it. `ips` is empty for a pod on the host's network."""
 
     id: str
@@ -74,8 +73,7 @@ class SandboxStatus:
     runtime_handler: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MountStatus:
+class MountStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One mount of a container, as the runtime made it."""
 
     container_path: str
@@ -85,8 +83,7 @@ class MountStatus:
     image: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourcesStatus:
+class ResourcesStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The limits that a container has in fact. None where the runtime does not say."""
 
     cpu_shares: int | None = None
@@ -95,8 +92,7 @@ class ResourcesStatus:
     memory_limit_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserStatus:
+class UserStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Who a container's first process runs as."""
 
     uid: int
@@ -104,8 +100,7 @@ class UserStatus:
     supplemental_groups: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CriContainerStatus:
+class CriContainerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A container as ContainerStatus shows it. `restart_count` is its attempt."""
 
     id: str
@@ -123,16 +118,15 @@ class CriContainerStatus:
     image_id: str = ""
     image_ref: str = ""
     log_path: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
-    annotations: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
     mounts: tuple[MountStatus, ...] = ()
     resources: ResourcesStatus | None = None
     user: UserStatus | None = None
     stop_signal: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedPod:
+class ObservedPod(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the runtime holds of one pod. Both lists are newest first, by attempt and then by creation.
 
     `seen_at` is the time (`Clock.monotonic`) that the look began at: what happened before it is in here.
@@ -180,8 +174,7 @@ class ObservedPod:
         return tuple(sandbox for sandbox in self.sandboxes if sandbox.state is CriSandboxState.READY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeVersion:
+class RuntimeVersion(msgspec.Struct, frozen=True, kw_only=True):
     """Who answers: `containerd`, `cri-o`, `podwright` and its version."""
 
     name: str
@@ -189,8 +182,7 @@ class RuntimeVersion:
     api_version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CriCondition:
+class CriCondition(msgspec.Struct, frozen=True, kw_only=True):
     """RuntimeReady or NetworkReady."""
 
     status: bool
@@ -198,8 +190,7 @@ class CriCondition:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandlerFeatures:
+class HandlerFeatures(msgspec.Struct, frozen=True, kw_only=True):
     """What a runtime handler can do, under its name. "" is the default handler."""
 
     name: str
@@ -207,8 +198,7 @@ class HandlerFeatures:
     user_namespaces: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeState:
+class RuntimeState(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of Status."""
 
     runtime: CriCondition
@@ -231,8 +221,7 @@ class RuntimeEventKind(enum.Enum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeEvent:
+class RuntimeEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One message of GetContainerEvents: what happened to `id` (a container or a sandbox), and the pod after it.
 
     `pod` is None when the event does not show the sandbox. Containerd shows it without its containers. `pod_uid` is
@@ -246,8 +235,7 @@ class RuntimeEvent:
     pod: ObservedPod | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecResult:
+class ExecResult(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a command that ran in a container."""
 
     exit_code: int
@@ -255,8 +243,7 @@ class ExecResult:
     stderr: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageStatus:
+class ImageStatus(msgspec.Struct, frozen=True, kw_only=True):
     """An image that the runtime has. `uid` and `username` are its config's user, at most one of them set."""
 
     id: str
@@ -268,8 +255,7 @@ class ImageStatus:
     pinned: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilesystemSpace:
+class FilesystemSpace(msgspec.Struct, frozen=True, kw_only=True):
     """What images (or container layers) take on one filesystem."""
 
     mountpoint: str

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import grpc.aio
+import msgspec
 
 from podwright.cri.client import DEFAULT_TIMEOUT_S, CriClient, Request, Response
 from podwright.cri.v1 import api_pb2 as api
@@ -22,8 +22,7 @@ log = logging.getLogger(__name__)
 RUNTIME, IMAGES = "runtime", "images"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamedList:
+class StreamedList(msgspec.Struct, frozen=True, kw_only=True):
     """The streaming RPC for a list: its request has the list's filter, and `part` is the field with some items."""
 
     rpc: str

@@ -6,7 +6,8 @@ import os
 import resource
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright import __version__
 from podwright.agent.config.gates import GATES
@@ -26,8 +27,7 @@ CGROUP_V2 = 2
 Samples = list[tuple[Mapping[str, str], float]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeView:
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     """The node now: what the runtime shows, and the pods that are wanted. `active` are those that run, or will."""
 
     name: str

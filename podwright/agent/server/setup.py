@@ -6,8 +6,9 @@ import contextlib
 import logging
 import resource
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.agent.assembly.agent import Agent
 from podwright.agent.config.agent_config import AgentConfig
@@ -59,8 +60,7 @@ CONNECTIONS = 1000
 DESCRIPTORS_PER_CONNECTION = 4  # a stream needs one more to the runtime; the rest is for the agent itself
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownConfig:
+class ShownConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The effective configuration as people see it: a KubeletConfiguration, and all flags."""
 
     document: Mapping[str, Any]

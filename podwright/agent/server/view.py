@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.events.log import EventLog, RecordedEvent
@@ -17,8 +17,7 @@ from podwright.k8s import codec
 from podwright.k8s.objects import Pod, PodList, PodStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True):
     """The agent's state, for the servers."""
 
     registry: PodRegistry

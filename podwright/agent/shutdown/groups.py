@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.machine_sections import PriorityGrace, ShutdownSection
 from podwright.agent.pods.identity import SYSTEM_CRITICAL_PRIORITY
 from podwright.k8s.objects import Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShutdownGroup:
+class ShutdownGroup(msgspec.Struct, frozen=True, kw_only=True):
     """Pods that end together, with so many seconds for all of it."""
 
     grace_s: int

@@ -12,7 +12,8 @@ import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.machine_sections import PriorityGrace
@@ -36,8 +37,7 @@ TAKES_EFFECT_TRIES, TAKES_EFFECT_S = 5, 0.1  # each pause is twice the one befor
 UNMOUNT_POLL_S = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShutdownPorts:
+class ShutdownPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the manager works with."""
 
     connect: Callable[[], Awaitable[LoginManager]]  # raises Unavailable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -18,8 +17,7 @@ NEVER = "0001-01-01T00:00:00Z"  # Go's zero time
 LIMIT_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShutdownTimes:
+class ShutdownTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the epoch. 0: not yet."""
 
     start_s: float = 0.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.k8s.objects import Pod
 
@@ -20,8 +21,7 @@ class Operation(enum.Enum):
     RECONCILE = "reconcile"  # only the status differs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceChange:
+class SourceChange(msgspec.Struct, frozen=True, kw_only=True):
     """Pods of one source with one kind of change. An ADD without pods says that the source has been read."""
 
     operation: Operation

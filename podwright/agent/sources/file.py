@@ -15,7 +15,8 @@ import logging
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.sources.changes import FILE
 from podwright.agent.sources.static import static_pod
@@ -47,8 +48,7 @@ SIZE = 1
 UNREAD: Stamp = (0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _KnownFile:
+class _KnownFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file as it was when it was read last. `pod` is None while it has never held one."""
 
     stamp: Stamp

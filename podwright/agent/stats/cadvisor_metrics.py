@@ -7,8 +7,9 @@ machine's own rows are in `machine_rows`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import chain
+
+from msgspec.structs import replace
 
 from podwright.agent.metrics.prometheus import Family, Sample, gauge
 from podwright.agent.node.machine import Machine

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.stats.records import Io, Moment, Psi, SummaryCpu, SummaryMemory, SummaryPsi, Swap
@@ -14,8 +14,7 @@ UNLIMITED = 2**62  # cgroup v1 writes "no limit" as a number near 2**63, rounded
 NS_PER_US = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CgroupUsage:
+class CgroupUsage(msgspec.Struct, frozen=True, kw_only=True):
     """None for what this host does not account."""
 
     cpu: SummaryCpu | None = None

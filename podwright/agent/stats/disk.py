@@ -6,7 +6,8 @@ import contextlib
 import os
 import stat
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.stats.records import Fs, Moment
 from podwright.errors import DeadlineExceeded
@@ -17,8 +18,7 @@ WALK_LIMIT_S = 60.0
 PENDING_LIMIT = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskUsage:
+class DiskUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What a directory takes."""
 
     used_bytes: int = 0

@@ -10,7 +10,8 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+
+import msgspec
 
 from podwright.agent.stats import disk
 from podwright.agent.stats.records import Fs, Moment
@@ -20,8 +21,7 @@ SECTOR_BYTES = 512  # of /proc/diskstats, whatever the device's are
 Number = tuple[int, int]  # major and minor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskCounters:
+class DiskCounters(msgspec.Struct, frozen=True, kw_only=True):
     """The first fields of a line of /proc/diskstats after the name, in their order (admin-guide/iostats.rst).
 
     All but `in_progress` only grow.
@@ -40,8 +40,7 @@ class DiskCounters:
     weighted_io_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineDisk:
+class MachineDisk(msgspec.Struct, frozen=True, kw_only=True):
     """`device` is the mount's source. `io` is None for a device that the kernel does not count."""
 
     device: str
@@ -49,7 +48,7 @@ class MachineDisk:
     io: DiskCounters | None
 
 
-NAMES = tuple(field.name for field in fields(DiskCounters))
+NAMES = DiskCounters.__struct_fields__
 COLUMNS = len(NAMES)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.stats.records import Interface, Moment, Rlimit, SummaryMemory, SummaryNetwork, Swap
 from podwright.linux.machine_files import TASK_LIMITS, meminfo, task_limit
@@ -21,8 +22,7 @@ IGNORED = ("lo", "veth", "docker", "nerdctl", "cni", "pw")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")  # of /proc/stat
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineDetails:
+class MachineDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What the summary does not have. `memory_bytes` and `swap_bytes` are the installed amounts."""
 
     user_s: float

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.configs.files import hosts_path
@@ -24,16 +24,14 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.k8s.objects import Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeStats:
+class RuntimeStats(msgspec.Struct, frozen=True, kw_only=True):
     """The runtime's answer: pods with their containers, or (runtimes without ListPodSandboxStats) containers alone."""
 
     sandboxes: tuple[api.PodSandboxStats, ...] | None
     containers: tuple[api.ContainerStats, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Places(msgspec.Struct, frozen=True, kw_only=True):
     """Where things of pods are. `cgroup` measures a pod's cgroup."""
 
     log_root: str
@@ -42,8 +40,7 @@ class Places:
     with_pressure: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatsSnapshot:
+class StatsSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The input for the records of all pods. `volumes` is None when disks are not measured."""
 
     now: Moment
@@ -52,7 +49,7 @@ class StatsSnapshot:
     pods: Mapping[str, Pod]
     node: Fs | None = None
     volumes: Mapping[str, PodVolumeStats] | None = None
-    filesystems: dict[str, Fs | None] = field(default_factory=dict)
+    filesystems: dict[str, Fs | None] = msgspec.field(default_factory=dict)
 
 
 class PodBuilder:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.stats.records import Fs, NodeStats, PodStats, Rlimit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filesystems:
+class Filesystems(msgspec.Struct, frozen=True, kw_only=True):
     """`node` is where the agent's root is. `images` and `containers` are the runtime's, None when it reports none.
 
     `dedicated_images` and `dedicated_containers`: whether these are other filesystems than the one above them.

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
@@ -39,8 +39,7 @@ from podwright.linux.machine_files import read_text
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatsPorts:
+class StatsPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider works with. `cgroup_of` gives a pod's cgroup path. It raises PodwrightError without one."""
 
     runtime: CriRuntime
@@ -54,8 +53,7 @@ class StatsPorts:
     volumes: VolumeUsage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatsSettings:
+class StatsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Names and places. `parts` gives the cgroups of the system's parts, by the names of the summary."""
 
     node_name: str

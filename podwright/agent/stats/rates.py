@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.stats.records import Moment, SummaryCpu
@@ -13,8 +13,7 @@ SHORTEST = timedelta(seconds=1)  # a shorter window shows the scheduler rather t
 LONGEST = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class _Base:
+class _Base(msgspec.Struct, frozen=True):
     at: Moment
     used_ns: int
     nano_cores: int | None

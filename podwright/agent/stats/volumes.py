@@ -9,9 +9,10 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 
+import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.csi.values import Amounts
@@ -33,16 +34,14 @@ Ask = Callable[[str, str, str], Awaitable[CsiStats | None]]
 ABNORMAL = "VolumeConditionAbnormal"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodVolumeStats:
+class PodVolumeStats(msgspec.Struct, frozen=True, kw_only=True):
     """`ephemeral` volumes count against the pod's storage."""
 
     ephemeral: tuple[VolumeStats, ...] = ()
     persistent: tuple[VolumeStats, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeUsagePorts:
+class VolumeUsagePorts(msgspec.Struct, frozen=True, kw_only=True):
     """What measures: `mounted` gives a pod's volumes, `ask` what a driver (by name) says of a volume at a path."""
 
     mounted: Mounted

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.decisions.restarts import RESTART_ALL, rule_for, wants_all_restarted
@@ -15,16 +16,14 @@ from podwright.k8s.objects import Container, ContainerStatus, Pod, PodCondition,
 ALL_CONTAINERS_RESTARTING = "AllContainersRestarting"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartFailure:
+class StartFailure(msgspec.Struct, frozen=True, kw_only=True):
     """Why the last try to start a container failed, as ContainerStateWaiting shows it."""
 
     reason: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusGates:
+class StatusGates(msgspec.Struct, frozen=True, kw_only=True):
     """The feature gates that change a status, with their defaults in Kubernetes 1.36."""
 
     stop_signals: bool = False
@@ -47,27 +46,27 @@ def _nothing_found(*_: object) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusInputs:
+class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs of `builder.build_status`."""
 
     previous: PodStatus  # the newest status of this agent, else what the API has
     now: datetime
     runtime_name: str = "containerd"  # the scheme of container IDs
     node_ips: tuple[str, ...] = ()  # the node's addresses, at most one of a family, the primary one first
-    failures: Mapping[str, StartFailure] = field(default_factory=dict)  # by container
+    failures: Mapping[str, StartFailure] = msgspec.field(default_factory=dict)  # by container
     finding_of: FindingOf = _nothing_found
-    messages: Mapping[str, str] = field(default_factory=dict)  # termination messages by the runtime's container id
+    messages: Mapping[str, str] = msgspec.field(
+        default_factory=dict
+    )  # termination messages by the runtime's container id
     is_terminal: bool = False  # no container runs, or ever will
     recursive_read_only: bool = False  # whether the pod's runtime handler can mount so
-    gates: StatusGates = field(default_factory=StatusGates)
-    resource_health: Mapping[str, Sequence[ResourceStatus]] = field(default_factory=dict)  # by container
+    gates: StatusGates = msgspec.field(default_factory=StatusGates)
+    resource_health: Mapping[str, Sequence[ResourceStatus]] = msgspec.field(default_factory=dict)  # by container
     resizes: tuple[PodCondition, ...] = ()  # what is said about a resize of the pod
     actuated: PodAllocation | None = None  # the resources that the runtime was given last
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusSituation:
+class StatusSituation(msgspec.Struct, frozen=True, kw_only=True):
     """A pod, what the runtime holds of it, and the rest."""
 
     pod: Pod

@@ -7,8 +7,9 @@ Kubernetes 1.36). Here it is the moment at which the status is handed to its wri
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.metrics.lives import LifeMetrics
@@ -18,8 +19,7 @@ from podwright.agent.status.manager import VersionedStatus
 from podwright.k8s.objects import ContainerStatus, Pod, PodStatus
 
 
-@dataclass(slots=True, kw_only=True)
-class _Life:
+class _Life(msgspec.Struct, kw_only=True):
     """`pulled_s`: the time of image pulls. `is_starting`: it has not run yet, and was added while this agent ran."""
 
     status: PodStatus

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.decisions.actions import FindingOf
@@ -38,8 +39,7 @@ log = logging.getLogger(__name__)
 Change = Callable[[ContainerStatus], ContainerStatus]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionedStatus:
+class VersionedStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A pod's newest status.
 
     `shown` is what others are shown of it: a terminal phase is held back there while containers may run. `version`
@@ -58,8 +58,7 @@ class VersionedStatus:
 Watcher = Callable[[VersionedStatus], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusPorts:
+class StatusPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What statuses are made with."""
 
     clock: Clock
@@ -71,7 +70,7 @@ class StatusPorts:
     node_ips: Callable[[], tuple[str, ...]]  # at most one of a family, the primary one first
     runtime_name: Callable[[], str]  # `containerd`, `cri-o`, `podwright`
     supports_recursive: Callable[[Pod], bool]  # whether the pod's runtime handler mounts recursively read-only
-    gates: StatusGates = field(default_factory=StatusGates)
+    gates: StatusGates = msgspec.field(default_factory=StatusGates)
     # The health of what each container of a pod was allotted, by its name.
     resource_health: Callable[[Pod], Mapping[str, Sequence[ResourceStatus]]] = lambda _: {}
     resizes_of: Callable[[str], tuple[PodCondition, ...]] = lambda _: ()  # the conditions about a pod's resize, by UID

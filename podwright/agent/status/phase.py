@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.decisions.restarts import restarts_after
 from podwright.agent.pods.identity import is_sidecar, is_static
@@ -15,8 +16,7 @@ from podwright.k8s.objects import Container, ContainerStateTerminated, Container
 Statuses = Mapping[str, ContainerStatus]
 
 
-@dataclass(slots=True)
-class _ContainerCount:
+class _ContainerCount(msgspec.Struct):
     """How many of the regular containers and sidecars are in which state."""
 
     unknown: int = 0

@@ -12,7 +12,8 @@ import contextlib
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.pods.identity import TERMINATION_MESSAGE_PATH, TERMINATION_MESSAGE_POLICY
 from podwright.agent.pods.places import pod_directory
@@ -28,8 +29,7 @@ CANNOT_RUN = "ContainerCannotRun"  # it never ran and has no log
 SHOWN_INSTANCES = 2  # the newest is the state, the one before it the last state
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageSource:
+class MessageSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where an instance's message is: a file on the host, and a log to fall back to. Empty: there is none."""
 
     file: str = ""

@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.clock import Clock, utc_now
@@ -52,8 +52,7 @@ class WrittenStatuses(Protocol):
         """Call `watcher` after each change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriterPorts:
+class WriterPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What statuses are written with."""
 
     server: ApiServer

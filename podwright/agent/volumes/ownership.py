@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.volumes import trees
 
@@ -17,8 +18,7 @@ READ_WRITE, READ_ONLY, PASS_THROUGH = 0o660, 0o440, 0o110
 ON_ROOT_MISMATCH = "OnRootMismatch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupChange:
+class GroupChange(msgspec.Struct, frozen=True, kw_only=True):
     """The group that a volume is to have. `policy` is the pod's fsGroupChangePolicy. Empty means Always."""
 
     group: int
@@ -26,8 +26,7 @@ class GroupChange:
     policy: str = ""
 
 
-@dataclass(slots=True)
-class OwnershipProgress:
+class OwnershipProgress(msgspec.Struct):
     """How many files a change of group has done. One thread counts, others only read."""
 
     files: int = 0

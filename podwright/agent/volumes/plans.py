@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.k8s.objects import PersistentVolume
 
@@ -12,16 +13,14 @@ DIRECTORY_MODE = 0o777
 MEMORY_MODE = 0o1777
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredVolume:
+class StoredVolume(msgspec.Struct, frozen=True, kw_only=True):
     """A volume that a CSI driver keeps: `handle` is the driver's name for it."""
 
     driver: str
     handle: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MountedVolume:
+class MountedVolume(msgspec.Struct, frozen=True, kw_only=True):
     """What the mounts of containers are made of.
 
     `path` is on this machine, and empty for a volume whose content is the image `image`. `read_only` is what the
@@ -46,15 +45,13 @@ class MountedVolume:
         return self.stored is None and not self.is_block and not self.is_host_path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryFilesystem:
+class MemoryFilesystem(msgspec.Struct, frozen=True, kw_only=True):
     """A tmpfs of `size_bytes` at most. 0 leaves the limit to the kernel (half of the memory)."""
 
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HugePages:
+class HugePages(msgspec.Struct, frozen=True, kw_only=True):
     """A hugetlbfs with pages of `page_bytes`."""
 
     page_bytes: int
@@ -63,8 +60,7 @@ class HugePages:
 Medium = MemoryFilesystem | HugePages | None  # None: the disk that the agent's root is on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmptyDirPlan:
+class EmptyDirPlan(msgspec.Struct, frozen=True, kw_only=True):
     """An empty directory. `ready` is the directory of its marker, `group` the pod's fsGroup."""
 
     path: str
@@ -78,8 +74,7 @@ class EmptyDirPlan:
         return MountedVolume(path=self.path, selinux_relabel=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayloadFile:
+class PayloadFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file of a volume. `path` is relative to it. `user` is its owner, None for root."""
 
     path: str
@@ -88,8 +83,7 @@ class PayloadFile:
     user: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilesPlan:
+class FilesPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Files that the agent writes into a directory of its own, and that containers only read.
 
     `mount_points` are directories in it on which containers mount other volumes. `is_final`: the files never change,
@@ -116,8 +110,7 @@ class FilesPlan:
         return digest.digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostPathPlan:
+class HostPathPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A path of this machine. `type` says what it must be, or be made: hostPath's types of the API.
 
     `read_only` and `gid` are demands of the claim and the PersistentVolume (`persistent`) that name the path.
@@ -136,8 +129,7 @@ class HostPathPlan:
         return MountedVolume(path=self.path, read_only=self.read_only, gid=self.gid, spec_name=name, is_host_path=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePlan:
+class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The content of an image. The runtime mounts it, and nothing is done here."""
 
     reference: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
@@ -167,8 +168,7 @@ def _needs_api_server(what: str) -> Unavailable:
     return Unavailable(f"{what} needs an API server", hint="start the agent with a kubeconfig, or remove the source")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumePorts:
+class VolumePorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the volume manager works with. `allocatable_bytes` is the memory that all pods together may use."""
 
     objects: ObjectGetter
@@ -177,9 +177,9 @@ class VolumePorts:
     clock: Clock
     allocatable_bytes: Callable[[], int]
     cluster: ClusterSources
-    storage: ClusterStorage = field(default_factory=NoClusterStorage)
-    node: NodeVolumes = field(default_factory=LoneNode)
-    drivers: CsiDrivers = field(default_factory=lambda: CsiDrivers(NoCluster()))
-    runner: ProcessRunner = field(default_factory=PosixProcessRunner)
-    selinux: SelinuxMounts = field(default_factory=SelinuxMounts)
-    metrics: VolumeMetrics = field(default_factory=VolumeMetrics)
+    storage: ClusterStorage = msgspec.field(default_factory=NoClusterStorage)
+    node: NodeVolumes = msgspec.field(default_factory=LoneNode)
+    drivers: CsiDrivers = msgspec.field(default_factory=lambda: CsiDrivers(NoCluster()))
+    runner: ProcessRunner = msgspec.field(default_factory=PosixProcessRunner)
+    selinux: SelinuxMounts = msgspec.field(default_factory=SelinuxMounts)
+    metrics: VolumeMetrics = msgspec.field(default_factory=VolumeMetrics)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from podwright.agent.pods.references import volume_references
 from podwright.k8s.objects import Volume
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """An object of the API."""
 
     kind: Literal["ConfigMap", "Secret"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.volumes.plans import MountedVolume
 from podwright.agent.volumes.plugins.protocol import VolumePlugin
@@ -13,8 +14,7 @@ from podwright.k8s.objects import Pod, Volume
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 122.0
 
 
-@dataclass(slots=True, kw_only=True)
-class VolumeState:
+class VolumeState(msgspec.Struct, kw_only=True):
     """One volume.
 
     `operated_by` is what metrics call its plug-in, as far as is known. `wanted_at` is the clock's monotonic time.
@@ -34,7 +34,7 @@ class VolumeState:
     is_unprocessed: bool = False
     is_unattached: bool = False
     due: bool = False
-    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     pause_s: float = 0.0
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.volumes import WHOLE_MOUNT, VolumeMetrics
@@ -17,8 +18,7 @@ NOT_MIGRATED = "false"  # this agent has no plug-in whose volumes a CSI driver s
 Operation = tuple[str, str]  # the plug-in, and what it does, by the kubelet's names
 
 
-@dataclass(slots=True)
-class Timed:
+class Timed(msgspec.Struct):
     """The operations that a block is. It may change them as it learns more."""
 
     operations: Sequence[Operation]

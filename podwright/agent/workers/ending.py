@@ -6,9 +6,9 @@ killPodNow of the kubelet (pkg/kubelet/pod_workers.go of Kubernetes 1.36).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.events.recorder import EventRecorder
@@ -22,8 +22,7 @@ SHORTEST_WAIT_S = 10.0  # for what the runtime needs beside the grace
 WAIT_PER_GRACE = 1.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Why a pod is ended. `disruption` is the message of DisruptionTarget: empty when it is the pod's own fault.
 
     `evicts`: nothing of the pod is needed any more. `keeps_success`: a pod that has succeeded has not failed.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import Awaitable, Callable, Collection, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.decisions.actions import PodActions, compute_pod_actions
 from podwright.agent.decisions.termination import MIN_STOP_S
@@ -50,8 +50,7 @@ ATTACH_LIMIT_EXCEEDED = "VolumeAttachmentLimitExceeded"
 IsEnough = Callable[[ObservedPod], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncerPorts:
+class SyncerPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the passes work with."""
 
     runtime: CriRuntime
@@ -74,7 +73,7 @@ class SyncerPorts:
     handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
     root: str
     metrics: KubeletMetrics
-    claims: PodClaims = field(default_factory=NoPodClaims)
+    claims: PodClaims = msgspec.field(default_factory=NoPodClaims)
 
 
 class PodSyncer:
@@ -230,7 +229,7 @@ class PodSyncer:
             raise Internal(message) from failure
         status = await self._status_of_new(pod, sandbox_id)
         ports.statuses.set_ready_to_start(pod)
-        now = dataclasses.replace(observed, sandboxes=(status, *observed.sandboxes))
+        now = msgspec.structs.replace(observed, sandboxes=(status, *observed.sandboxes))
         return TargetSandbox(id=sandbox_id, config=config, handler=handler), now
 
     async def _prepare_claims(self, pod: Pod) -> None:
@@ -266,7 +265,7 @@ class PodSyncer:
         started: list[str] = []
         failures: list[PodwrightError] = []
         missing = await self._ports.images.ensure_volumes(pod, place.config, place.handler)
-        place = dataclasses.replace(place, missing_images=missing)
+        place = msgspec.structs.replace(place, missing_images=missing)
         if actions.resize:
             try:
                 await self._ports.resizer.resize(pod, actions.resize, place)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.pods.phases import has_ended
@@ -23,8 +23,7 @@ from podwright.agent.workers.worker import PodWorker, WorkerPorts
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownPod:
+class KnownPod(msgspec.Struct, frozen=True, kw_only=True):
     """A worker as housekeeping sees it. `orphan`: no source has the pod any more."""
 
     state: WorkState
@@ -33,8 +32,7 @@ class KnownPod:
     has_config: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerActivity:
+class WorkerActivity(msgspec.Struct, frozen=True, kw_only=True):
     """What a pod's worker does, for people. Times are seconds from now, or ago."""
 
     state: WorkState
@@ -60,7 +58,7 @@ class PodWorkers:
     def update(self, update: PodUpdate) -> None:
         """Hand an update to the pod's worker, and start one for a new pod. Workers see what the pod was allocated."""
         if update.pod is not None:
-            update = dataclasses.replace(update, pod=self._ports.allocated(update.pod))
+            update = msgspec.structs.replace(update, pod=self._ports.allocated(update.pod))
         record = self._records.get(update.uid)
         is_new = record is None
         if record is None:
@@ -116,7 +114,7 @@ class PodWorkers:
         """The update with the grace that counts, and whether it is shorter than before."""
         if record.terminated_at is not None or record.terminating_at is None:
             _answer(update.kill)
-            return dataclasses.replace(update, kill=None), False
+            return msgspec.structs.replace(update, kill=None), False
         kill = update.kill or KillOptions()
         if kill.completed is not None:
             record.waiters.append(kill.completed)
@@ -125,7 +123,7 @@ class PodWorkers:
         grace_s = effective_grace_s(record, update.pod or record.pod, kill)
         shortened = record.grace_s not in (None, grace_s)
         record.grace_s = grace_s
-        return dataclasses.replace(update, kill=dataclasses.replace(kill, grace_s=grace_s)), shortened
+        return msgspec.structs.replace(update, kill=msgspec.structs.replace(kill, grace_s=grace_s)), shortened
 
     def _note_gone(self, record: WorkerRecord, update: PodUpdate) -> None:
         """Note that a pod which has ended by itself is not wanted any more."""
@@ -212,7 +210,7 @@ class PodWorkers:
         """Have the worker make another pass with its last update."""
         if record.pending is None and record.active is not None:
             kill = KillOptions(grace_s=record.grace_s) if record.state is WorkState.TERMINATING else None
-            record.pending = dataclasses.replace(record.active, kind=UpdateKind.SYNC, kill=kill)
+            record.pending = msgspec.structs.replace(record.active, kind=UpdateKind.SYNC, kill=kill)
         record.wake.set()
 
     # -- what others ask
@@ -293,7 +291,7 @@ class PodWorkers:
         """End a pod, and wait until its containers have ended. False when that took longer than `timeout_s`."""
         assert update.kill is not None
         completed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.update(dataclasses.replace(update, kill=dataclasses.replace(update.kill, completed=completed)))
+        self.update(msgspec.structs.replace(update, kill=msgspec.structs.replace(update.kill, completed=completed)))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await completed

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.pods.identity import full_name, is_static
 from podwright.agent.workers.updates import KillOptions, PodUpdate, SetStatus
@@ -25,8 +26,7 @@ class WorkState(enum.Enum):
     TERMINATED = "terminated"
 
 
-@dataclass(slots=True, kw_only=True)
-class WorkerRecord:
+class WorkerRecord(msgspec.Struct, kw_only=True):
     """The state of one worker. Only `PodWorkers` changes it, on the event loop."""
 
     uid: str
@@ -44,9 +44,9 @@ class WorkerRecord:
     restart_requested: bool = False  # the source has a new pod of the same UID
     seen_in_runtime: bool = False
     grace_s: int | None = None  # what the containers get to end; None while nobody has asked
-    set_status: list[SetStatus] = field(default_factory=list)
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    set_status: list[SetStatus] = msgspec.field(default_factory=list)
+    waiters: list[asyncio.Future[None]] = msgspec.field(default_factory=list)
+    wake: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     sync: asyncio.Task[bool] | None = None  # the pass under way
     sync_began_at: float = 0.0

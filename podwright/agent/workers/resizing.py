@@ -7,9 +7,10 @@ goes on from there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 
 from podwright.agent.allocation import messages
 from podwright.agent.allocation.conditions import ERROR
@@ -34,8 +35,7 @@ from podwright.k8s.objects import Container, Pod, ResourceRequirements
 MEMORY_FIRST = ("memory", "cpu")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResizerPorts:
+class ResizerPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the resizer works with."""
 
     runtime: CriRuntime

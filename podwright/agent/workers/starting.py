@@ -8,7 +8,8 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.metrics.kubelet import KubeletMetrics
@@ -32,14 +33,15 @@ IMAGE_VOLUME_MOUNT_FAILED = "ImageVolumeMountFailed"  # how a runtime's message 
 LOG_FILE = re.compile(r"(\d+)\.log")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetSandbox:
+class TargetSandbox(msgspec.Struct, frozen=True, kw_only=True):
     """The sandbox that containers are started in."""
 
     id: str
     config: api.PodSandboxConfig
     handler: str = ""
-    missing_images: Mapping[str, ContainerFailure] = field(default_factory=dict)  # of image volumes, by their names
+    missing_images: Mapping[str, ContainerFailure] = msgspec.field(
+        default_factory=dict
+    )  # of image volumes, by their names
 
 
 class Starter:

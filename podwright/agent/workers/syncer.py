@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.updates import SetStatus
 from podwright.k8s.objects import Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncResult:
+class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a pass. `acted`: the runtime was changed, so the next pass needs a later look.
 
     `started` are the containers that were started, if nothing else was done: a look that shows them is late enough.

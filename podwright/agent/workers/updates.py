@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import Pod, PodStatus
@@ -22,8 +23,7 @@ class UpdateKind(enum.Enum):
     KILL = "kill"  # it must end
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KillOptions:
+class KillOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a pod must end. `grace_s` replaces the pod's own grace when it is shorter."""
 
     grace_s: int | None = None
@@ -32,8 +32,7 @@ class KillOptions:
     completed: asyncio.Future[None] | None = None  # gets its result when no container runs any more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodUpdate:
+class PodUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """One request. A pod that only the runtime knows has no `pod` but a `runtime_pod`, and can only be killed."""
 
     kind: UpdateKind

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
@@ -47,8 +47,7 @@ class ObservedStatuses(Protocol):
         """A look that began after `time`. Waits for one. Raises PodwrightError when looking fails."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pauses:
+class Pauses(msgspec.Struct, frozen=True, kw_only=True):
     """How long a pod is left alone, in seconds: after success, after a failure, and while the network is not ready."""
 
     resync_s: float = 60.0
@@ -56,8 +55,7 @@ class Pauses:
     network_s: float = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerPorts:
+class WorkerPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What workers work with."""
 
     syncer: Syncer
@@ -68,7 +66,7 @@ class WorkerPorts:
     tasks: Tasks
     pod_gone: Callable[[str], None]  # nothing of the pod with this UID is needed any more
     pauses: Pauses = Pauses()
-    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
+    metrics: WorkerMetrics = msgspec.field(default_factory=WorkerMetrics)
     may_begin: Callable[[str], bool] = lambda _: True  # whether there is room for the pod with this UID
     active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may still be active; None: no limit
     allocated: Callable[[Pod], Pod] = lambda pod: pod  # the pod with the resources that it may use
@@ -238,7 +236,7 @@ class PodWorker:
         if advanced:
             if record.pending is None:
                 assert record.active is not None
-                record.pending = dataclasses.replace(
+                record.pending = msgspec.structs.replace(
                     record.active, kind=UpdateKind.SYNC, kill=KillOptions(grace_s=record.grace_s)
                 )
             record.wake.set()
@@ -275,4 +273,4 @@ def _merged(active: PodUpdate | None, update: PodUpdate) -> PodUpdate:
     """The update, with the pod of the one before when it brings none."""
     if active is None or update.pod is not None:
         return update
-    return dataclasses.replace(update, pod=active.pod, mirror=update.mirror or active.mirror)
+    return msgspec.structs.replace(update, pod=active.pod, mirror=update.mirror or active.mirror)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 # Both the kubelet and `podwright agent` have these flags.
 KUBELET_FLAGS = ("--config={config}", "--root-dir={root}", "--cert-dir={root}/pki", "--hostname-override={node}")
@@ -25,8 +26,7 @@ PLACEHOLDERS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(msgspec.Struct, frozen=True, kw_only=True):
     """What a node agent gets: a node name, paths, an endpoint, ports on loopback, and a cgroup.
 
     `GET /pods` is served on `pods_port` without authentication.

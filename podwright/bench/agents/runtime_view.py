@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.bench.agents.pods import POD_LABEL
 from podwright.bench.targets.base import LABEL
@@ -12,8 +13,7 @@ from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`running` has the id of the running container of each pod. `alive` are pods with anything that still runs."""
 
     running: Mapping[str, str]

@@ -7,7 +7,6 @@ import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -34,8 +33,7 @@ DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"
 DEVICE_PLUGIN_FILES = ("kubelet.sock", "DEPRECATION")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSession:
+class AgentSession(msgspec.Struct, frozen=True, kw_only=True):
     """A running node agent, the manifests that it watches, and the runtime's view."""
 
     program: AgentProgram

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.bench.render.tables import Row
 from podwright.bench.results import BenchReport
@@ -12,14 +13,13 @@ LARGEST = -1  # see `summary`
 LABELS = {"pods": "{} pods there", "at_once": "{} all at once"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryLine:
+class SummaryLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the summary: its measurement and its label."""
 
     label: str
     suite: str
     name: str
-    conditions: Mapping[str, int] = field(default_factory=dict)
+    conditions: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
 LINES = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.bench.results import BenchReport, Measurement
 
@@ -22,8 +23,7 @@ CONDITION_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One measured quantity on all targets: a measurement for each, or None."""
 
     name: str
@@ -45,8 +45,7 @@ def condition_words(conditions: Mapping[str, int]) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultTable:
+class ResultTable(msgspec.Struct, frozen=True, kw_only=True):
     """One suite."""
 
     suite: str

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.bench.agents.runtime_view import RuntimeView
 from podwright.bench.agents.session import CALM_S, AgentSession, open_session
@@ -84,8 +85,7 @@ async def own_burst(bench: Bench) -> None:
     await side_by_side(pods, target.end_pod, count)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentBench:
+class AgentBench(msgspec.Struct, frozen=True, kw_only=True):
     """The agent under measurement. `own_ms` is the runtime's own time for a pod.
 
     Every step raises a PodwrightError.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.bench import processes
 from podwright.bench.options import BenchOptions
@@ -21,8 +22,7 @@ DAEMON_PSS = "daemon PSS"
 MONITORS_PSS = "monitors' PSS per pod"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
     """One target, its sheet, and the amount of work. `daemons` are the target's processes: its own, and that
     of an Engine below it. Empty if they are not known.
     """
@@ -81,8 +81,7 @@ class Bench:
         return await asyncio.to_thread(_footprint, self.daemons, monitored)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Footprint:
+class Footprint(msgspec.Struct, frozen=True, kw_only=True):
     """The daemons with their children, and the monitors. `cpu_s` is of all, with children that were waited for."""
 
     daemon_bytes: int

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from podwright.bench.options import TargetOptions
 
 LABEL = "podwright.bench"
@@ -22,8 +24,7 @@ IDLE_COMMAND = ("sh", "-c", "trap 'exit 0' TERM; sleep 86400 & wait")
 EXEC_COMMAND = ("true",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartedContainer:
+class StartedContainer(msgspec.Struct, frozen=True, kw_only=True):
     """A running container, and the times of CreateContainer and StartContainer."""
 
     id: str
@@ -53,8 +54,7 @@ class StartedPod:
         return self.id, self.container_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetVersion:
+class TargetVersion(msgspec.Struct, frozen=True, kw_only=True):
     """The target's own version."""
 
     runtime_name: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import click
+import msgspec
 
 from podwright.cli import lookup, optional_calls, options
 from podwright.cli.connection import connected, run_async
@@ -63,11 +63,10 @@ def print_event(event: api.ContainerEventResponse, form: str) -> None:
         print_data(data, form)
 
 
-@dataclass(slots=True)
-class Lines:
+class Lines(msgspec.Struct):
     """One line per event. Names are remembered, because a deletion event may lack them."""
 
-    _names: dict[str, str] = field(default_factory=dict)
+    _names: dict[str, str] = msgspec.field(default_factory=dict)
 
     def show(self, event: api.ContainerEventResponse) -> None:
         """Print the line."""

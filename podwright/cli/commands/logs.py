@@ -7,10 +7,10 @@ import contextlib
 import os
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from podwright.cli import lookup
 from podwright.cli.connection import connected, run_async
@@ -31,8 +31,7 @@ STATUS_POLL_S = 0.5
 ALL_LINES = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogChoice:
+class LogChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Which log of a container, and which part."""
 
     follow: bool

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 NO_ANSWER = "<error>"  # Go's client writes this in the place of a code
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiCall:
+class ApiCall(msgspec.Struct, frozen=True, kw_only=True):
     """One request that has its answer, or none. `code` is HTTP's or NO_ANSWER.
 
     `received_bytes` is None without a whole answer. A watch counts as one when it has begun.

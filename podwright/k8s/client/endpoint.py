@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One server: `url` with an optional path before all others.
 
     `authorities` is PEM (empty: those of the system), `server_name` the name that the certificate must have when it is

@@ -28,9 +28,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from podwright.k8s.client.patch import Patch
 from podwright.k8s.objects import DeleteOptions
@@ -54,8 +55,7 @@ class ChangeType(StrEnum):
     BOOKMARK = "BOOKMARK"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change(Generic[K]):
+class Change(msgspec.Struct, Generic[K], frozen=True, kw_only=True):
     """One event of a watch.
 
     `object` is the object after the change, for DELETED the last state it had, and None for a BOOKMARK, which only
@@ -69,8 +69,7 @@ class Change(Generic[K]):
     initial_end: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[K]):
+class Page(msgspec.Struct, Generic[K], frozen=True, kw_only=True):
     """One page of a list. `more` is the token for the next one, empty on the last. Items carry no kind."""
 
     items: tuple[K, ...]
@@ -78,8 +77,7 @@ class Page(Generic[K]):
     more: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which objects: a namespace ("" is all of them), a label selector and a field selector as text."""
 
     namespace: str = ""
@@ -87,8 +85,7 @@ class Selection:
     fields: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paging:
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
     """Which part of a list, and how new it has to be.
 
     `resource_version`: "" asks for the newest state, "0" for any that the server has in memory, another one for that
@@ -100,8 +97,7 @@ class Paging:
     resource_version: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watching:
+class Watching(msgspec.Struct, frozen=True, kw_only=True):
     """From where a watch goes on, and how long it may be open or silent.
 
     `initial_events` asks for the present objects first, as ADDED, and a bookmark with `initial_end` after them
@@ -198,12 +194,11 @@ class ApiServer(Protocol):
         """Anything else. The answer's body."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawRequest:
+class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request for which there are no types. `path` begins with /. `query` is not yet encoded."""
 
     path: str
     method: str = "GET"
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     content_type: str = "application/json"

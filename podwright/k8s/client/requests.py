@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.k8s.client.patch import Patch
@@ -16,8 +17,7 @@ from podwright.k8s.objects.base import Kind
 JSON_TYPE = "application/json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiRequest:
+class ApiRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What is sent: `target` is path and query, encoded. `what` names the call in messages."""
 
     method: str
@@ -27,8 +27,7 @@ class ApiRequest:
     content_type: str = JSON_TYPE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where an object, or all objects of a kind, live."""
 
     kind: type[Kind]

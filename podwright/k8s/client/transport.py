@@ -13,10 +13,10 @@ import socket
 import time
 from asyncio import sslproto
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from podwright import __version__, proxies
@@ -40,8 +40,7 @@ sslproto.SSLProtocol.max_size = 16 * 1024
 HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept": "application/json"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAnswer:
+class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A whole answer. `retry_after` is the header's text."""
 
     code: int
@@ -49,19 +48,17 @@ class HttpAnswer:
     retry_after: str = ""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Connections:
+class _Connections(msgspec.Struct, kw_only=True, eq=False):
     """The connections of one key pair, with what uses them."""
 
     key_pair: KeyPair | None
     session: aiohttp.ClientSession
-    streams: set[aiohttp.ClientResponse] = field(default_factory=set)
+    streams: set[aiohttp.ClientResponse] = msgspec.field(default_factory=set)
     calls: int = 0
     retired: bool = False
 
 
-@dataclass(slots=True)
-class _Outcome:
+class _Outcome(msgspec.Struct):
     """What is known of an answer."""
 
     code: str = NO_ANSWER

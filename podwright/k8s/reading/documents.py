@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.k8s.problems import ManifestError, Problem
 from podwright.k8s.reading.json import parse_json
@@ -14,8 +15,7 @@ LIST = "List"
 MANIFEST_LIMIT_BYTES = 10 * 1024 * 1024  # the kubelet's limit for a static pod file
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(msgspec.Struct, frozen=True, kw_only=True):
     """One object of a manifest, not yet typed: `number` counts from 1, `file` is empty where there is only one."""
 
     number: int

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -50,12 +49,11 @@ def read_object(document: Document, cls: type[T], *, prefix: str = "") -> T:
         raise ManifestError([Problem(path=prefix, message=str(failure))]) from failure
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(msgspec.Struct):
     """What a walk has found."""
 
     prefix: str = ""
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
 
     def value(self, node: Node, shape: Shape, path: str) -> Any:
         if isinstance(node, Scalar) and node.value is None:

@@ -7,12 +7,12 @@ nothing were shared: who walks a tree of a bounded size needs no bound of its ow
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scalar:
+
+class Scalar(msgspec.Struct, frozen=True, kw_only=True):
     """A string, number, boolean or null. `text` is the source text. `line` counts from 1, 0 is unknown."""
 
     value: str | int | float | bool | None
@@ -20,8 +20,7 @@ class Scalar:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True, kw_only=True):
     """A list."""
 
     items: tuple[Node, ...]
@@ -29,16 +28,14 @@ class Sequence:
     size: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingEntry:
+class MappingEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A key of a mapping with its value, and the line of the key."""
 
     value: Node
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
+class Fields(msgspec.Struct, frozen=True, kw_only=True):
     """A mapping."""
 
     entries: Mapping[str, MappingEntry]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.k8s.names import label_faults
 from podwright.k8s.objects.container import Container, EphemeralContainer
@@ -33,8 +34,7 @@ RULES_LIMIT, EXIT_CODES_LIMIT = 20, 255
 _NOT_EPHEMERAL = "cannot be set for an Ephemeral Container"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Surroundings:
+class _Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What containers refer to."""
 
     spec: PodSpec

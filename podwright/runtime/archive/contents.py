@@ -6,7 +6,6 @@ An archive with both (Docker since 25) is read as OCI, whose manifests keep thei
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,8 +32,7 @@ SHOWN = 5
 Kind = TypeVar("Kind")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveImage:
+class ArchiveImage(msgspec.Struct, frozen=True, kw_only=True):
     """One image: its names, and its manifest or index. `document` holds the latter unless it is a member."""
 
     names: tuple[ImageReference, ...]
@@ -42,8 +40,7 @@ class ArchiveImage:
     document: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
+class _Listed(msgspec.Struct, frozen=True, kw_only=True):
     """One image of the archive, with its names as written there. See ArchiveImage."""
 
     names: tuple[str, ...]

@@ -8,7 +8,6 @@ import hashlib
 import os
 import tarfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -25,8 +24,7 @@ from podwright.runtime.storage.unpack.failure import UnpackError
 CHUNK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveLayer:
+class ArchiveLayer(msgspec.Struct, frozen=True, kw_only=True):
     """A layer's blob at `path` in the store, and the digest of its tar."""
 
     digest: str
@@ -35,8 +33,7 @@ class ArchiveLayer:
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
     """One image for an archive, with an OCI manifest."""
 
     names: tuple[str, ...]
@@ -45,8 +42,7 @@ class Saved:
     layers: tuple[ArchiveLayer, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivePart:
+class ArchivePart(msgspec.Struct, frozen=True, kw_only=True):
     """A member: its bytes, or the layer that holds them. With `plain`, the layer is decompressed."""
 
     name: str

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO
 
 import msgspec
@@ -31,8 +30,7 @@ class _PodStatus(msgspec.Struct, frozen=True):
     image_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extracted:
+class Extracted(msgspec.Struct, frozen=True, kw_only=True):
     """An archive's parts in a directory of ours: CRIU's `images`, and the writable `layer`, or ""."""
 
     images: str

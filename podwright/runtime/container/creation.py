@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -101,8 +100,7 @@ def _check_handlers(env: ContainerEnvironment, config: ContainerConfig) -> None:
             env.handlers.get(spec.runtime_handler)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
     """What is decided before anything is made.
 
     `target_pid` is the process whose PID namespace the container joins, or 0. `pins` are the sandbox's own namespaces
@@ -120,8 +118,7 @@ class Decided:
         return self.pins.get("user", "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """What the spec needs from the host."""
 
     mounts: PreparedMounts

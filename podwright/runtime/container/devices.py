@@ -5,10 +5,11 @@ Called by `creation`. The spec lists the numbers, owner and permissions of each 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 from collections.abc import Iterator
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, Device
@@ -34,7 +35,7 @@ def resolve(config: ContainerConfig, *, owned_by_user: bool) -> tuple[HostDevice
 
 
 def _owned(node: HostDevice, security: ContainerSecurity) -> HostDevice:
-    return dataclasses.replace(node, uid=security.run_as_user or node.uid, gid=security.run_as_group or node.gid)
+    return msgspec.structs.replace(node, uid=security.run_as_user or node.uid, gid=security.run_as_group or node.gid)
 
 
 def _nodes(name: str, device: Device) -> Iterator[HostDevice]:

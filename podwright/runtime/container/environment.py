@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
@@ -26,8 +27,7 @@ from podwright.runtime.state import Store
 SHARED_PID_MODES = frozenset({NamespaceMode.POD, NamespaceMode.NODE, NamespaceMode.TARGET})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerEnvironment:
+class ContainerEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """Made once by the service."""
 
     root: str
@@ -43,7 +43,7 @@ class ContainerEnvironment:
     edits: tuple[SpecEdit, ...]  # applied to every container's spec, in this order
     apparmor: AppArmor
     life: LifeCycles
-    tasks: dict[ContainerId, Task] = field(default_factory=dict)  # of running and exited containers
+    tasks: dict[ContainerId, Task] = msgspec.field(default_factory=dict)  # of running and exited containers
 
     @property
     def systemd(self) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.runtime.model.ids import ContainerId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerPaths:
+class ContainerPaths(msgspec.Struct, frozen=True, kw_only=True):
     """The paths of one container. A reboot deletes `bundle`, but not `storage`, which holds the writable layer."""
 
     bundle: str

@@ -6,7 +6,8 @@ The calls block, so the service runs them in a thread. `unmake` undoes any part 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.linux import mount, openat2
 from podwright.linux.files import make_private, remove_tree
@@ -17,8 +18,7 @@ from podwright.runtime.image.trees import ImageTree
 PASSWD_LIMIT_BYTES = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoredContent:
+class RestoredContent(msgspec.Struct, frozen=True, kw_only=True):
     """Directories of a checkpointed container that a restored one takes over. They are moved to the new place."""
 
     upper: str  # the writable layer of its root

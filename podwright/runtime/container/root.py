@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from podwright.linux.selinux import Contexts
@@ -20,8 +18,7 @@ from podwright.runtime.security import relabelling
 from podwright.timeline import Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
+class Root(msgspec.Struct, frozen=True, kw_only=True):
     """A mounted root: its path, the first process's user, and the mounts on it.
 
     `config` is the request's, with image volumes as host paths, and with the image's VOLUMEs if the root is
@@ -34,8 +31,7 @@ class Root:
     owner: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedMounts:
+class PreparedMounts(msgspec.Struct, frozen=True, kw_only=True):
     """The mounts for the runtime. `sys` is the path of the host's /sys, empty if the runtime mounts one."""
 
     mounts: tuple[Mount, ...]

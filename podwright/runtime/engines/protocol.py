@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import Completed
@@ -49,8 +50,7 @@ __all__ = [
 Document = dict[str, Any]  # JSON for a verbose status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandlerState:
+class HandlerState(msgspec.Struct, frozen=True, kw_only=True):
     """A runtime handler in CRI's Status. The default handler has an empty name."""
 
     name: str
@@ -58,8 +58,7 @@ class HandlerState:
     recursive_read_only_mounts: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeState:
+class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     """The node in CRI's Status. The network is ready if `network_reason` is empty."""
 
     handlers: tuple[HandlerState, ...]  # empty: no container can run

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
+
+import msgspec
 
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
@@ -23,8 +24,7 @@ class EventKind(IntEnum):
     DELETED = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ContainerEvent:
+class ContainerEvent(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """An event about `subject`. `sandbox` and its `containers` are the whole pod right after it.
 
     `at` is in nanoseconds since the epoch. For a deleted sandbox, `sandbox` is its last record.

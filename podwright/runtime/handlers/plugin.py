@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Protocol
 
@@ -32,8 +31,7 @@ log = logging.getLogger(__name__)
 IMPORT_S = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KindContext:
+class KindContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a factory gets.
 
     `settings` are its handlers of the configuration by name, each an instance of the factory's `settings`. `config` is

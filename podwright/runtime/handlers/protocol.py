@@ -13,9 +13,10 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
+
+import msgspec
 
 from podwright.process import Completed
 from podwright.runtime.model.base import Resources
@@ -31,8 +32,7 @@ COMPLETED, ERROR, OOM_KILLED, UNKNOWN = "Completed", "Error", "OOMKilled", "Unkn
 UNKNOWN_CODE = 255
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodPolicy:
+class PodPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """What the configuration of a handler says of its pods.
 
     `annotations` are patterns of the pods' and containers' annotations that the runtime below gets. `seccomp` is the
@@ -51,8 +51,7 @@ class PodPolicy:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler can do. It may know only after a while: see `Handler.probe`."""
 
     user_namespaces: bool = False  # containers can join a user namespace that exists
@@ -61,8 +60,7 @@ class Capabilities:
     policy: PodPolicy = PodPolicy()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     """A container to run. `directory`, whose name is the id, holds its config.json and what the handler keeps there.
 
     `cgroup` is the one in the spec, below the hierarchies' roots. An empty `log_path` discards the output. `owner` is
@@ -84,8 +82,7 @@ class Bundle:
     checkpoint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxBundle:
+class SandboxBundle(msgspec.Struct, frozen=True, kw_only=True):
     """The first process of a pod: `directory` is the handler's own, `cgroup` as in `Bundle`."""
 
     id: str
@@ -93,16 +90,14 @@ class SandboxBundle:
     cgroup: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxProcess:
+class SandboxProcess(msgspec.Struct, frozen=True, kw_only=True):
     """The first process of a pod. `pid` is 0 if the host has none."""
 
     pid: int
     record: HandlerRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exit:
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a container: `finished_at` in nanoseconds since the epoch, `message` for people."""
 
     code: int
@@ -120,8 +115,7 @@ class TaskState(Enum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStatus:
+class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`pid` is the first process on the host, or None."""
 
     state: TaskState
@@ -135,8 +129,7 @@ class OutputStream(Enum):
     STDERR = "stderr"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecProcess:
+class ExecProcess(msgspec.Struct, frozen=True, kw_only=True):
     """A process to start in a running container: OCI's `process`, which also says whether it has a terminal.
 
     `owner` is the user and the group, on the host, that it runs as. Without `stdin`, its input has ended at once.

@@ -10,7 +10,8 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.runtime.image.catalog import ImageCatalog
 from podwright.runtime.image.records import Hold, ImageRecord
@@ -20,8 +21,7 @@ from podwright.runtime.model.image_store import Accounts, ImageAccount
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes on disk: blobs by digest, layers by id."""
 
     blobs: Mapping[str, int]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -23,15 +22,14 @@ from podwright.runtime.storage.layers import LayerStore
 from podwright.runtime.storage.layout import ListedManifest
 
 
-@dataclass(slots=True, eq=False)
-class ContentLease:
+class ContentLease(msgspec.Struct, eq=False):
     """What work in progress uses: digests of blobs and ids of layers, added before their use.
 
     Leases with the same content are different leases: each ends with its own work.
     """
 
-    blobs: set[str] = field(default_factory=set)
-    layers: set[str] = field(default_factory=set)
+    blobs: set[str] = msgspec.field(default_factory=set)
+    layers: set[str] = msgspec.field(default_factory=set)
 
 
 class ImageCatalog:

@@ -6,7 +6,8 @@ They come from the content store, or from a registry through the store.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import FailedPrecondition
 from podwright.runtime.image import describe
@@ -20,8 +21,7 @@ NESTED_LIMIT = 3  # depth of indexes below the first
 TRIES_LIMIT = 8  # indexes that are read at each level
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Documents:
+class Documents(msgspec.Struct, frozen=True, kw_only=True):
     """The parsed manifest and config of one image.
 
     `path` lists the digests of the indexes and of the manifest, starting with the one that the image's name refers
@@ -45,8 +45,7 @@ class Documents:
         return self.path[-1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentSource:
+class DocumentSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where the documents of `reference` come from. Without a client they must be in the store.
 
     Digests are added to `used` before the documents are used, so that nothing deletes them.
@@ -62,8 +61,7 @@ class DocumentSource:
         return f"{self.reference.name}{tag}@{digest}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     path: tuple[str, ...]
     manifest: Manifest
     data: bytes

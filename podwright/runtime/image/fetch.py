@@ -7,8 +7,9 @@ import contextlib
 import functools
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, NotFound, ResourceExhausted
 from podwright.runtime.image.progress import LayerProgress
@@ -22,8 +23,7 @@ from podwright.tasks import retrieve
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedLayer:
+class WantedLayer(msgspec.Struct, frozen=True, kw_only=True):
     """A layer of the image called `image`.
 
     `below` returns the ids of the layers under it as soon as they are stored.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.config import SignatureSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureRequirement:
+class SignatureRequirement(msgspec.Struct, frozen=True, kw_only=True):
     """The requirement for one image. `keys` are files. `identity` is the repository that a signature must name."""
 
     action: Literal["accept", "reject", "signed"]

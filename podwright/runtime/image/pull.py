@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.process import ProcessRunner
 from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
@@ -32,8 +32,7 @@ from podwright.runtime.storage.layers import LayerStore
 from podwright.timeline import Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PulledImage:
+class PulledImage(msgspec.Struct, frozen=True, kw_only=True):
     """An image that is completely stored."""
 
     image: Image
@@ -84,7 +83,7 @@ class ImagePuller:
     async def unpack_again(self, target: ImageTarget, reference: ImageReference, lease: ContentLease) -> PulledImage:
         """Unpack again from the content store. Raises FailedPrecondition if something is missing."""
         pulled = await self.take(target.manifest, reference, lease)
-        return dataclasses.replace(pulled, target=target)
+        return msgspec.structs.replace(pulled, target=target)
 
     async def take(self, digest: str, reference: ImageReference, lease: ContentLease) -> PulledImage:
         """As `pull`, for a manifest or index whose blobs are all stored. Raises FailedPrecondition."""
@@ -171,8 +170,7 @@ class ImagePuller:
         return PulledImage(image=image, target=target)
 
 
-@dataclass(frozen=True, slots=True)
-class _Below:
+class _Below(msgspec.Struct, frozen=True):
     """The ids of the layers under one, whose jobs were started before its own."""
 
     jobs: tuple[asyncio.Task[str], ...]

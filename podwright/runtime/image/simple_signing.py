@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,8 +22,7 @@ KEY_LIMIT_BYTES = 64 << 10
 Check = Callable[[bytes, bytes], None]  # (signature, payload); raises InvalidSignature
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSignature:
+class ImageSignature(msgspec.Struct, frozen=True, kw_only=True):
     """A signature as stored in a registry: base64, over the bytes of the payload."""
 
     signature: str

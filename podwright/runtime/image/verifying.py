@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.errors import PodwrightError
 from podwright.runtime.image import describe
@@ -27,8 +28,7 @@ from podwright.runtime.storage.completion import to_completion
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Round:
+class _Round(msgspec.Struct, kw_only=True):
     """One verification in progress. `broken` are blobs with wrong content."""
 
     repair: bool
@@ -39,8 +39,8 @@ class _Round:
     damaged: int = 0
     repaired: int = 0
     unchecked_layers: int = 0
-    seen: set[str] = field(default_factory=set)
-    broken: set[str] = field(default_factory=set)
+    seen: set[str] = msgspec.field(default_factory=set)
+    broken: set[str] = msgspec.field(default_factory=set)
 
     def summary(self) -> VerifySummary:
         """The counts so far."""
@@ -54,8 +54,7 @@ class _Round:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layer:
+class _Layer(msgspec.Struct, frozen=True, kw_only=True):
     """One layer of an image: its id, its blob, and the layers below it."""
 
     id: str

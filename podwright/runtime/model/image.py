@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.base import Value
@@ -57,8 +58,7 @@ class Image(Value, frozen=True, kw_only=True):
     pinned: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryAuth:
+class RegistryAuth(msgspec.Struct, frozen=True, kw_only=True):
     """CRI's AuthConfig. It is never stored or shown, so its repr hides everything."""
 
     username: str = ""

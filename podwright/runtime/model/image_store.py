@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
+
+import msgspec
 
 from podwright.runtime.model.image import Image
 
@@ -25,8 +26,7 @@ class PullStage(Enum):
     FAILED = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerSnapshot:
+class LayerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A layer at one moment. Sizes are those of the compressed blob."""
 
     digest: str
@@ -35,8 +35,7 @@ class LayerSnapshot:
     unpacked: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullSnapshot:
+class PullSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A pull at one moment. `began_at` is in nanoseconds since the epoch."""
 
     reference: str
@@ -46,8 +45,7 @@ class PullSnapshot:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageAccount:
+class ImageAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Disk usage of one image. `shared_bytes` is the part that other images also use.
 
     `containers` counts its holders.
@@ -59,8 +57,7 @@ class ImageAccount:
     containers: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accounts:
+class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     """Disk usage of the store. `prunable_untagged_bytes` is the part of `prunable_bytes` in images without a tag."""
 
     images: tuple[ImageAccount, ...]
@@ -70,8 +67,7 @@ class Accounts:
     prunable_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Damage:
+class Damage(msgspec.Struct, frozen=True, kw_only=True):
     """A damaged blob or layer. `obstacle` says why it could not be repaired.
 
     `subject` is the digest of a blob, or "layer" and the id of a layer.
@@ -84,8 +80,7 @@ class Damage:
     obstacle: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifySummary:
+class VerifySummary(msgspec.Struct, frozen=True, kw_only=True):
     """How many objects a verification looked at. `unchecked_layers` have no blob to compare with."""
 
     images: int = 0
@@ -96,8 +91,7 @@ class VerifySummary:
     unchecked_layers: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pushed:
+class Pushed(msgspec.Struct, frozen=True, kw_only=True):
     """What the destination's tag names now, and how its blobs got there."""
 
     reference: str

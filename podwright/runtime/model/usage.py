@@ -5,7 +5,7 @@ Sizes are in bytes, times in nanoseconds, timestamps in nanoseconds since the ep
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
@@ -13,8 +13,7 @@ from podwright.runtime.model.sandbox import Sandbox
 UINT64_MAX = 2**64 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PsiData:
+class PsiData(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a pressure file: shares of time (percent) over 10, 60 and 300 s, and the total time."""
 
     total_ns: int = 0
@@ -23,16 +22,14 @@ class PsiData:
     avg300: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PsiStats:
+class PsiStats(msgspec.Struct, frozen=True, kw_only=True):
     """Stalls for lack of a resource: of all tasks at once (`full`), of at least one (`some`)."""
 
     full: PsiData = PsiData()
     some: PsiData = PsiData()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryUsage:
+class MemoryUsage(msgspec.Struct, frozen=True, kw_only=True):
     """CRI's MemoryUsage. `limit_bytes` is the cgroup's own, or None."""
 
     usage_bytes: int
@@ -48,16 +45,14 @@ class MemoryUsage:
         return None if self.limit_bytes is None else max(0, self.limit_bytes - self.working_set_bytes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwapUsage:
+class SwapUsage(msgspec.Struct, frozen=True, kw_only=True):
     """CRI's SwapUsage. `available_bytes` is None without a limit."""
 
     usage_bytes: int
     available_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """The usage of a cgroup and those below it."""
 
     timestamp: int
@@ -70,8 +65,7 @@ class Usage:
     io_psi: PsiStats | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerUsage:
+class LayerUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The size of a container's writable layer."""
 
     used_bytes: int
@@ -79,8 +73,7 @@ class LayerUsage:
     timestamp: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterfaceUsage:
+class InterfaceUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The counters of a network interface."""
 
     name: str
@@ -94,8 +87,7 @@ class InterfaceUsage:
     tx_dropped: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerStats:
+class ContainerStats(msgspec.Struct, frozen=True, kw_only=True):
     """A container's usage. `layer_mountpoint` is the filesystem of its writable layer."""
 
     container: Container
@@ -104,8 +96,7 @@ class ContainerStats:
     layer_mountpoint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxStats:
+class SandboxStats(msgspec.Struct, frozen=True, kw_only=True):
     """A pod's usage. `interfaces` excludes the loopback, and is None for a pod on the host's network."""
 
     sandbox: Sandbox
@@ -115,8 +106,7 @@ class SandboxStats:
     containers: tuple[ContainerStats, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuTimes:
+class CpuTimes(msgspec.Struct, frozen=True, kw_only=True):
     """CPU time by mode, and throttling by the quota (CFS bandwidth control)."""
 
     user_ns: int
@@ -126,8 +116,7 @@ class CpuTimes:
     throttled_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryDetails:
+class MemoryDetails(msgspec.Struct, frozen=True, kw_only=True):
     """Memory metrics beyond MemoryUsage. `own_` counts exclude the cgroups below."""
 
     cache_bytes: int
@@ -143,8 +132,7 @@ class MemoryDetails:
     own_major_page_faults: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceIo:
+class DeviceIo(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes and requests of one kind ("Read", "Write", ...) on a block device."""
 
     major: int
@@ -154,8 +142,7 @@ class DeviceIo:
     requests: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HugePageUsage:
+class HugePageUsage(msgspec.Struct, frozen=True, kw_only=True):
     """Huge pages in use. `max_usage_bytes` is None on cgroup v2, which has no peak."""
 
     page_size: str
@@ -163,16 +150,14 @@ class HugePageUsage:
     max_usage_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pids:
+class Pids(msgspec.Struct, frozen=True, kw_only=True):
     """Tasks in a cgroup. `limit` 0 means no limit."""
 
     tasks: int
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Processes:
+class Processes(msgspec.Struct, frozen=True, kw_only=True):
     """A cgroup's processes in /proc. `max_open_files` is the first process's soft limit."""
 
     count: int
@@ -181,8 +166,7 @@ class Processes:
     max_open_files: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filesystem:
+class Filesystem(msgspec.Struct, frozen=True, kw_only=True):
     """The filesystem of a writable layer."""
 
     limit_bytes: int
@@ -190,8 +174,7 @@ class Filesystem:
     inodes_free: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerDetails:
+class ContainerDetails(msgspec.Struct, frozen=True, kw_only=True):
     """The values for a container's metrics."""
 
     stats: ContainerStats

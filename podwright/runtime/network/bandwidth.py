@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 
@@ -26,8 +27,7 @@ _SUFFIXES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bandwidth:
+class Bandwidth(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of a pod's traffic in the pod's directions. 0 means no limit."""
 
     ingress_bits_s: int = 0

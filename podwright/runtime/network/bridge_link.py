@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Collection
-from dataclasses import dataclass
 from ipaddress import IPv4Interface
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, Internal
 from podwright.runtime.network.links import index_of, mac_for, unless_gone
@@ -22,8 +23,7 @@ BRIDGE_ALIAS = "made by podwright"  # marks a bridge as ours, so that we never d
 DEFAULT_MTU_BYTES = 1500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeSpec:
+class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The bridge as it must be.
 
     `gateway` is its address for new pods. `kept` are its addresses in subnets that only older pods use. `veths` are
@@ -42,8 +42,7 @@ class BridgeSpec:
         return (self.gateway, *self.kept)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostLinks:
+class HostLinks(msgspec.Struct, frozen=True, kw_only=True):
     """The kernel's state. `off` are settings below /proc/sys/net/ipv4 that must be 1 and are not."""
 
     links: list[NetworkInterface]
@@ -52,8 +51,7 @@ class HostLinks:
     off: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeState:
+class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
     """The bridge's state: its index, its MTU for new pods, and the names of attached links."""
 
     index: int
@@ -61,8 +59,7 @@ class BridgeState:
     ports: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
     """What the bridge lacks."""
 
     link: bool = False

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.runtime.model.ids import SandboxId
 from podwright.tasks import Tasks
@@ -20,8 +21,7 @@ GRACE_S = 0.3  # the kernel needs 20 to 50 ms
 FINISH_TIMEOUT_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Deletion:
+class _Deletion(msgspec.Struct, frozen=True, kw_only=True):
     """A deletion in progress. `hurry` ends the delay."""
 
     task: asyncio.Task[None]

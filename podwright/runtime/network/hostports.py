@@ -11,8 +11,9 @@ import errno
 import logging
 import socket
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.runtime.model.ids import SandboxId
@@ -31,8 +32,7 @@ _NUMBERS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Claim:
+class _Claim(msgspec.Struct, frozen=True, kw_only=True):
     port: PortMapping
     pod: str
     socket: socket.socket | None

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
 from podwright.linux import libc, namespaces
@@ -21,8 +22,7 @@ from podwright.runtime.network.netlink.connection import NetlinkConnection
 from podwright.runtime.network.request import INTERFACE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plug:
+class Plug(msgspec.Struct, frozen=True, kw_only=True):
     """A pod to attach. `alias` is shown by `ip link` for the host's end."""
 
     netns: str
@@ -32,7 +32,7 @@ class Plug:
     gateway: IPv4Interface
     bridge_index: int
     mtu_bytes: int
-    bandwidth: Bandwidth = field(default_factory=Bandwidth)
+    bandwidth: Bandwidth = msgspec.field(default_factory=Bandwidth)
 
 
 def mac_for(interface: IPv4Interface) -> bytes:

@@ -10,9 +10,9 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 from google.protobuf.message import DecodeError, Message
 
 from podwright.errors import (
@@ -41,8 +41,7 @@ NOT_ASKED = 1 << (pb.VALIDATE_CONTAINER_ADJUSTMENT - 1)  # only who asks for it 
 CHUNK_BYTES = 3 << 20  # of one Synchronize, below ttrpc's limit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """In seconds: for a plug-in's registration, and for its answer to a request."""
 
     registration_s: float

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.selinux import Contexts
@@ -21,8 +22,7 @@ from podwright.runtime.oci_spec.resources import CgroupAbilities
 HOST_USERS = UserNamespace(mode=NamespaceMode.NODE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostAbilities:
+class HostAbilities(msgspec.Struct, frozen=True, kw_only=True):
     """What the host and the daemon support, detected once at start."""
 
     machine: str
@@ -35,8 +35,7 @@ class HostAbilities:
     selinux: Contexts | None = None  # what its policy gives containers; None: no SELinux
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostDevice:
+class HostDevice(msgspec.Struct, frozen=True, kw_only=True):
     """A device of the host: its node, and the container's permissions for it."""
 
     path: str
@@ -49,8 +48,7 @@ class HostDevice:
     permissions: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecInputs:
+class SpecInputs(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a spec depends on. `namespaces` maps an OCI namespace type to a path, or to "" for a new one."""
 
     config: ContainerConfig
@@ -69,7 +67,9 @@ class SpecInputs:
     apparmor_profile: str = ""
     selinux: Contexts | None = None  # the container's own labels
     devices: tuple[HostDevice, ...] = ()
-    annotations: Mapping[str, str] = field(default_factory=dict)  # those of the pod and of the request for the runtime
+    annotations: Mapping[str, str] = msgspec.field(
+        default_factory=dict
+    )  # those of the pod and of the request for the runtime
 
 
 def build(inputs: SpecInputs) -> dict[str, Any]:

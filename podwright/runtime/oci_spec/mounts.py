@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.container import Mount, Propagation
@@ -19,8 +20,7 @@ PROPAGATION_OPTIONS = {
 ALLOWED_OPTIONS = frozenset({"noexec", "nodev", "nosuid"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxFiles:
+class SandboxFiles(msgspec.Struct, frozen=True, kw_only=True):
     """Host paths of what the sandbox provides to its containers. Empty if not provided."""
 
     hostname: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,8 +22,7 @@ SHARES_MIN, SHARES_MAX = 2, 262144
 QUOTA_MIN_US, PERIOD_MAX_US = 1000, 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CgroupAbilities:
+class CgroupAbilities(msgspec.Struct, frozen=True, kw_only=True):
     """What the host's cgroups support. `huge_page_sizes` is empty if huge pages cannot be limited."""
 
     swap: bool = True

@@ -8,8 +8,9 @@ the root.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.linux.selinux import Contexts
 from podwright.runtime.model.base import NOBODY, host_id
@@ -28,8 +29,7 @@ DEV = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confinement:
+class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     """The OCI seccomp section and the name of an AppArmor profile. None and "" mean unconfined."""
 
     seccomp: dict[str, Any] | None = None

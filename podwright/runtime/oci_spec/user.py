@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.base import check_ids, id_of_text
 from podwright.runtime.model.container import ContainerSecurity, GroupsPolicy, User
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PasswdEntry:
+class PasswdEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The relevant part of a line of passwd(5)."""
 
     name: str
@@ -18,8 +17,7 @@ class PasswdEntry:
     gid: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupEntry:
+class GroupEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A line of group(5)."""
 
     name: str

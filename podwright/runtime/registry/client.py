@@ -10,8 +10,9 @@ import functools
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.runtime.config import RegistrySettings
@@ -40,8 +41,7 @@ DIGEST_HEADER = "Docker-Content-Digest"
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """What a name refers to. `data` is set if the server had to send the whole document."""
 
     digest: str

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from podwright.runtime.registry import ranges
 from podwright.runtime.registry.failure import HostFailure, Rank
@@ -34,8 +35,7 @@ class BlobSink(Protocol):
     async def write(self, data: bytes | bytearray) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
+class Download(msgspec.Struct, frozen=True, kw_only=True):
     """Downloads `descriptor` from `server` into `sink`.
 
     `undivided` are the keys of servers that failed on segments of some blob.

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 from podwright.errors import FailedPrecondition
 from podwright.proxies import is_loopback
@@ -21,8 +22,7 @@ _DURATION = re.compile(r"([0-9.]+)(ms|s|m|h)")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryHost:
+class RegistryHost(msgspec.Struct, frozen=True, kw_only=True):
     """One server. `url` has no trailing slash and includes `/v2` unless the configuration overrides the path.
 
     `origin` distinguishes the registry itself from its mirrors. With `tls_fallback`, plain HTTP was a guess for
@@ -50,13 +50,12 @@ def place_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
     """The origin of a setting, for messages and relative paths."""
 
     folder: str
     host: str
-    certificates: dict[str, Any] = field(default_factory=dict)
+    certificates: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 def load(config_path: str, host: str) -> list[RegistryHost]:

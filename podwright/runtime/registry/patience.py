@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.runtime.config import RegistrySettings
 from podwright.runtime.registry.failure import HostFailure
@@ -20,8 +21,7 @@ IMPATIENT_WAIT_S = 3.0
 RATE_WINDOW_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """The limits for one server.
 
     `answer_s` is the time for a request until its body begins, including retries and credentials (None: no limit).

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.image import hex_of
@@ -20,8 +22,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _BARE_ID = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageReference:
+class ImageReference(msgspec.Struct, frozen=True, kw_only=True):
     """A complete name: either `tag` or `digest` is set. `host` includes the port, if any."""
 
     host: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from podwright.runtime.registry.auth import Authorizer
 from podwright.runtime.registry.challenge import ServerCredentials
@@ -100,7 +101,7 @@ class RegistryServer:
                     exchange = self._transport.request(self.host, method, url, signed, body)
                     response = await attempt.enter_async_context(exchange)
                     if response.status < 300:
-                        self.host = dataclasses.replace(
+                        self.host = msgspec.structs.replace(
                             self.host, tls_fallback=False
                         )  # plain HTTP was the right guess
                         stack.push_async_exit(attempt.pop_all())
@@ -123,7 +124,7 @@ class RegistryServer:
         if self.host.tls_fallback and (failure.status == 400 or (broken and not stalled)):
             # Plain HTTP on loopback was a guess; a certificate for loopback proves nothing.
             url = "https" + self.host.url.removeprefix("http")
-            self.host = dataclasses.replace(self.host, url=url, tls_fallback=False, skip_verify=True)
+            self.host = msgspec.structs.replace(self.host, url=url, tls_fallback=False, skip_verify=True)
         elif failure.status == 401 and challenges and count <= AUTH_ROUNDS:
             await self._authorizer.answer(challenges, sent, patience)
         else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
+
+import msgspec
 
 from podwright.api import LISTENING
 from podwright.api.v1 import images_pb2 as api
@@ -53,7 +54,7 @@ class ImageStoreRpcs:
         given = request.credentials
         auth = RegistryAuth(username=given.username, password=given.password, identity_token=given.identity_token)
         pushed = await self._store.push(request.image, request.destination, auth or None)
-        return api.PushImageResponse(**dataclasses.asdict(pushed))
+        return api.PushImageResponse(**msgspec.structs.asdict(pushed))
 
     async def VerifyImages(
         self, request: api.VerifyImagesRequest, _: Any
@@ -62,9 +63,9 @@ class ImageStoreRpcs:
         async with contextlib.aclosing(findings):
             async for finding in findings:
                 if isinstance(finding, VerifySummary):
-                    yield api.VerifyImagesResponse(summary=api.VerifySummary(**dataclasses.asdict(finding)))
+                    yield api.VerifyImagesResponse(summary=api.VerifySummary(**msgspec.structs.asdict(finding)))
                 else:
-                    yield api.VerifyImagesResponse(damage=api.Damage(**dataclasses.asdict(finding)))
+                    yield api.VerifyImagesResponse(damage=api.Damage(**msgspec.structs.asdict(finding)))
 
     async def DiskUsage(self, _request: api.DiskUsageRequest, _: Any) -> api.DiskUsageResponse:
         accounts = await self._store.accounts()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
+
+import msgspec
 
 from podwright import __version__
 from podwright.cri.v1 import api_pb2 as api
@@ -36,7 +37,7 @@ class RuntimeRpcs:
             response = _status(state)
             response.info["config"] = json.dumps(self._node.document())
             looks = self._timeline.looks(SLOW_S)
-            response.info["underWay"] = json.dumps([dataclasses.asdict(look) for look in looks])
+            response.info["underWay"] = json.dumps(msgspec.to_builtins(looks))
             return response
         if self._last is None or self._last[0] != state:
             self._last = (state, _status(state).SerializeToString())

@@ -6,9 +6,9 @@ A method has the name of its RPC.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from google.protobuf.descriptor import ServiceDescriptor
 
 from podwright.api.v1 import images_pb2, pulls_pb2, timeline_pb2
@@ -37,8 +37,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Families:
+class Families(msgspec.Struct, frozen=True, kw_only=True):
     """An object for each RPC family."""
 
     checkpoints: CheckpointRpcs

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -42,8 +41,7 @@ One = TypeVar("One")
 Other = TypeVar("Other")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxSettings:
+class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What sandboxes need from the configuration and the host."""
 
     state: str

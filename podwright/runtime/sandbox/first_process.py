@@ -5,7 +5,7 @@ Pods that share their PID namespace have one, and all pods of a handler that nee
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.linux.selinux import Contexts
 from podwright.runtime.handlers.protocol import SandboxBundle, SandboxProcess
@@ -18,8 +18,7 @@ from podwright.runtime.security.confining import PodConfinement
 from podwright.runtime.security.selinux import of_sandbox
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstProcesses:
+class FirstProcesses(msgspec.Struct, frozen=True, kw_only=True):
     """`confinement` finds a pod's security profiles.
 
     `selinux` are the contexts that the host's policy gives containers.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.runtime.model.ids import SandboxId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxPaths:
+class SandboxPaths(msgspec.Struct, frozen=True, kw_only=True):
     """The paths of one sandbox."""
 
     directory: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,8 +13,7 @@ from podwright.runtime.security.apparmor import AppArmor
 PROFILE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profiles:
+class Profiles(msgspec.Struct, frozen=True, kw_only=True):
     """`seccomp` is a profile in Docker's JSON format. None means that the host has none."""
 
     seccomp: dict[str, Any] | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.linux.selinux import Contexts, Label
@@ -37,8 +38,8 @@ def labels(contexts: Contexts, level: str, *wanted: SelinuxOptions | None, privi
     process, file = own.process, own.file
     for options in filter(None, wanted):
         given = {key: value for key in ("user", "role", "type", "level") if (value := getattr(options, key))}
-        process = dataclasses.replace(process, **given)
-        file = dataclasses.replace(file, **{key: given[key] for key in ("user", "level") if key in given})
+        process = msgspec.structs.replace(process, **given)
+        file = msgspec.structs.replace(file, **{key: given[key] for key in ("user", "level") if key in given})
     return Contexts(process=_privileged(process) if privileged else process, file=file)
 
 
@@ -56,4 +57,4 @@ def of_container(host: Contexts | None, sandbox: Sandbox, config: ContainerConfi
 
 
 def _privileged(process: Label) -> Label:
-    return dataclasses.replace(process, type=PRIVILEGED_TYPE, level=process.level.partition(":")[0])
+    return msgspec.structs.replace(process, type=PRIVILEGED_TYPE, level=process.level.partition(":")[0])

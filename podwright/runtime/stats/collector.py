@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.linux.cgroup import CgroupHost
 from podwright.linux.kept_files import KeptFiles
@@ -35,8 +37,7 @@ from podwright.runtime.stats.rates import Rates
 IDLE_S = 60.0  # files that were not requested for this time are closed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodReading:
+class PodReading(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of a pod, apart from its containers."""
 
     usage: Usage

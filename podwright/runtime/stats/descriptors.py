@@ -5,7 +5,7 @@ One table. A sample (`samples`) names its row. Every metric has the labels of BA
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 BASE_KEYS = ("pod", "namespace", "container", "id", "image")
 
@@ -14,8 +14,7 @@ INTERFACE = ("interface",)
 PAGE_SIZE = ("pagesize",)
 
 
-@dataclass(frozen=True, slots=True)
-class MetricDescriptor:
+class MetricDescriptor(msgspec.Struct, frozen=True):
     """One metric. `keys` are its labels beyond the base."""
 
     name: str

@@ -15,7 +15,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import DeadlineExceeded, PodwrightError, ResourceExhausted, Unavailable
 from podwright.linux import openat2
@@ -35,8 +36,7 @@ FORGET_S = 600.0
 SLICE_S = 0.005
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
     """The result of the last walk, or None if it was given up. Times in seconds of the monotonic clock."""
 
     usage: LayerUsage | None

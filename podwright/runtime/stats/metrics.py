@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
@@ -11,8 +11,7 @@ from podwright.runtime.stats import samples
 from podwright.runtime.stats.samples import DeviceName, MetricSample
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerMetrics:
+class ContainerMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """Samples with the values of `descriptors.BASE_KEYS`."""
 
     container: Container
@@ -20,8 +19,7 @@ class ContainerMetrics:
     samples: tuple[MetricSample, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxMetrics:
+class SandboxMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """The pod's own samples (its network) and those of its containers."""
 
     sandbox: Sandbox

@@ -9,7 +9,7 @@ the scheduler rather than the load.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.runtime.model.usage import UINT64_MAX
 
@@ -18,8 +18,7 @@ LONGEST_WINDOW_NS = 120_000_000_000
 NS_PER_S = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class CpuSample:
+class CpuSample(msgspec.Struct, frozen=True):
     """The CPU time used until a time of the monotonic clock, and the rate then."""
 
     at_ns: int

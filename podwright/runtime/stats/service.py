@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux.cgroup import CgroupHost
@@ -153,7 +154,7 @@ class StatsService:
     def _look(self, details: ContainerDetails) -> ContainerDetails:
         """The part that needs no lock and may be slow."""
         container = details.stats.container
-        return dataclasses.replace(
+        return msgspec.structs.replace(
             details,
             processes=self._collector.processes(container),
             filesystem=filesystem_of(self._upper(container)),

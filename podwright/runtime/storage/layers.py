@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import os
 import secrets
@@ -53,8 +52,7 @@ class LayerRecord(Value, frozen=True, kw_only=True):
     describes_root: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Unpacked:
+class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
     """A layer in a temporary directory, not yet part of the store."""
 
     folder: str

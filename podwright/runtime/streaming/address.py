@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 
@@ -14,8 +15,7 @@ ANYWHERE = {
 }  # addresses for documentation (RFC 5737, 3849), to ask for a route
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListenAddress:
+class ListenAddress(msgspec.Struct, frozen=True, kw_only=True):
     """An IP address and a port. Port 0 means any free port."""
 
     host: str

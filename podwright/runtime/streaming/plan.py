@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
+
+import msgspec
 
 from podwright.streams import negotiation
 from podwright.streams.negotiation import UpgradeRefusal
@@ -25,8 +26,7 @@ class Carrier(Enum):
     TUNNEL = auto()  # SPDY in WebSocket messages
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to an acceptable request: the carrier, the stream protocol's name, and the headers of the 101."""
 
     carrier: Carrier

@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.streams.client.dial import StreamTransport
@@ -38,8 +39,7 @@ class OutputSink(Protocol):
         """Consume the bytes, which are valid until this returns. Waiting here slows the command down."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandStreams:
+class CommandStreams(msgspec.Struct, frozen=True, kw_only=True):
     """The endpoints of the session. They must match the Exec or Attach request.
 
     With `tty` there is no stderr.

@@ -6,8 +6,9 @@ import asyncio
 import enum
 import socket
 import ssl
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 from podwright.errors import DeadlineExceeded, InvalidArgument, NotFound, Unavailable
 from podwright.streams.errors import ProtocolError
@@ -27,8 +28,7 @@ class StreamTransport(enum.StrEnum):
     WEBSOCKET = "websocket"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upgraded:
+class Upgraded(msgspec.Struct, frozen=True, kw_only=True):
     """A connection after its upgrade."""
 
     wire: Wire

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -14,8 +13,7 @@ MESSAGE_LIMIT_BYTES = 1024
 _Cells = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TerminalSize:
+class TerminalSize(msgspec.Struct, frozen=True, kw_only=True):
     """A size in characters. Both are at least 1."""
 
     width: int

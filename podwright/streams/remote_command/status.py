@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 
 import msgspec
 
@@ -19,8 +18,7 @@ _EXIT_CODE = "ExitCode"
 _INTERNAL_PREFIX = "Internal error occurred: "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a command: its exit code, or in `failure` why it could not run or be followed."""
 
     exit_code: int = 0

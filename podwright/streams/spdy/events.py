@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class StreamOpened:
+class StreamOpened(msgspec.Struct, frozen=True):
     """The peer opened a stream. Answer with `accept` or `reset`. Header names are in lower case."""
 
     stream_id: int
@@ -15,8 +15,7 @@ class StreamOpened:
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StreamAccepted:
+class StreamAccepted(msgspec.Struct, frozen=True):
     """The peer accepted a stream that we opened."""
 
     stream_id: int
@@ -24,8 +23,7 @@ class StreamAccepted:
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HeadersReceived:
+class HeadersReceived(msgspec.Struct, frozen=True):
     """More headers on an open stream. Kubernetes sends none."""
 
     stream_id: int
@@ -33,8 +31,7 @@ class HeadersReceived:
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DataReceived:
+class DataReceived(msgspec.Struct, frozen=True):
     """Data on an open stream. `fin`: it is the last, and may be empty.
 
     The payload is a view of the buffer passed to `receive_data`: use or copy it before reusing the buffer.
@@ -45,31 +42,27 @@ class DataReceived:
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StreamReset:
+class StreamReset(msgspec.Struct, frozen=True):
     """The peer ended a stream in both directions. The status is a ResetStatus or another number."""
 
     stream_id: int
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class PingAnswered:
+class PingAnswered(msgspec.Struct, frozen=True):
     """The answer to a ping of ours."""
 
     ping_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class GoAwayReceived:
+class GoAwayReceived(msgspec.Struct, frozen=True):
     """The peer accepts no more streams."""
 
     last_stream_id: int
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class WindowOpened:
+class WindowOpened(msgspec.Struct, frozen=True):
     """The peer accepts more data on a stream. 0: perhaps on all streams."""
 
     stream_id: int

@@ -10,7 +10,8 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.streams.spdy.errors import SpdyError
 
@@ -63,8 +64,7 @@ class GoAwayStatus(enum.IntEnum):
     INTERNAL_ERROR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class ControlFrame:
+class ControlFrame(msgspec.Struct, frozen=True):
     """A complete control frame with an unparsed payload."""
 
     type: FrameType
@@ -72,8 +72,7 @@ class ControlFrame:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DataPiece:
+class DataPiece(msgspec.Struct, frozen=True):
     """A part of a data frame, as a view of the fed buffer. `fin` is set on the last part of the last frame.
 
     The payload is empty only with `fin`.

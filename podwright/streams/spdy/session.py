@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.errors import FailedPrecondition
 from podwright.streams.spdy import frames
@@ -52,13 +53,12 @@ class Role(enum.IntEnum):
     SERVER = 2
 
 
-@dataclass(slots=True)
-class _Stream:
+class _Stream(msgspec.Struct):
     """The open directions of a stream, and its window."""
 
     local: bool
     remote: bool
-    window: Window = field(default_factory=Window)
+    window: Window = msgspec.field(default_factory=Window)
 
 
 class SpdySession:

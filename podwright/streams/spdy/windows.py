@@ -9,7 +9,8 @@ drop our frames. The window of the whole connection, which SPDY/3.1 added, is no
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.streams.spdy import frames
 from podwright.streams.spdy.errors import SpdyError
@@ -21,8 +22,7 @@ _COUNT = struct.Struct(">I")
 _SETTING = struct.Struct(">II")
 
 
-@dataclass(slots=True)
-class Window:
+class Window(msgspec.Struct):
     """Both directions of one stream."""
 
     sent_bytes: int = 0

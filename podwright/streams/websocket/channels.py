@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.streams.errors import ProtocolError
 from podwright.streams.websocket.connection import FRAME_LIMIT_BYTES, Buffer, Piece, WebSocket
@@ -19,16 +20,14 @@ CLOSE_SIGNAL = 255
 _DIGIT_ZERO = ord("0")
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelData:
+class ChannelData(msgspec.Struct, frozen=True):
     """Bytes for a channel. May be empty, which peers send to announce that they are ready."""
 
     channel: int
     payload: bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelClosed:
+class ChannelClosed(msgspec.Struct, frozen=True):
     """The peer has closed its direction of this channel."""
 
     channel: int

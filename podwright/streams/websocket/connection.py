@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+import msgspec
 from websockets.exceptions import WebSocketException
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import CLIENT, SERVER, Protocol, Side, State
@@ -30,8 +30,7 @@ class WebSocketError(ProtocolError):
     """The peer violated WebSocket or a limit of ours. `take_answers` has the close frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """A frame of a message. `first` and `last` give its position."""
 
     payload: bytes | bytearray | memoryview
@@ -39,13 +38,11 @@ class Piece:
     last: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PongFrameReceived:
+class PongFrameReceived(msgspec.Struct, frozen=True):
     """The answer to a ping of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True):
     """The peer closed the connection. Nothing follows."""
 
     code: int

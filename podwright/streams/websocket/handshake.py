@@ -6,8 +6,8 @@ import base64
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from websockets.utils import accept_key
 
 from podwright.streams.errors import ProtocolError
@@ -21,8 +21,7 @@ _KEY_BYTES = 16
 _CHANNELS = re.compile(r"(?:v([1-5])\.)?(base64\.)?channel\.k8s\.io")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelProtocol:
+class ChannelProtocol(msgspec.Struct, frozen=True, kw_only=True):
     """A channel subprotocol."""
 
     version: int

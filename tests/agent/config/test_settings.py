@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from podwright import agent
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.kinds import ValueKind
 from podwright.agent.config.settings import BY_FLAG, BY_KEY, FIELDS, FLAGS
-from podwright.agent.config.structure import sources
+from podwright.agent.config.structure import SettingSource, origins, sources
 
 FACTS = [line.split("\t") for line in (Path(__file__).parent / "kubelet.tsv").read_text().splitlines()]
 GO_FIELDS = {path: go_type for what, path, go_type in FACTS if what == "field"}
@@ -99,10 +98,11 @@ def _attributes_asked(path: Path) -> set[str]:
 
 
 def _settings_by_attribute() -> Iterator[tuple[str, tuple[str, ...]]]:
-    for section in dataclasses.fields(AgentConfig):
-        value = getattr(AgentConfig(), section.name)
-        for attribute in dataclasses.fields(value) if dataclasses.is_dataclass(value) else (section,):
-            yield attribute.name, attribute.metadata["source"].keys
+    for name, origin in origins(AgentConfig).items():
+        attributes = {name: origin} if isinstance(origin, SettingSource) else origins(origin)
+        for each, found in attributes.items():
+            assert isinstance(found, SettingSource)
+            yield each, found.keys
 
 
 def test_attributes_read_what_exists_and_each_setting_once() -> None:

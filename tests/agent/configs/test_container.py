@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
+import msgspec
 import pytest
 
 from podwright.agent.configs.container import ContainerConfigInputs, container_config
@@ -119,7 +119,7 @@ def test_what_is_allotted() -> None:
         memory_nodes="0",
         has_own_cpus=True,
     )
-    config = container_config(pod(containers=(which,)), which, dataclasses.replace(INPUTS, allocation=allocation))
+    config = container_config(pod(containers=(which,)), which, msgspec.structs.replace(INPUTS, allocation=allocation))
     assert list(config.devices) == [
         api.Device(host_path="/dev/gpu0", container_path="/dev/gpu", permissions="rw"),
         api.Device(host_path="/pods/u/dev", container_path="/dev/block", permissions="r"),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.memory_qos import PAGE_BYTES, MemoryQos, memory_files

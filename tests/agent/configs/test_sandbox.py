@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from podwright.agent.configs.namespaces import PodUserNamespace
@@ -100,7 +99,7 @@ def test_a_pod_that_has_much_of_the_hosts() -> None:
 
 
 def test_users_of_its_own() -> None:
-    inputs = dataclasses.replace(INPUTS, users=PodUserNamespace(first_id=65536, length=65536))
+    inputs = msgspec.structs.replace(INPUTS, users=PodUserNamespace(first_id=65536, length=65536))
     config, _ = sandbox_config(pod(host_users=False), inputs)
     options = config.linux.security_context.namespace_options.userns_options
     assert (options.mode, options.uids[0].host_id) == (api.NamespaceMode.POD, 65536)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.decisions.actions import PodActions, compute_pod_actions
 from podwright.agent.decisions.resizing import ContainerResize, is_in_progress, refused_decreases

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import UTC, datetime
 
@@ -121,9 +120,9 @@ class FakeCgroups:
     async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
         if self.failure is not None:
             raise self.failure
-        known = {name: value for name, value in dataclasses.asdict(limits).items() if value is not None}
+        known = {name: value for name, value in msgspec.structs.asdict(limits).items() if value is not None}
         before = self.limits.get(pod.metadata.uid, CgroupLimits())
-        self.limits[pod.metadata.uid] = dataclasses.replace(before, **known)
+        self.limits[pod.metadata.uid] = msgspec.structs.replace(before, **known)
         self.limited.append(limits)
 
     async def remove(self, uid: str) -> None:

@@ -11,7 +11,9 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.pods.identity import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID

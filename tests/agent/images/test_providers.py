@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.images.accounts import AccountSource, NoAccounts
 from podwright.agent.images.credentials import NodeLogin

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.config.gates import enabled
 from podwright.agent.configs.memory_qos import MemoryQos

@@ -9,8 +9,9 @@ import asyncio
 import enum
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.pods.identity import POD_UID

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import replace as changed
 from typing import Any
 
 from msgspec.structs import replace
+from msgspec.structs import replace as changed
 
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.keeper import SETTLE_LOOKS, SETTLE_PAUSE_S, KeeperPorts, KeeperSettings, NodeKeeper

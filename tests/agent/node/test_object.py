@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.node.conditions import Pressure, changes
@@ -113,11 +113,11 @@ def test_the_status() -> None:
 
 def test_the_features_that_a_node_declares() -> None:
     gates = {"NodeDeclaredFeatures": True, **dict.fromkeys(DECLARED, True)}
-    state = dataclasses.replace(findings().runtime, user_namespaces_host_network=True)
+    state = msgspec.structs.replace(findings().runtime, user_namespaces_host_network=True)
     assert declared_features(gates, state) == DECLARED == tuple(sorted(DECLARED))
     assert declared_features({**gates, DECLARED[1]: False}, state) == (DECLARED[0], *DECLARED[2:])
     assert declared_features({**gates, "NodeDeclaredFeatures": False}, state) == ()
-    without = dataclasses.replace(state, user_namespaces_host_network=False)
+    without = msgspec.structs.replace(state, user_namespaces_host_network=False)
     assert set(DECLARED) - set(declared_features(gates, without)) == {"UserNamespacesHostNetworkSupport"}
     status = node_status(NodeStatus(), findings(declared_features=DECLARED[:1]), "node-a", NOW)
     assert status.declared_features == DECLARED[:1]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.pod_certificates.states import Certificate, Issued, Waiting, decide
 from podwright.errors import FailedPrecondition, Unavailable

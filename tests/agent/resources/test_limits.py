@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from podwright.agent.resources import slices
@@ -62,7 +61,7 @@ FULL = {"cpu": "1", "memory": "1Gi"}
     ids=["best effort", "guaranteed", "all have cpu", "one has none", "overhead", "the pod's own", "huge pages"],
 )
 def test_of_a_pod(pods: Pod, limits: CgroupLimits) -> None:
-    expected = limits if limits.huge_pages else dataclasses.replace(limits, huge_pages=NO_PAGES)
+    expected = limits if limits.huge_pages else msgspec.structs.replace(limits, huge_pages=NO_PAGES)
     assert limits_of_pod(pods, RULES) == expected
 
 

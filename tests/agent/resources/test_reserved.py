@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.resources import cgroupfs

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.events.log import EventSubject, RecordedEvent
 from podwright.agent.run.narrator import Narrator, is_reported
@@ -117,7 +117,7 @@ async def test_warnings_are_shown(tmp_path: Path) -> None:
     ],
 )
 def test_which_events_are_worth_a_line(change: dict[str, object], reported: bool) -> None:
-    assert is_reported(replace(EVENT, **change)) is reported  # type: ignore[arg-type]
+    assert is_reported(replace(EVENT, **change)) is reported
 
 
 @pytest.mark.parametrize("stopping", [False, True])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from podwright.agent.pods.identity import TERMINATION_MESSAGE_PATH, TERMINATION_MESSAGE_POLICY
@@ -35,7 +35,7 @@ class Place:
         annotations = {TERMINATION_MESSAGE_PATH: path, TERMINATION_MESSAGE_POLICY: policy}
         mounts = (MountStatus(container_path=PATH, host_path=str(self.file)),)
         status = exited(exit_code=exit_code, **{"mounts": mounts, "log_path": str(self.log), **fields})
-        return dataclasses.replace(status, annotations=annotations)
+        return msgspec.structs.replace(status, annotations=annotations)
 
     def write_log(self, *lines: str, ended: bool = True) -> None:
         records = [f"2026-01-02T03:04:05.678901234Z stdout F {line}\n" for line in lines]

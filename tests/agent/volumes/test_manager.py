@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import errno
 import os
 from collections.abc import Awaitable, Callable
@@ -51,7 +50,7 @@ class Bench:
         self.work = InlineWork()
         clock = VirtualClock()
         self.metrics = VolumeMetrics()
-        found = dataclasses.replace(ports(self.objects, self.events, clock), metrics=self.metrics)
+        found = msgspec.structs.replace(ports(self.objects, self.events, clock), metrics=self.metrics)
         self.manager = VolumeManager(found, str(root), self.work)
         self.port: Volumes = self.manager  # a pod's worker sees it so
 

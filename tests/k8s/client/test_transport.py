@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+import msgspec
 import pytest
 
 from podwright.errors import PodwrightError
@@ -88,7 +88,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def test_a_proxy_of_the_kubeconfig_is_used() -> None:
     asked: list[str] = []
     async with running() as server, tunnelling(asked) as proxy:
-        where = dataclasses.replace(endpoint(server), proxy_url=proxy)
+        where = msgspec.structs.replace(endpoint(server), proxy_url=proxy)
         transport = Transport(where, Changing(server))
         api = ApiClient(transport)
         await api.list(Node)
@@ -103,7 +103,7 @@ async def test_a_proxy_of_the_environment_is_not_used_for_loopback(monkeypatch: 
     async with running() as server:
         transport = Transport(endpoint(server), Changing(server))
         await ApiClient(transport).list(Node)
-        elsewhere = Transport(dataclasses.replace(endpoint(server), url="https://api.test:6443"), Changing(server))
+        elsewhere = Transport(msgspec.structs.replace(endpoint(server), url="https://api.test:6443"), Changing(server))
         with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1"):
             await ApiClient(elsewhere).list(Node)
         await transport.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,7 +165,7 @@ def test_memory_details() -> None:
         own_major_page_faults=3,
     )
     assert _reader(V1).memory_details(PATH) == v1
-    v2 = dataclasses.asdict(v1)
+    v2 = msgspec.structs.asdict(v1)
     assert _reader(V2).memory_details(PATH) == MemoryDetails(
         **{**v2, "mapped_file_bytes": 8192, "swap_bytes": 4096, "oom_kills": 1}
     )
@@ -228,5 +228,5 @@ def test_garbage_in_the_files_raises_nothing(first: bytes, second: bytes, name: 
         assert 0 <= memory.working_set_bytes <= memory.usage_bytes <= UINT64_MAX
     details = (reader.cpu_times(PATH), reader.memory_details(PATH), reader.pids(PATH))
     for struct in (*details, *reader.devices(PATH), *reader.huge_pages(PATH)):
-        values = dataclasses.astuple(struct) if struct else ()
+        values = msgspec.structs.astuple(struct) if struct else ()
         assert all(0 <= value <= UINT64_MAX for value in values if isinstance(value, int))

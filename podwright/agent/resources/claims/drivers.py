@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import grpc
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.claims import ClaimMetrics
-from podwright.agent.metrics.grpc_calls import timed_call
 from podwright.agent.plugins.connection import PluginChannel
 from podwright.agent.plugins.protocol import Plugin
+from podwright.agent.plugins.timing import timed_call
 from podwright.agent.resources.claims.health import (
     DEFAULT_TIMEOUT_S,
     HEALTHY,
@@ -51,8 +51,7 @@ class DriverListener(Protocol):
         """The driver reports no health any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriverPorts:
+class DriverPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What drivers are worked with."""
 
     listener: DriverListener

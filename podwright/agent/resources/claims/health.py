@@ -7,7 +7,8 @@ A report counts for a while. After that, or when the driver has gone, the health
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
 from podwright.k8s.objects import ResourceHealth, ResourceStatus
@@ -18,8 +19,7 @@ MESSAGE_MAX = 1024
 Place = tuple[str, str]  # pool and device
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthReport:
+class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a driver reports of a device. `timeout_s` is how long it counts."""
 
     place: Place
@@ -28,8 +28,7 @@ class HealthReport:
     timeout_s: float = DEFAULT_TIMEOUT_S
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownHealth:
+class KnownHealth(msgspec.Struct, frozen=True, kw_only=True):
     """A report, and how long ago it was made."""
 
     report: HealthReport

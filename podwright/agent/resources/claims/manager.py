@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.configs.devices import NOTHING, Allocation
@@ -46,8 +46,7 @@ PERIOD_S = 60.0  # between looks for claims whose pods are gone
 Key = tuple[str, str]  # namespace and name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimPorts:
+class ClaimPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the manager works with."""
 
     claims: Claims
@@ -184,7 +183,7 @@ class ClaimManager:
                 f"old ResourceClaim with same name {claim.name} and different UID {record.uid} still exists "
                 "(previous pod force-deleted?!)"
             )
-        self._records[key] = dataclasses.replace(record, pods=record.pods | {pod_uid})
+        self._records[key] = msgspec.structs.replace(record, pods=record.pods | {pod_uid})
 
     async def _prepare(self, records: Sequence[ClaimRecord]) -> None:
         prepared: dict[str, dict[str, tuple[ClaimDevice, ...]]] = {record.uid: {} for record in records}
@@ -195,7 +194,7 @@ class ClaimManager:
             key = (record.namespace, record.name)
             now = self._records.get(key)
             if now is not None and now.uid == record.uid:
-                self._records[key] = dataclasses.replace(now, drivers=prepared[record.uid], is_prepared=True)
+                self._records[key] = msgspec.structs.replace(now, drivers=prepared[record.uid], is_prepared=True)
         if records:
             self._save()
 
@@ -206,15 +205,15 @@ class ClaimManager:
             record = self._records[key]
             if record.pods == {pod_uid}:
                 own.append(record)
-                self._records[key] = dataclasses.replace(record, is_prepared=False)
+                self._records[key] = msgspec.structs.replace(record, is_prepared=False)
             else:
-                self._records[key] = dataclasses.replace(record, pods=record.pods - {pod_uid})
+                self._records[key] = msgspec.structs.replace(record, pods=record.pods - {pod_uid})
         for name, batch in _by_driver(own).items():
             await self.drivers.get(name).unprepare(batch)
         for key in ((record.namespace, record.name) for record in own):
             now = self._records.pop(key, None)
             if now is not None and now.pods != {pod_uid}:  # others have come meanwhile, and have it prepared again
-                self._records[key] = dataclasses.replace(now, pods=now.pods - {pod_uid})
+                self._records[key] = msgspec.structs.replace(now, pods=now.pods - {pod_uid})
         self._save()
 
     async def _look_after(self) -> None:

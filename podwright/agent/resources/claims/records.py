@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimDevice:
+class ClaimDevice(msgspec.Struct, frozen=True, kw_only=True):
     """A device of a claim, as its driver has prepared it. `requests` are those that it serves. None: all."""
 
     pool: str
@@ -21,8 +21,7 @@ class ClaimDevice:
         return not request or not self.requests or request in self.requests
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimRecord:
+class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A claim in use. `drivers` are all that have devices in it, with those that they have prepared.
 
     `pods` are the UIDs of those that use it. `is_prepared` is not kept over a restart: drivers are asked again then.

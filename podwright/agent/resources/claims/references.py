@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
 from podwright.k8s.objects import Container, Pod, PodResourceClaim
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimReference:
+class ClaimReference(msgspec.Struct, frozen=True, kw_only=True):
     """A claim of a pod: `entry` is its name in the pod, `name` that of the ResourceClaim.
 
     A claim made from a template must be owned by the pod.
@@ -25,8 +25,7 @@ class ClaimReference:
     must_be_owned: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What the agent needs of a ResourceClaim. `owner_uid` is its controller's. `drivers` None: not allocated."""
 
     uid: str

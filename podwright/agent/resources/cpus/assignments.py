@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.resources.cpus.layout import NO_CPUS, Cpus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuAssignments:
+class CpuAssignments(msgspec.Struct, frozen=True, kw_only=True):
     """`shared` are the CPUs of all containers that have none of their own. `own` is by pod UID and container name.
 
     Containers of one pod may have the same CPUs: an init container has ended when those after it start, and those of a
@@ -17,8 +18,8 @@ class CpuAssignments:
     """
 
     shared: Cpus = NO_CPUS
-    own: Mapping[str, Mapping[str, Cpus]] = field(default_factory=dict)
-    pods: Mapping[str, Cpus] = field(default_factory=dict)
+    own: Mapping[str, Mapping[str, Cpus]] = msgspec.field(default_factory=dict)
+    pods: Mapping[str, Cpus] = msgspec.field(default_factory=dict)
 
     def of(self, uid: str, container: str) -> Cpus | None:
         """The CPUs that a container has of its own."""

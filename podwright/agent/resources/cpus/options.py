@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.flag_syntax import parse_boolean
 from podwright.agent.resources.cpus.layout import CpuLayout
@@ -13,8 +14,7 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 ALPHA_GATE, BETA_GATE = "CPUManagerPolicyAlphaOptions", "CPUManagerPolicyBetaOptions"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuOptions:
+class CpuOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of the static policy.
 
     `whole_cores`: a container gets no core that another one uses. `across_nodes`: equal shares from NUMA nodes.

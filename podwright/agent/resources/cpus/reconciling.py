@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.resources.cpus.manager import CpuManager
 from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
@@ -29,8 +30,7 @@ class ContainerUpdater(Protocol):
         """Change the limits of a container that exists. Raises PodwrightError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuReconcilerPorts:
+class CpuReconcilerPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the reconciler works with. `pods` are those that run or will, None until all of them are known."""
 
     manager: CpuManager

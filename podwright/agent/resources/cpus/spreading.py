@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.resources.cpus.layout import CpuLayout, Cpus
 from podwright.agent.resources.cpus.taking import take_packed
@@ -16,8 +17,7 @@ from podwright.agent.resources.cpus.taking import take_packed
 Free = Mapping[int, int]  # the free CPUs by node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Share:
+class _Share(msgspec.Struct, frozen=True, kw_only=True):
     """Each of the `nodes` gives `each` CPUs. Those of `rest` give one more group in turn until there are enough.
 
     `imbalance` is how much the nodes' free CPUs differ afterwards.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 NO_NODE = -1  # where devices that are near to no NUMA node are kept
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allotment:
+class Allotment(msgspec.Struct, frozen=True, kw_only=True):
     """The devices of one resource that one container has: ids by NUMA node, and a plug-in's answer to Allocate.
 
     A device that is near to several nodes stands with each. `answer` is an encoded ContainerAllocateResponse.
@@ -28,8 +28,7 @@ class Allotment:
         return tuple(sorted(node for node, ids in self.devices.items() if node != NO_NODE and device_id in ids))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """An allotment with its holder."""
 
     uid: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -37,8 +36,7 @@ class _DeviceFile(msgspec.Struct, frozen=True, rename="pascal"):
     checksum: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept: allotments, and the resources that had a plug-in with the ids of their healthy devices."""
 
     holdings: tuple[Holding, ...]

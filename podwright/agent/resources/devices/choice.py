@@ -8,7 +8,8 @@ pkg/kubelet/cm/devicemanager in Kubernetes 1.36). Otherwise the ids decide, so t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Set
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.topology.masks import NodeMask, mask_of
@@ -18,8 +19,7 @@ from podwright.errors import FailedPrecondition
 Prefer = Callable[[Collection[str], Collection[str], int], Awaitable[Collection[str]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedDevices:
+class WantedDevices(msgspec.Struct, frozen=True, kw_only=True):
     """What a container wants of a resource, and what there is."""
 
     resource: str
@@ -30,8 +30,7 @@ class WantedDevices:
     nodes: NodeMask | None = None  # the topology manager's choice; None for any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DevicesByAffinity:
+class DevicesByAffinity(msgspec.Struct, frozen=True, kw_only=True):
     """Devices by their place: on the chosen nodes, on others, and those that are near to none."""
 
     aligned: frozenset[str]

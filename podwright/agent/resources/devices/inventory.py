@@ -7,13 +7,13 @@ devices count as unhealthy: the node has them, and no pod gets them (pkg/kubelet
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+
+import msgspec
 
 GONE_AFTER_S = 300.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginDevice:
+class PluginDevice(msgspec.Struct, frozen=True, kw_only=True):
     """A device as its plug-in describes it. `nodes` are the NUMA nodes that it is near to, if that matters."""
 
     id: str
@@ -21,16 +21,14 @@ class PluginDevice:
     nodes: tuple[int, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
-class _DeviceResource:
-    devices: dict[str, PluginDevice] = field(default_factory=dict)
+class _DeviceResource(msgspec.Struct, kw_only=True):
+    devices: dict[str, PluginDevice] = msgspec.field(default_factory=dict)
     has_listed: bool = False  # whether its plug-in, or an earlier one, has listed devices
     is_current: bool = False  # whether the list comes from the plug-in that is connected now
     stopped_at: float | None = None  # None while the plug-in is there
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceCounts:
+class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What the node's status shows, by resource."""
 
     capacity: Mapping[str, int]

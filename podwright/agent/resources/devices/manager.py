@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.configs.devices import NOTHING, Allocation
@@ -35,8 +36,7 @@ from podwright.k8s.quantity import whole
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DevicePorts:
+class DevicePorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the manager works with."""
 
     clock: Clock

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 MEMORY = "memory"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryTable:
+class MemoryTable(msgspec.Struct, frozen=True, kw_only=True):
     """Memory of one kind on one node, in bytes. `allocatable` is what pods can have, `reserved` what they have."""
 
     total: int = 0
@@ -22,15 +23,14 @@ class MemoryTable:
 NO_MEMORY = MemoryTable()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeMemory:
+class NodeMemory(msgspec.Struct, frozen=True, kw_only=True):
     """A node: `tables` by kind, which is `memory` or `hugepages-SIZE`.
 
     `cells` are the nodes that it is used together with, itself included. `assignments` counts the blocks on it.
     """
 
     assignments: int = 0
-    tables: Mapping[str, MemoryTable] = field(default_factory=dict)
+    tables: Mapping[str, MemoryTable] = msgspec.field(default_factory=dict)
     cells: tuple[int, ...] = ()
 
     def table(self, kind: str) -> MemoryTable:
@@ -38,8 +38,7 @@ class NodeMemory:
         return self.tables.get(kind, NO_MEMORY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(msgspec.Struct, frozen=True, kw_only=True):
     """Memory of one kind that a container is allotted from some nodes together."""
 
     nodes: tuple[int, ...]
@@ -51,16 +50,15 @@ Nodes = Mapping[int, NodeMemory]
 Blocks = Mapping[str, Mapping[str, Sequence[Block]]]  # by container, by pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryState:
+class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
     """All nodes, and all blocks by pod UID and container name.
 
     `pods` has the blocks of pods as a whole, by UID. The blocks of their containers are parts of them.
     """
 
-    nodes: Nodes = field(default_factory=dict)
-    blocks: Blocks = field(default_factory=dict)
-    pods: Mapping[str, Sequence[Block]] = field(default_factory=dict)
+    nodes: Nodes = msgspec.field(default_factory=dict)
+    blocks: Blocks = msgspec.field(default_factory=dict)
+    pods: Mapping[str, Sequence[Block]] = msgspec.field(default_factory=dict)
 
     def of(self, uid: str, container: str) -> Sequence[Block]:
         """What a container is allotted."""

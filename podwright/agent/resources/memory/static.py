@@ -7,7 +7,8 @@ known. The rules are the kubelet's (pkg/kubelet/cm/memorymanager/policy_static.g
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from podwright.agent.pods.failures import NotAdmitted
 from podwright.agent.pods.identity import is_sidecar

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.pod_resources import PodResourcesMetrics
@@ -24,8 +24,7 @@ FOLDER, SOCKET = "pod-resources", "kubelet.sock"
 V1, V1ALPHA1 = "v1", "v1alpha1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodResourcesPorts:
+class PodResourcesPorts(msgspec.Struct, frozen=True, kw_only=True):
     """Where the answers come from."""
 
     active_pods: Callable[[], list[Pod]]  # those that run, or will; what others had is released

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.resources.devices.allotments import Allotment
 from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.k8s.objects import Container, Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryShare:
+class MemoryShare(msgspec.Struct, frozen=True, kw_only=True):
     """Memory of one kind, such as `memory` or `hugepages-2Mi`, on some NUMA nodes."""
 
     kind: str
@@ -20,8 +20,7 @@ class MemoryShare:
     nodes: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedDevice:
+class ClaimedDevice(msgspec.Struct, frozen=True, kw_only=True):
     """A device of a claim."""
 
     driver: str
@@ -31,8 +30,7 @@ class ClaimedDevice:
     share: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimShare:
+class ClaimShare(msgspec.Struct, frozen=True, kw_only=True):
     """What a container has by one ResourceClaim."""
 
     name: str
@@ -90,11 +88,10 @@ class NoShares:
         return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
+class Shares(msgspec.Struct, frozen=True, kw_only=True):
     """All of them."""
 
     devices: DeviceShares
     cpus: CpuShares
-    memory: MemoryShares = field(default_factory=NoShares)
-    claims: ClaimShares = field(default_factory=NoShares)
+    memory: MemoryShares = msgspec.field(default_factory=NoShares)
+    claims: ClaimShares = msgspec.field(default_factory=NoShares)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.configs.devices import Allocation
 from podwright.agent.pods.containers import AnyContainer
@@ -12,8 +13,7 @@ from podwright.agent.resources.topology.masks import NodeMask
 from podwright.k8s.objects import Container, Pod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopologyHint:
+class TopologyHint(msgspec.Struct, frozen=True, kw_only=True):
     """A set of NUMA nodes that can serve a request. `nodes` None means any.
 
     A `preferred` set has no more nodes than the request needs at least on an empty machine.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.errors import FailedPrecondition
 from podwright.linux import cpu_lists, huge_pages
@@ -20,8 +21,7 @@ _INDEX = re.compile(r"index\d+")
 _SHARED_LEVEL = 3  # caches below belong to a core
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cpu:
+class Cpu(msgspec.Struct, frozen=True, kw_only=True):
     """A logical CPU. `core` is the lowest CPU of its core.
 
     `cache` is the last-level cache that only some of its node's CPUs share. Where there is none, it is the socket.
@@ -34,8 +34,7 @@ class Cpu:
     cache: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumaNode:
+class NumaNode(msgspec.Struct, frozen=True, kw_only=True):
     """A NUMA node. `huge_pages` is the memory in preallocated pages, in bytes by the size of a page.
 
     `distances` are those to other nodes by their ids. Some machines do not report them.
@@ -43,12 +42,11 @@ class NumaNode:
 
     id: int
     memory_bytes: int = 0
-    huge_pages: Mapping[int, int] = field(default_factory=dict)
-    distances: Mapping[int, int] = field(default_factory=dict)
+    huge_pages: Mapping[int, int] = msgspec.field(default_factory=dict)
+    distances: Mapping[int, int] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineTopology:
+class MachineTopology(msgspec.Struct, frozen=True, kw_only=True):
     """All CPUs that can be used and all NUMA nodes, by ascending ids."""
 
     cpus: tuple[Cpu, ...]

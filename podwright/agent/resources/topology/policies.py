@@ -7,7 +7,8 @@ rules and the words are the kubelet's (pkg/kubelet/cm/topologymanager of Kuberne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.flag_syntax import parse_boolean
 from podwright.agent.resources.topology.hints import Hints, TopologyHint
@@ -21,8 +22,7 @@ PREFER_CLOSEST, MAX_NODES = "prefer-closest-numa-nodes", "max-allowable-numa-nod
 DEFAULT_MAX_NODES = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopologyOptions:
+class TopologyOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`topologyManagerPolicyOptions`."""
 
     prefer_closest: bool = False

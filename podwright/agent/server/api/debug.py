@@ -6,9 +6,10 @@ import asyncio
 import json as std_json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.settings import KUBERNETES_VERSION
@@ -24,8 +25,7 @@ FRAMES = 4  # of each task's stack
 DEBUG_VERBOSITY = 4  # the kubelet's level from which we log debug lines
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebugFacts:
+class DebugFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`document` is the effective KubeletConfiguration, `flags` all flags with their values."""
 
     document: Mapping[str, Any]

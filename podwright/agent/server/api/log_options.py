@@ -6,7 +6,8 @@ Sources: PodLogOptions with its validation, and validateContainerLogStatus of pk
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.crilog.records import Stream
 from podwright.crilog.times import parse_time
@@ -20,8 +21,7 @@ ALL_STREAMS = "All"
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogOptions:
+class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`since_ns` is a time, `stream` one of the two or None for both. None means without a limit."""
 
     follow: bool = False

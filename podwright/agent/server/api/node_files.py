@@ -8,7 +8,8 @@ import os
 import posixpath
 import stat
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.linux.openat2 import open_inside, opened_root
 
@@ -17,8 +18,7 @@ CHUNK_BYTES = 64 * 1024
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """An open file or directory. The owner closes the descriptor."""
 
     descriptor: int

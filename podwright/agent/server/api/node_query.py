@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.crilog.times import parse_time
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, NotFound
@@ -20,8 +21,7 @@ OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 _UNSAFE = re.compile(r"[^a-zA-Z\-_0-9@.]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogQuery:
+class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A file, or services with what restricts their lines. Times are RFC 3339."""
 
     file: str = ""

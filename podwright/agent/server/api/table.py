@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.agent.config.node_sections import ServerSection
 from podwright.agent.server.api import errors, metrics
@@ -25,8 +25,7 @@ CONTAINER_OF_UID = "{namespace}/{pod}/{uid}/{container}"
 DISABLED = ("/run", "/exec", "/attach", "/portForward", "/containerLogs", "/runningpods", "/debug/pprof", "/logs")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenPaths:
+class OpenPaths(msgspec.Struct, frozen=True, kw_only=True):
     """What every server has. `probes` and `own` give texts of metrics."""
 
     health: HealthPaths
@@ -37,8 +36,7 @@ class OpenPaths:
     probes: metrics.Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardedPaths:
+class GuardedPaths(msgspec.Struct, frozen=True, kw_only=True):
     """What only the authenticated server has."""
 
     logs: LogPaths

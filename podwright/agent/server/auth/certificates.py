@@ -9,7 +9,8 @@ import logging
 import os
 import ssl
 import weakref
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.config.node_sections import SecuritySection
 from podwright.agent.server.auth import ciphers
@@ -20,8 +21,7 @@ log = logging.getLogger(__name__)
 Stamp = tuple[int, int, int]  # of a file: inode, size, time of change
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsFiles:
+class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
     """Where certificate and key are, and the authorities of clients. Empty for none.
 
     `is_awaited`: the certificate may not be there yet.

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUser:
@@ -17,8 +19,7 @@ class RequestUser:
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeAccess:
+class NodeAccess(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for: a verb on a subresource of a node (v1, resource `nodes`)."""
 
     verb: str
@@ -26,8 +27,7 @@ class NodeAccess:
     node: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Whether somebody may. `reason` is for the log."""
 
     allowed: bool

@@ -9,8 +9,9 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.server.http.exchange import Exchange
 from podwright.agent.server.http.messages import Answer, HttpRequest
@@ -41,8 +42,7 @@ class TlsSource(Protocol):
         """Whether what a context has verified still counts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """`stall_s` is how long an answer may wait for a client that does not read."""
 
     connections: int = 1000

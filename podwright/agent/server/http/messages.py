@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qs, unquote
 
+import msgspec
+
 from podwright.streams import upgrade
 from podwright.streams.wire import Wire
 
@@ -55,8 +57,7 @@ class HttpRequest:
         return next((value for each, value in self.head.headers if each == name), "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpResponse:
+class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     """An answer. A body in parts is sent as it comes (chunked)."""
 
     status: int = 200
@@ -65,8 +66,7 @@ class HttpResponse:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Takeover:
+class Takeover(msgspec.Struct, frozen=True, kw_only=True):
     """The connection goes to another protocol: 101 with these headers, then `session` has the wire.
 
     `abandon` undoes what was made for the session when the 101 cannot be sent.

@@ -6,15 +6,15 @@ A pattern such as `/run/{namespace}/{name}` names parts of the path. One that en
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.agent.server.http.messages import Handler, HttpResponse, text
 
 ANY: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRoute:
+class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
     """`methods` is empty for all of them."""
 
     pattern: str
@@ -22,8 +22,7 @@ class HttpRoute:
     methods: frozenset[str] = frozenset({"GET"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, kw_only=True):
     """A route's handler and the parts of the path that its pattern names."""
 
     handler: Handler

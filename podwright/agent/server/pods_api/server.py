@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.plugins import serving
@@ -22,8 +22,7 @@ log = logging.getLogger(__name__)
 FOLDER, SOCKET = "pods-api", "pods-api.sock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodsApiPorts:
+class PodsApiPorts(msgspec.Struct, frozen=True, kw_only=True):
     """Where the answers come from."""
 
     pods: Callable[[], list[Pod]]  # those that sources want, with the statuses that the agent gives them

@@ -6,7 +6,8 @@ Sources: remotecommand and portforward of k8s.io/cri-streaming.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.streams import upgrade
@@ -17,8 +18,7 @@ Query = Mapping[str, list[str]]
 PORTS_LIMIT = 127  # a WebSocket has two channels for each
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamOptions:
+class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The streams that a client wants. With a terminal there is no stderr."""
 
     stdin: bool

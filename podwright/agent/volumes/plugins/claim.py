@@ -5,7 +5,7 @@ Both objects are read anew at every pass of the pod, as by a kubelet: a node may
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from podwright.agent.volumes.failures import NotProcessed
 from podwright.agent.volumes.plugins.protocol import AnyPlan, VolumeRequest

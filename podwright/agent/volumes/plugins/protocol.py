@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from podwright.agent.volumes import places
 from podwright.agent.volumes.groups import fs_group
@@ -16,8 +17,7 @@ from podwright.k8s.objects import Pod, Volume
 AnyPlan = Plan | StoredPlan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeRequest:
+class VolumeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A volume of a pod. `directory` is the pod's."""
 
     pod: Pod

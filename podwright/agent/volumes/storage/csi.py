@@ -14,8 +14,9 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from podwright.agent.csi.calls import CsiNode
 from podwright.agent.csi.values import Capabilities, CsiFailed, DriverCapability, VolumeCall
@@ -45,8 +46,7 @@ log = logging.getLogger(__name__)
 DIRECTORY_MODE = 0o750
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _CsiMount:
+class _CsiMount(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs of one mount: the driver and what it can do, the plan, and the attachment's data."""
 
     task: StorageTask

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.agent.clock import utc_now
 from podwright.agent.csi.calls import CsiNode
@@ -25,16 +26,14 @@ RESIZE_ERROR = "NodeResizeError"
 SUCCEEDED, FAILED = "FileSystemResizeSuccessful", "VolumeResizeFailed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
+class Growth(msgspec.Struct, frozen=True, kw_only=True):
     """The size that a volume is to have, as the API writes it and in bytes."""
 
     text: str
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriverVolume:
+class DriverVolume(msgspec.Struct, frozen=True, kw_only=True):
     """A volume with its driver: `path` is where a pod has it, `staged` where it is staged, or empty."""
 
     node: CsiNode

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podwright.agent.pods.places import file_name
 from podwright.agent.volumes import places
@@ -13,8 +14,7 @@ from podwright.agent.volumes.plans import MountedVolume, StoredVolume
 from podwright.k8s.objects import PersistentVolume, PersistentVolumeClaim, SecretReference
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPlan:
+class StoredPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A volume of a pod. `name` is the PersistentVolume's, or that of a volume without one.
 
     `directory` and `uid` are the pod's. A block volume is a device in the pod, any other a directory. `group` is the
@@ -71,8 +71,7 @@ class StoredPlan:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalPlan(StoredPlan):
+class LocalPlan(StoredPlan, frozen=True, kw_only=True):
     """A directory or block device of this machine. `fs_type` is for a device that is to be a filesystem."""
 
     path: str
@@ -83,8 +82,7 @@ class LocalPlan(StoredPlan):
         return places.LOCAL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NfsPlan(StoredPlan):
+class NfsPlan(StoredPlan, frozen=True, kw_only=True):
     """A directory of an NFS server."""
 
     server: str
@@ -99,8 +97,7 @@ class NfsPlan(StoredPlan):
         return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CsiPlan(StoredPlan):
+class CsiPlan(StoredPlan, frozen=True, kw_only=True):
     """A volume of a CSI driver. `handle` is the driver's name for it.
 
     An inline volume belongs to the pod alone and has no PersistentVolume. `claim` is what the PersistentVolume is
@@ -110,7 +107,7 @@ class CsiPlan(StoredPlan):
     driver: str
     handle: str
     fs_type: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
     access_modes: tuple[str, ...] = ()
     stage_secret: SecretReference | None = None
     publish_secret: SecretReference | None = None
@@ -166,8 +163,7 @@ def inline_handle(uid: str, volume: str) -> str:
     return f"csi-{hashlib.sha256(f'{uid}{volume}'.encode()).hexdigest()}"
 
 
-@dataclass(frozen=True, slots=True)
-class CsiPlaces:
+class CsiPlaces(msgspec.Struct, frozen=True):
     """Where a kubelet keeps what all pods share of CSI volumes. `root` is the agent's root directory."""
 
     root: str

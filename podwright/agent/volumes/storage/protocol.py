@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from podwright.agent.volumes.storage.plans import StoredPlan
 from podwright.k8s.objects import Pod
@@ -12,8 +13,7 @@ from podwright.k8s.objects import Pod
 Plan_contra = TypeVar("Plan_contra", bound=StoredPlan, contravariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageTask:
+class StorageTask(msgspec.Struct, frozen=True, kw_only=True):
     """One call for a volume.
 
     `is_mounted`: it is there already. `waiting` is called with whether it waits to be attached.

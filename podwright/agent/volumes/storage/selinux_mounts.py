@@ -9,7 +9,9 @@ use, since the runtime chooses the level then. Otherwise the runtime labels the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from podwright.agent.pods.containers import all_containers
 from podwright.agent.volumes.storage.plans import CsiPlan
@@ -21,8 +23,7 @@ RECURSIVE = "Recursive"
 ONE_POD = ("ReadWriteOncePod",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelinuxMounts:
+class SelinuxMounts(msgspec.Struct, frozen=True, kw_only=True):
     """`file` is what the policy labels containers' files with. None on a host without SELinux.
 
     `all_access_modes`: the gate SELinuxMount. Otherwise only volumes of one pod are mounted with a label.

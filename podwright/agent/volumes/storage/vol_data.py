@@ -9,8 +9,9 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.agent.pods.places import pods_directory
 from podwright.agent.volumes import places
@@ -27,8 +28,7 @@ LABEL = "seLinuxMountContext"
 EPHEMERAL = "Ephemeral"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundVolume:
+class FoundVolume(msgspec.Struct, frozen=True, kw_only=True):
     """A CSI volume that a pod has on disk. `volume` is None when its file cannot be read.
 
     An inline volume belongs to the pod alone, and is never attached.
@@ -41,8 +41,7 @@ class FoundVolume:
     is_inline: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StagedVolume:
+class StagedVolume(msgspec.Struct, frozen=True, kw_only=True):
     """A volume that is, or may be, staged. `path` is where. `name` is a block volume's PersistentVolume.
 
     `volume` is None when its file cannot be read: an agent was killed before it was there.

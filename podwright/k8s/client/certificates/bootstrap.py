@@ -8,8 +8,8 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 import yaml
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
@@ -31,8 +31,7 @@ CLIENT_PREFIX = "kubelet-client"
 TIMEOUT_S = 3600.0  # the kubelet's
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bootstrap:
+class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
     """Paths and the node's name. `certificates` is the kubelet's --cert-dir, `pki` in its root as a rule."""
 
     kubeconfig: str

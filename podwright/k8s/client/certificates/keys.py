@@ -18,8 +18,7 @@ PROGRAM = os.path.join(os.path.dirname(__file__), "request_child.py")
 TIMEOUT_S = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """The subject of a certificate, and the hosts at which it serves."""
 
     common_name: str

@@ -7,7 +7,8 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.k8s.client.certificates.files import CertificateFiles
@@ -29,8 +30,7 @@ LONGEST_SLEEP_S = 3600.0
 LEAST_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedCertificate:
+class WantedCertificate(msgspec.Struct, frozen=True, kw_only=True):
     """The certificate to request: `subject` gives its subject, None while that is not known (no addresses yet)."""
 
     purpose: CertificatePurpose

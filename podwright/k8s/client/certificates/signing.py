@@ -7,7 +7,8 @@ import base64
 import contextlib
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import AlreadyExists, DeadlineExceeded, FailedPrecondition, PermissionDenied
 from podwright.k8s.client.certificates.keys import KeyAndRequest
@@ -19,8 +20,7 @@ CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
 SERVING_SIGNER = "kubernetes.io/kubelet-serving"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificatePurpose:
+class CertificatePurpose(msgspec.Struct, frozen=True, kw_only=True):
     """What the certificate is for."""
 
     signer: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 
@@ -19,8 +20,7 @@ _OCTETS, _DNS_NAME, _ADDRESS = 0x04, 0x82, 0x87
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validity:
+class Validity(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the epoch."""
 
     begin: float

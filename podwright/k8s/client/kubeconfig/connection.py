@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.k8s.client.endpoint import Credentials, Endpoint
@@ -35,8 +36,7 @@ _UNSUPPORTED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """What a client needs. `namespace` is the context's ("default" where it has none)."""
 
     endpoint: Endpoint

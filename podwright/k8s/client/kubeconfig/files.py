@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.errors import FailedPrecondition, InvalidArgument
@@ -22,8 +22,7 @@ DEFAULT = ".kube/config"
 _HINT = "the form is that of kubectl's kubeconfig files"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
+class Merged(msgspec.Struct, frozen=True, kw_only=True):
     """Several files as one: the first that names a thing wins. Each comes with its file, for messages."""
 
     files: tuple[str, ...]

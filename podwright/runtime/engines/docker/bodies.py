@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -29,8 +28,7 @@ ETC = ("hostname", "hosts", "resolv.conf")
 PAUSE_SHARES = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxInputs:
+class SandboxInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What the request for a pod's first process depends on."""
 
     root: str
@@ -45,8 +43,7 @@ class SandboxInputs:
     localhost_seccomp: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerInputs:
+class ContainerInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What the request for a container depends on.
 
     `pause` and `target` are ids in the Engine: of the pod's first process, and of the container whose PID namespace is

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
@@ -24,8 +25,7 @@ from podwright.runtime.state import Store
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineEnvironment:
+class EngineEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """Made once by the engine's assembly."""
 
     root: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -53,8 +52,7 @@ log = logging.getLogger(__name__)
 DAEMON_JSON = "/etc/docker/daemon.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DockerEngine:
+class DockerEngine(msgspec.Struct, frozen=True, kw_only=True):
     """All services, made by `make`. They accept calls after `recover`."""
 
     lock: WarmCgroupLock
@@ -109,8 +107,7 @@ class DockerEngine:
             stack.push_async_callback(self.feed.close)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _DockerBase:
+class _DockerBase(msgspec.Struct, frozen=True, kw_only=True):
     """What the services are made of: the configuration, this host and its Engine."""
 
     config: Config

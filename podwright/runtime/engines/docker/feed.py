@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.errors import PodwrightError, Unavailable
 from podwright.runtime.engines.docker.api.client import filters
@@ -29,8 +30,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.2, 5.0
 PING_EVERY_S = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineEvent:
+class EngineEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event: `name` is the container's, `attributes` depend on the action."""
 
     kind: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -21,8 +20,7 @@ log = logging.getLogger(__name__)
 START_S = 120.0  # it waits for the OCI runtime, which waits for the disk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedContainer:
+class ListedContainer(msgspec.Struct, frozen=True, kw_only=True):
     """One of our containers in a list: `name` is our id."""
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +45,7 @@ class EngineNode:
 
     def document(self) -> dict[str, Any]:
         """The effective configuration, and what the Engine says of itself."""
-        facts = dataclasses.asdict(self._host.facts)
+        facts = msgspec.to_builtins(self._host.facts)
         return {
             **msgspec.to_builtins(self._config),
             "stateDir": self._host.facts.root,

@@ -10,7 +10,8 @@ import hashlib
 import io
 import json
 import tarfile
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.runtime.handlers.processes import pause
 
@@ -20,8 +21,7 @@ CREATED = "1970-01-01T00:00:00Z"
 PROGRAM = "/pause"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PauseImage:
+class PauseImage(msgspec.Struct, frozen=True, kw_only=True):
     """`archive` is in the format of `docker save`."""
 
     name: str

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import socket
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -34,8 +33,7 @@ from podwright.timeline import Step
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxEnvironment:
+class SandboxEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """What the steps need."""
 
     state: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 RUNNING_STATES = frozenset({"running", "paused", "restarting"})
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineState:
+class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     """One container of the Engine. Times are in nanoseconds since the epoch, 0 if it has not happened."""
 
     engine_id: str

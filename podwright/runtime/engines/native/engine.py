@@ -6,8 +6,9 @@ Called by `app`. Knows nothing of gRPC.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
@@ -51,8 +52,7 @@ from podwright.runtime.streaming.service import StreamingService
 from podwright.runtime.streaming.tls import server_context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NativeEngine:
+class NativeEngine(msgspec.Struct, frozen=True, kw_only=True):
     """All services, made by `make`. They accept calls after `recover`."""
 
     lock: WarmCgroupLock
@@ -108,8 +108,7 @@ class NativeEngine:
             stack.push_async_callback(self.streaming.close)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NativeBase:
+class _NativeBase(msgspec.Struct, frozen=True, kw_only=True):
     """What the services are made of: the configuration and this host."""
 
     config: Config

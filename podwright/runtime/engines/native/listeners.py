@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.process import ProcessRunner
 from podwright.runtime import hooks
@@ -20,8 +21,7 @@ from podwright.runtime.nri.service import Nri
 from podwright.runtime.sandbox.service import SandboxService
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listeners:
+class Listeners(msgspec.Struct, frozen=True, kw_only=True):
     """All of them as `life`, and those that are started and closed."""
 
     life: LifeCycles

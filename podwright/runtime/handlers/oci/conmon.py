@@ -7,7 +7,8 @@ It outlives the daemon. One runs per container.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+import msgspec
 
 SYNC_FD = 3
 # GLib refuses an argument that is not text in the locale. Names and paths are UTF-8 (RFC 3629, as protobuf demands).
@@ -15,8 +16,7 @@ LOCALE = "C.UTF-8"
 COMPLAINT_LIMIT = 2000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Monitored:
+class Monitored(msgspec.Struct, frozen=True, kw_only=True):
     """A container for conmon to create. `directory` is the bundle, which also holds its fifos and socket.
 
     `exits` is the directory for its exit file, and for the file that reports memory kills. An empty `log_path`
@@ -36,8 +36,7 @@ class Monitored:
     criu_directory: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateReply:
+class CreateReply(msgspec.Struct, frozen=True, kw_only=True):
     """conmon's answer after the runtime's create: the container's PID, or the reason why there is none.
 
     `message` is empty if conmon gives no reason, or ends without an answer.

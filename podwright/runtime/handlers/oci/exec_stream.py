@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import os
 import signal
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import DeadlineExceeded, RuntimeFailed
 from podwright.linux import proc
@@ -26,8 +27,7 @@ STARTED_POLL_S = 0.001
 DIRECTORY_FD = 3  # the child's number for the directory of the console's socket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launched:
+class Launched(msgspec.Struct, frozen=True, kw_only=True):
     """A runtime at work on an exec, and our ends of its stdio."""
 
     process: Process

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import logging
 import os
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -42,8 +40,7 @@ RUNSC = "runsc"
 NO_POLICY = PodPolicy()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launchers:
+class Launchers(msgspec.Struct, frozen=True, kw_only=True):
     """What stands before a runtime in the argv that conmon executes: crun, others, and before those `waiter`."""
 
     crun: tuple[str, ...] = ()
@@ -82,7 +79,7 @@ class OciHandler:
         sandboxes = kind == RUNSC if self._sandboxes is None else self._sandboxes
         plain = self._launchers.crun if kind == "crun" else self._launchers.others
         launcher = (*self._launchers.waiter, *plain) if sandboxes else plain
-        self._runtime.programs = dataclasses.replace(known, **found, sandboxes=sandboxes, launcher=launcher)
+        self._runtime.programs = msgspec.structs.replace(known, **found, sandboxes=sandboxes, launcher=launcher)
 
     @property
     def name(self) -> str:

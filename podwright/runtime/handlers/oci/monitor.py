@@ -10,7 +10,8 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import DeadlineExceeded, RuntimeFailed
 from podwright.linux import proc
@@ -24,8 +25,7 @@ log = logging.getLogger(__name__)
 CONMON_END_S = 2.0  # from its answer to its end, when it could not create
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
+class Created(msgspec.Struct, frozen=True, kw_only=True):
     """The monitor, and the first process of the container, which does not run the program yet."""
 
     pid: int

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.errors import DeadlineExceeded, PodwrightError
 from podwright.process import Command, ProcessRunner
@@ -20,8 +21,7 @@ log = logging.getLogger(__name__)
 QUERY_TIMEOUT_S = 60.0  # nobody waits for it: see the registry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
+class Features(msgspec.Struct, frozen=True, kw_only=True):
     """What an OCI runtime can do, as far as it depends on it.
 
     Mapped owners and recursive read-only mounts do not: see `container.staging`.
@@ -30,8 +30,7 @@ class Features:
     user_namespaces: bool = False  # join one that is there
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """`kind` is what the runtime calls itself, `conmon_options` the long options that this conmon has."""
 
     kind: str

@@ -6,7 +6,6 @@ runtime's own state, and in the record of the container.
 
 from __future__ import annotations
 
-import dataclasses
 import glob
 import json
 import os
@@ -14,8 +13,9 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.errors import RuntimeFailed
 from podwright.linux.sealed import SealedProgram
@@ -34,8 +34,7 @@ LOG_FILE = "\\nlog file:"  # what runc and crun say last of a checkpoint: a path
 CRUN_PREFIX = re.compile(r"^(\d{4}-\d\d-\d\dT\S+Z: )?(error: )?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeExec:
+class RuntimeExec(msgspec.Struct, frozen=True, kw_only=True):
     """A process to be started in a container that runs.
 
     `stem` is what the paths of its two files start with. `owner` is the user and the group, on the host, that it runs
@@ -70,8 +69,7 @@ class RuntimeExec:
         return f"{self.stem}.guest"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Programs:
+class Programs(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler runs: absolute paths, and what is known of the programs there."""
 
     runtime: str
@@ -200,7 +198,7 @@ class OciRuntime:
         The return code is the process's. Its PID is in its file while it runs.
         """
         command = self._exec_command(wanted)
-        return await self._runner.run(dataclasses.replace(command, output_limit_bytes=output_limit_bytes))
+        return await self._runner.run(msgspec.structs.replace(command, output_limit_bytes=output_limit_bytes))
 
     def start_exec(self, wanted: RuntimeExec, *, fds: Mapping[int, int], console: str = "") -> Process:
         """Start a process in the container. The exit code is the runtime's, 128 + n for signals.
@@ -211,7 +209,7 @@ class OciRuntime:
         caller's, which 0 and 1 must be.
         """
         socket = (f"--console-socket={console}",) if console else ()
-        return self._runner.start(dataclasses.replace(self._exec_command(wanted, *socket), fds=fds))
+        return self._runner.start(msgspec.structs.replace(self._exec_command(wanted, *socket), fds=fds))
 
     def _exec_command(self, wanted: RuntimeExec, *options: str) -> Command:
         files = [f"--process={wanted.process_file}", f"--pid-file={wanted.pid_file}"]

@@ -10,7 +10,8 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError
 from podwright.linux import cgroup, proc
@@ -54,8 +55,7 @@ KILLED_TIMEOUT_S = 5.0
 STATUS_TIMEOUT_S = 10.0  # of a question that takes milliseconds; nobody is served while we wait for the answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OciHost:
+class OciHost(msgspec.Struct, frozen=True, kw_only=True):
     """What the tasks of all handlers work with. `state` is the daemon's directory."""
 
     cgroups: CgroupHost

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import signal
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.linux import memory_kills as kernel
 from podwright.linux.cgroup import CgroupHost
@@ -16,8 +16,7 @@ KILLED_CODE = 128 + signal.SIGKILL
 NAMED_LIMIT = 5  # victims in a message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryKills:
+class MemoryKills(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of kills for memory in a container's cgroup.
 
     `processes` were killed, `groups` times all of the cgroup at once (memory.oom.group). `victims` are those that the
@@ -58,8 +57,8 @@ def judge(end: Exit, pid: int, kills: MemoryKills) -> Exit:
     if not kills.processes or end.reason == UNKNOWN:
         return end
     if end.code == KILLED_CODE and _hit_first(pid, kills):
-        return dataclasses.replace(end, reason=OOM_KILLED)
-    return dataclasses.replace(end, message=_message(kills))
+        return msgspec.structs.replace(end, reason=OOM_KILLED)
+    return msgspec.structs.replace(end, message=_message(kills))
 
 
 def _hit_first(pid: int, kills: MemoryKills) -> bool:

@@ -13,9 +13,10 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+import msgspec
 
 from podwright.linux import cgroup, libc
 
@@ -23,8 +24,7 @@ FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signa
 DEFAULT_PATH = "/usr/bin:/bin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contained:
+class Contained(msgspec.Struct, frozen=True, kw_only=True):
     """A container: `state` is a directory of its own until its deletion, `spec` its OCI spec."""
 
     state: Path

@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
+import msgspec
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
 
@@ -39,8 +39,7 @@ class Dialect(Enum):
     PARAMS = "params"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """What all shims of one handler have in common."""
 
     binary: str
@@ -52,8 +51,7 @@ class Launch:
     sched_core: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(msgspec.Struct, frozen=True, kw_only=True):
     """Where a shim listens: the path of a unix socket, as connect(2) takes it, and the version of its Task API."""
 
     path: str

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import os
 import signal
 import time
 from typing import Any
 
+import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from podwright.errors import NotFound, PodwrightError, Unavailable
@@ -60,7 +60,7 @@ def exit_of(code: int, at: Timestamp) -> Exit:
 def with_oom(end: Exit, reports: Reports) -> Exit:
     """The end of a container whose processes are not on this host, with the shim's report of a memory kill."""
     is_killed = reports.oom and end.code == KILLED_CODE and end.reason != UNKNOWN
-    return dataclasses.replace(end, reason=OOM_KILLED) if is_killed else end
+    return msgspec.structs.replace(end, reason=OOM_KILLED) if is_killed else end
 
 
 class EndWaiter:
@@ -116,7 +116,7 @@ class EndWaiter:
         reply = await self._launcher.delete(self._bundle.id, self._bundle.directory)
         if reply is None:
             return Exit(code=UNKNOWN_CODE, reason=UNKNOWN, finished_at=time.time_ns(), message=SHIM_GONE)
-        return dataclasses.replace(exit_of(reply.exit_status, reply.exited_at), message=SHIM_GONE)
+        return msgspec.structs.replace(exit_of(reply.exit_status, reply.exited_at), message=SHIM_GONE)
 
 
 def is_in_cgroup(host: CgroupHost, path: str, pid: int) -> bool:

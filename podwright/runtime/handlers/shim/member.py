@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from podwright.errors import FailedPrecondition, NotFound, RuntimeFailed, Unavailable
@@ -28,8 +26,7 @@ STATES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShimHost:
+class ShimHost(msgspec.Struct, frozen=True, kw_only=True):
     """What the tasks of one handler work with."""
 
     name: str

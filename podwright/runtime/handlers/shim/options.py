@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from podwright.linux.sealed import SealedProgram
@@ -15,8 +14,7 @@ RUNC_TYPE, OTHER_TYPE = "containerd.runc.v1.Options", "runtimeoptions.v1.Options
 CHECKPOINT_TYPE = "containerd.runc.v1.CheckpointOptions"
 
 
-@dataclass(slots=True, kw_only=True)
-class ShimRuntimeOptions:
+class ShimRuntimeOptions(msgspec.Struct, kw_only=True):
     """What is the same for all containers. `root` is where an OCI runtime keeps its state, unless `given` says so.
 
     `sealed` is the copy that the OCI runtime is to be run from, once it is known to be one that copies itself.

@@ -6,7 +6,8 @@ Pure. A runtime that is not known gets what most shims want.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.config import ShimHandlerSettings, ShimOptions
@@ -17,8 +18,7 @@ RUNC_KEYS = frozenset(
 OTHER_KEYS = frozenset({"type_url", "config_path", "config_body"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     """One handler's runtime. `is_runc`: it runs an OCI runtime on this host, and takes runc's options."""
 
     name: str

@@ -12,7 +12,8 @@ import errno
 import os
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import PodwrightError
 from podwright.process import FdWriter
@@ -21,8 +22,7 @@ READER_S, POLL_S = 5.0, 0.002
 STDIN, STDOUT, STDERR = "stdin", "stdout", "stderr"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fifos:
+class Fifos(msgspec.Struct, frozen=True, kw_only=True):
     """The paths of a process's fifos, empty where it has none."""
 
     directory: str

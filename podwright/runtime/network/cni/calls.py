@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from podwright.runtime.network.cni.config import NetworkList, PluginConfig
 
@@ -15,15 +16,14 @@ VALID_ATTACHMENTS = "cni.dev/valid-attachments"
 GO_RUNTIME = {"GOMAXPROCS": "1"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CniTarget:
+class CniTarget(msgspec.Struct, frozen=True, kw_only=True):
     """What an attachment is about. `netns` is empty if the namespace is gone (DEL only)."""
 
     container_id: str
     netns: str
     interface: str
     args: tuple[tuple[str, str], ...] = ()
-    capability_args: Mapping[str, Any] = field(default_factory=dict)
+    capability_args: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 def environment(command: str, bin_dirs: tuple[str, ...], path: str, target: CniTarget | None = None) -> dict[str, str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.network.cni import config
@@ -20,8 +21,7 @@ log = logging.getLogger(__name__)
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CniChoice:
+class CniChoice(msgspec.Struct, frozen=True, kw_only=True):
     """The directory's content.
 
     `present` says whether there is any configuration, `network` is the one to use, `trouble` says why there is none.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.errors import InvalidArgument
 
@@ -17,8 +18,7 @@ SUFFIXES = (".conf", ".conflist", ".json")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginConfig:
+class PluginConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One plugin of a list. `document` is its unchanged part of the file."""
 
     type: str
@@ -26,8 +26,7 @@ class PluginConfig:
     document: Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkList:
+class NetworkList(msgspec.Struct, frozen=True, kw_only=True):
     """A network: plugins to run one after the other.
 
     `versions` are those that the file allows, best first. `version` is the one in use. With `inlined_only`, the

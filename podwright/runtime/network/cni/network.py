@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
 from podwright.linux import namespaces
@@ -53,8 +53,7 @@ class CniRecord(Value, frozen=True, kw_only=True):
     added: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """A network as `found`, and as it is used with these plugins: in the one version that all of them support."""
 
     found: NetworkList

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition
 from podwright.process import Command, ProcessRunner
@@ -22,8 +23,7 @@ VERSION_TIMEOUT_S = 10.0
 PluginFile = tuple[str, int, int, int]  # path, inode, size, mtime in ns: differs for another program
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginCall:
+class PluginCall(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin, its command and its input."""
 
     command: str

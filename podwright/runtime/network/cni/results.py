@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from ipaddress import ip_interface
 from typing import Any
+
+import msgspec
 
 INCOMPATIBLE_VERSION = 1
 TRY_AGAIN_LATER = 11
 CONFIGURATION_CODES = frozenset({1, 2, 4, 6, 7})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin's failure. `code` is 0 if the output is not in CNI's format."""
 
     plugin: str

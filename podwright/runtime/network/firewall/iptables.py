@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from podwright.runtime.network.firewall.rules import Published, Scope, protocol_name
 
 TABLES = ("nat", "raw")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """The output of `iptables -t TABLE -S` for our tables, as lines."""
 
     nat: frozenset[str]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
+
+import msgspec
 
 from podwright.runtime.model.sandbox import PortMapping, Protocol
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """The scope of the rules. `bridge` names the table and the chains.
 
     `subnets` are masqueraded, but not towards the networks `direct`. Neither overlap among themselves.
@@ -26,8 +26,7 @@ def scope_of(bridge: str, subnets: Iterable[IPv4Network], direct: Iterable[IPv4N
     return Scope(bridge=bridge, subnets=tuple(collapse_addresses(subnets)), direct=tuple(collapse_addresses(direct)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class Published(msgspec.Struct, frozen=True, kw_only=True):
     """The host ports of one pod at `address`. `veth` is unique among the pods of the bridge."""
 
     veth: str

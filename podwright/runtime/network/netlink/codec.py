@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
@@ -27,8 +28,7 @@ _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetlinkRequest:
+class NetlinkRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One message to the kernel. `label` describes it in errors."""
 
     kind: int
@@ -37,8 +37,7 @@ class NetlinkRequest:
     label: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message from the kernel."""
 
     kind: int

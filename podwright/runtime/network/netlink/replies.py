@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+import msgspec
 
 from podwright.runtime.network.netlink import codec, requests
 from podwright.runtime.network.netlink.codec import Message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkInterface:
+class NetworkInterface(msgspec.Struct, frozen=True, kw_only=True):
     """A network interface.
 
     `kind` is "bridge", "veth", ... `master` is the index of its bridge, or 0.
@@ -28,16 +28,14 @@ class NetworkInterface:
     up: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """An IPv4 route of the main table. `link` is the index of its interface, or 0 if it has several or none."""
 
     destination: IPv4Network
     link: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterfaceAddress:
+class InterfaceAddress(msgspec.Struct, frozen=True, kw_only=True):
     """An IPv4 address with its prefix length. `link` is the index of its interface."""
 
     interface: IPv4Interface

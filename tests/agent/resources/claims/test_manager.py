@@ -6,7 +6,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from msgspec import structs
+from msgspec.structs import replace
 
 from podwright.agent.metrics.claims import ANY_DRIVER, ClaimMetrics
 from podwright.agent.metrics.prometheus import exposition

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.metrics.managers import ManagerMetrics

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.resources.memory.checkpoint import decode, encode
 from podwright.agent.resources.memory.state import Block, MemoryState, MemoryTable, NodeMemory

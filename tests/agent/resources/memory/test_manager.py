@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.machine_sections import MemoryReservation

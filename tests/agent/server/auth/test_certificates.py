@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import shutil
 import ssl
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -118,7 +118,7 @@ async def test_a_changed_authority_ends_what_the_old_one_vouched_for(scene: Scen
 
 
 async def test_the_oldest_version_that_is_spoken(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, dataclasses.replace(SecuritySection(), tls_min_version="VersionTLS13"))
+    scene = Scene(tmp_path, msgspec.structs.replace(SecuritySection(), tls_min_version="VersionTLS13"))
     try:
         old = scene.authority.client()
         old.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -131,7 +131,7 @@ async def test_the_oldest_version_that_is_spoken(tmp_path: Path) -> None:
 
 async def test_the_suites_that_are_spoken(tmp_path: Path) -> None:
     suites = ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256")
-    scene = Scene(tmp_path, dataclasses.replace(SecuritySection(), tls_cipher_suites=suites))
+    scene = Scene(tmp_path, msgspec.structs.replace(SecuritySection(), tls_cipher_suites=suites))
     try:
         client = scene.authority.client()
         client.maximum_version = ssl.TLSVersion.TLSv1_2

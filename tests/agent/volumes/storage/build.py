@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
@@ -127,7 +127,7 @@ def storage_ports(
 ) -> VolumePorts:
     """All that a volume manager needs."""
     found = drivers or CsiDrivers(NoCluster())
-    return dataclasses.replace(ports(events=events), storage=storage, node=node, drivers=found)
+    return msgspec.structs.replace(ports(events=events), storage=storage, node=node, drivers=found)
 
 
 def persistent(name: str = "disk", *, modes: tuple[str, ...] = ("ReadWriteOnce",), **spec: Any) -> PersistentVolume:

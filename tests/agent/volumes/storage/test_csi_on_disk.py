@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -70,7 +70,7 @@ class Bench:
 
     def _new(self) -> VolumeManager:
         found = storage_ports(self.storage, self.node, self.drivers, self.events)
-        return VolumeManager(dataclasses.replace(found, metrics=self.metrics), str(self.root))
+        return VolumeManager(msgspec.structs.replace(found, metrics=self.metrics), str(self.root))
 
     async def restart(self) -> None:
         """The agent is killed and starts again."""
@@ -83,7 +83,7 @@ class Bench:
         await self.manager.close()
         ports = storage_ports(self.storage, self.node, self.drivers, self.events)
         selinux = SelinuxMounts(file=DEFAULT_CONTEXTS.file)
-        self.manager = VolumeManager(dataclasses.replace(ports, selinux=selinux), str(self.root))
+        self.manager = VolumeManager(msgspec.structs.replace(ports, selinux=selinux), str(self.root))
         await self.manager.recover()
 
     def calls_with_capability(self) -> list[Any]:

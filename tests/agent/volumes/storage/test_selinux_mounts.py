@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 
 from podwright.agent.volumes.storage.plans import CsiPlan
@@ -66,9 +66,9 @@ def test_containers_that_disagree() -> None:
 
 WITHOUT: dict[str, dict[str, Any]] = {
     "no SELinux on the host": {"rules": SelinuxMounts()},
-    "several pods may have it": {"plan": dataclasses.replace(PLAN, access_modes=("ReadWriteOnce",))},
-    "another mode beside": {"plan": dataclasses.replace(PLAN, access_modes=("ReadWriteOncePod", "ReadOnlyMany"))},
-    "a device": {"plan": dataclasses.replace(PLAN, is_block=True)},
+    "several pods may have it": {"plan": msgspec.structs.replace(PLAN, access_modes=("ReadWriteOnce",))},
+    "another mode beside": {"plan": msgspec.structs.replace(PLAN, access_modes=("ReadWriteOncePod", "ReadOnlyMany"))},
+    "a device": {"plan": msgspec.structs.replace(PLAN, is_block=True)},
     "a driver that cannot": {"driver": csi_driver()},
     "a driver of which nothing is known": {"driver": None},
     "no options": {"context": None},
@@ -88,9 +88,9 @@ def test_volumes_that_are_mounted_without(case: dict[str, Any]) -> None:
 
 def test_with_the_gate_all_access_modes_count() -> None:
     rules = SelinuxMounts(file=DEFAULT_CONTEXTS.file, all_access_modes=True)
-    assert label(rules=rules, plan=dataclasses.replace(PLAN, access_modes=("ReadWriteMany",))) == POD_LABEL
+    assert label(rules=rules, plan=msgspec.structs.replace(PLAN, access_modes=("ReadWriteMany",))) == POD_LABEL
 
 
 def test_what_has_a_label_is_not_labelled_again() -> None:
     assert PLAN.mounted.selinux_relabel
-    assert not dataclasses.replace(PLAN, label=POD_LABEL).mounted.selinux_relabel
+    assert not msgspec.structs.replace(PLAN, label=POD_LABEL).mounted.selinux_relabel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import tarfile
 from typing import Any
@@ -47,7 +46,7 @@ NODE = NamespaceOptions(network=NamespaceMode.NODE, pid=NamespaceMode.NODE, ipc=
 
 
 FACTS = facts_of({"Version": "20.10.24"}, {"CgroupDriver": "cgroupfs", "CgroupVersion": "1"}, (1, 41))
-SYSTEMD = dataclasses.replace(FACTS, systemd=True, cgroup_v2=True)
+SYSTEMD = msgspec.structs.replace(FACTS, systemd=True, cgroup_v2=True)
 
 
 def sandbox(namespaces: NamespaceOptions | None = None, **fields: Any) -> Sandbox:

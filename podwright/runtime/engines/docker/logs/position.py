@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 LENGTH = 84
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, kw_only=True):
     """`source` bytes of the Engine's file are in CRI's file with that inode, which then had `size` bytes.
 
     `elsewhere` bytes that come next are in a file that has been rotated away.
