@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import time
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition
@@ -15,6 +16,9 @@ from podwright.linux.cgroup import CgroupHost, read_table
 
 TIMEOUT_S = 5.0  # a process in an uninterruptible sleep cannot be frozen before it wakes
 POLL_S = 0.001
+# A frozen process may hold what another one needs before it can freeze. The kernel's documentation of v1 advises to thaw
+# then, and to try again (freezer-subsystem.txt). runc does so as well.
+THAW_EACH, THAW_S = 50, 0.01
 
 
 def freeze(host: CgroupHost, path: str, timeout_s: float = TIMEOUT_S) -> None:
@@ -23,12 +27,17 @@ def freeze(host: CgroupHost, path: str, timeout_s: float = TIMEOUT_S) -> None:
     Raises OSError, FailedPrecondition without a freezer, and DeadlineExceeded. After a failure all processes run.
     """
     deadline = time.monotonic() + timeout_s
-    while not _stands_still(host, path):
+    for attempt in itertools.count(1):
+        if _stands_still(host, path):
+            return
         if time.monotonic() > deadline:
             thaw(host, path)
             raise DeadlineExceeded(
                 f"cgroup {path} does not freeze within {timeout_s:g} s", hint="a process may hang in the kernel"
             )
+        if attempt % THAW_EACH == 0:
+            thaw(host, path)
+            time.sleep(THAW_S)
         _write(host, path, frozen=True)  # again each time, because v1 may miss processes during a fork
         time.sleep(POLL_S)
 

@@ -45,6 +45,21 @@ def test_what_does_not_freeze_runs_on(tmp_path: Path) -> None:
     assert not freezer.is_frozen(host, "/c")
 
 
+def test_processes_that_wait_for_each_other_are_let_run_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = _v2(tmp_path, frozen=0)
+    thaw = freezer.thaw
+
+    def let_run(host: CgroupHost, path: str) -> None:
+        thaw(host, path)
+        (tmp_path / "c/cgroup.events").write_text("populated 1\nfrozen 1\n")  # now all of them can freeze
+
+    monkeypatch.setattr(freezer, "thaw", let_run)
+    freezer.freeze(host, "/c", timeout_s=patient(60))
+    assert freezer.is_frozen(host, "/c")
+
+
 def test_absent_cgroups_and_hosts_without_a_freezer(tmp_path: Path) -> None:
     host = CgroupHost(layout="v2", unified=str(tmp_path))
     assert not freezer.is_frozen(host, "/absent")
