@@ -16,8 +16,8 @@ from podwright.linux.cgroup import CgroupHost, read_table
 
 TIMEOUT_S = 5.0  # a process in an uninterruptible sleep cannot be frozen before it wakes
 POLL_S = 0.001
-# A frozen process may hold what another one needs before it can freeze. The kernel's documentation of v1 advises to thaw
-# then, and to try again (freezer-subsystem.txt). runc does so as well.
+# A frozen process may hold what another one needs before it can freeze. The kernel's documentation of v1 advises to
+# thaw then, and to try again (freezer-subsystem.txt). runc does so as well.
 THAW_EACH, THAW_S = 50, 0.01
 
 
