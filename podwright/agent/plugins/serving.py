@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 
 import grpc
 
@@ -20,30 +21,35 @@ OPTIONS = (
 )
 
 
-def new_server() -> grpc.aio.Server:
-    """A server that neither serves nor listens yet."""
-    return grpc.aio.server(options=OPTIONS)
+class ServedSocket:
+    """A socket and the server on it."""
 
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._server: grpc.aio.Server | None = None
 
-async def listen(server: grpc.aio.Server, path: str) -> None:
-    """Serve at the socket, for root alone. One that is there is replaced: it is an earlier agent's.
+    async def start(self, *services: Callable[[grpc.aio.Server], None]) -> None:
+        """Serve at the socket, for root alone. Each of `services` adds one to the server.
 
-    Raises PodwrightError and OSError.
-    """
-    endpoint = normalise(path)
-    ensure_directory(os.path.dirname(path), FOLDER_MODE)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    try:
-        server.add_insecure_port(endpoint)
-    except RuntimeError as failure:
-        raise FailedPrecondition(f"cannot listen on {path}: {failure}") from failure
-    os.chmod(path, SOCKET_MODE)
-    await server.start()
+        A socket that is there is replaced: it is an earlier agent's. Raises PodwrightError and OSError.
+        """
+        self._server = grpc.aio.server(options=OPTIONS)
+        for add_to in services:
+            add_to(self._server)
+        endpoint = normalise(self.path)
+        ensure_directory(os.path.dirname(self.path), FOLDER_MODE)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        try:
+            self._server.add_insecure_port(endpoint)
+        except RuntimeError as failure:
+            raise FailedPrecondition(f"cannot listen on {self.path}: {failure}") from failure
+        os.chmod(self.path, SOCKET_MODE)
+        await self._server.start()
 
-
-async def close(server: grpc.aio.Server, path: str) -> None:
-    """Stop serving, and remove the socket."""
-    await server.stop(None)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    async def close(self) -> None:
+        """Stop serving, and remove the socket. Calls in flight end. Without a start, nothing happens."""
+        if self._server is not None:
+            await self._server.stop(None)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)

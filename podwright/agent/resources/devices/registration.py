@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from functools import partial
 from typing import Any
 
-import grpc
-
 from podwright.agent.metrics.devices import DeviceMetrics
-from podwright.agent.plugins import serving
 from podwright.agent.plugins.protocol import Plugin
+from podwright.agent.plugins.serving import FOLDER_MODE, ServedSocket
 from podwright.agent.resources.devices.connected import ConnectedPlugins
 from podwright.cri.status import code_of
 from podwright.errors import InvalidArgument, PodwrightError
@@ -32,28 +31,24 @@ class DeviceRegistration(stubs.RegistrationServicer):
 
     def __init__(self, folder: str, plugins: ConnectedPlugins, metrics: DeviceMetrics) -> None:
         self._folder = folder
-        self._socket = f"{folder}/{SOCKET}"
+        self._socket = ServedSocket(f"{folder}/{SOCKET}")
         self._plugins = plugins
         self._metrics = metrics
-        self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
         """Remove the sockets in the folder, which makes plug-ins register again, and serve.
 
         Raises PodwrightError and OSError.
         """
-        ensure_directory(self._folder, serving.FOLDER_MODE)
+        ensure_directory(self._folder, FOLDER_MODE)
         for entry in list(os.scandir(self._folder)):
             if stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
                 os.unlink(entry.path)
-        self._server = serving.new_server()
-        stubs.add_RegistrationServicer_to_server(self, self._server)
-        await serving.listen(self._server, self._socket)
+        await self._socket.start(partial(stubs.add_RegistrationServicer_to_server, self))
 
     async def close(self) -> None:
         """Stop serving."""
-        if self._server is not None:
-            await serving.close(self._server, self._socket)
+        await self._socket.close()
 
     async def Register(self, request: messages.RegisterRequest, context: Any) -> messages.Empty:  # noqa: N802
         """A plug-in announces itself."""

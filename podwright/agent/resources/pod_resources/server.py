@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -10,8 +11,8 @@ import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.pod_resources import PodResourcesMetrics
-from podwright.agent.plugins import serving
 from podwright.agent.plugins.call_limit import CallLimit
+from podwright.agent.plugins.serving import ServedSocket
 from podwright.agent.resources.pod_resources.messages import allocatable_message, alpha_message, pod_message
 from podwright.agent.resources.pod_resources.shares import Shares
 from podwright.k8s.objects import Pod
@@ -39,22 +40,20 @@ class PodResourcesServer:
 
     def __init__(self, root: str, ports: PodResourcesPorts) -> None:
         """`root` is the agent's own directory."""
-        self._socket = f"{root}/{FOLDER}/{SOCKET}"
+        self._socket = ServedSocket(f"{root}/{FOLDER}/{SOCKET}")
         self._ports = ports
-        self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
         """Serve. Raises PodwrightError and OSError."""
         limit = CallLimit(self._ports.clock)
-        self._server = serving.new_server()
-        v1_stubs.add_PodResourcesListerServicer_to_server(_Lister(self._ports, limit), self._server)
-        alpha_stubs.add_PodResourcesListerServicer_to_server(_AlphaLister(self._ports, limit), self._server)
-        await serving.listen(self._server, self._socket)
+        await self._socket.start(
+            partial(v1_stubs.add_PodResourcesListerServicer_to_server, _Lister(self._ports, limit)),
+            partial(alpha_stubs.add_PodResourcesListerServicer_to_server, _AlphaLister(self._ports, limit)),
+        )
 
     async def close(self) -> None:
         """Stop serving."""
-        if self._server is not None:
-            await serving.close(self._server, self._socket)
+        await self._socket.close()
 
 
 class _Lister(v1_stubs.PodResourcesListerServicer):

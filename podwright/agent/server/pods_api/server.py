@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import grpc
 import msgspec
 
 from podwright.agent.clock import Clock
-from podwright.agent.plugins import serving
 from podwright.agent.plugins.call_limit import CallLimit
+from podwright.agent.plugins.serving import ServedSocket
 from podwright.agent.server.pods_api.feed import PodFeed, ShownPod
 from podwright.errors import InvalidArgument
 from podwright.k8s.objects import Pod
@@ -35,20 +36,16 @@ class PodsApiServer:
 
     def __init__(self, root: str, ports: PodsApiPorts) -> None:
         """`root` is the agent's own directory."""
-        self._socket = f"{root}/{FOLDER}/{SOCKET}"
+        self._socket = ServedSocket(f"{root}/{FOLDER}/{SOCKET}")
         self._ports = ports
-        self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
         """Serve. Raises PodwrightError and OSError."""
-        self._server = serving.new_server()
-        pods_pb2_grpc.add_PodsServicer_to_server(_PodsService(self._ports), self._server)
-        await serving.listen(self._server, self._socket)
+        await self._socket.start(partial(pods_pb2_grpc.add_PodsServicer_to_server, _PodsService(self._ports)))
 
     async def close(self) -> None:
         """Stop serving. Watches end."""
-        if self._server is not None:
-            await serving.close(self._server, self._socket)
+        await self._socket.close()
 
 
 class _PodsService(pods_pb2_grpc.PodsServicer):
