@@ -117,9 +117,8 @@ async def start(
     sources = make_sources(config, name)
     agent = await assemble(config, dependencies, sources)
     stack.push_async_callback(agent.close)
-    await serve(
-        config, agent, shown, ports, stack
-    )  # what it listens on may be taken, and then it must not touch a pod
+    # Before the agent starts: what it listens on may be taken, and then it must not touch a pod.
+    await serve(config, agent, shown, ports, stack)
     await agent.start()
     if servers is not None:
         _keep_serving_certificate(config, servers, agent, stack)

@@ -55,9 +55,8 @@ class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
     node_ips: tuple[str, ...] = ()  # the node's addresses, at most one of a family, the primary one first
     failures: Mapping[str, StartFailure] = msgspec.field(default_factory=dict)  # by container
     finding_of: FindingOf = _nothing_found
-    messages: Mapping[str, str] = msgspec.field(
-        default_factory=dict
-    )  # termination messages by the runtime's container id
+    # Termination messages by the runtime's container id.
+    messages: Mapping[str, str] = msgspec.field(default_factory=dict)
     is_terminal: bool = False  # no container runs, or ever will
     recursive_read_only: bool = False  # whether the pod's runtime handler can mount so
     gates: StatusGates = msgspec.field(default_factory=StatusGates)

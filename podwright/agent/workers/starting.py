@@ -39,9 +39,8 @@ class TargetSandbox(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     config: api.PodSandboxConfig
     handler: str = ""
-    missing_images: Mapping[str, ContainerFailure] = msgspec.field(
-        default_factory=dict
-    )  # of image volumes, by their names
+    # Of image volumes, by their names.
+    missing_images: Mapping[str, ContainerFailure] = msgspec.field(default_factory=dict)
 
 
 class Starter:

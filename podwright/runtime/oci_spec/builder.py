@@ -67,9 +67,8 @@ class SpecInputs(msgspec.Struct, frozen=True, kw_only=True):
     apparmor_profile: str = ""
     selinux: Contexts | None = None  # the container's own labels
     devices: tuple[HostDevice, ...] = ()
-    annotations: Mapping[str, str] = msgspec.field(
-        default_factory=dict
-    )  # those of the pod and of the request for the runtime
+    # Those of the pod and of the request for the runtime.
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def build(inputs: SpecInputs) -> dict[str, Any]:
