@@ -1,8 +1,9 @@
 """Registers the node with the API server and keeps its status true.
 
 The status is computed every ten seconds, and at once when the runtime has changed. It is written when more than its
-heartbeats is new, or when the last write is five minutes ago: the lease says in between that the node lives
-(pkg/kubelet/kubelet_node_status.go of Kubernetes 1.36).
+heartbeats is new, or when the last write is five minutes ago: the lease says in between that the node lives. The labels
+of the platform are put back with it when somebody has changed them (pkg/kubelet/kubelet_node_status.go of
+Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from podwright.agent.clock import Clock, utc_now
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.node.conditions import ConditionChange, changes, is_ready
 from podwright.agent.node.current import CurrentNode
-from podwright.agent.node.object import NodeFindings, differs, node_status, with_labels
+from podwright.agent.node.object import NodeFindings, differs, node_status, with_labels, with_platform
 from podwright.errors import AlreadyExists, NotFound, PermissionDenied, PodwrightError
 from podwright.k8s.client.patch import strategic
 from podwright.k8s.client.protocol import ApiServer
@@ -167,12 +168,13 @@ class NodeKeeper:
         ports = self._ports
         node = ports.node.node
         await self._follow_pod_cidr(node)
-        now = utc_now(ports.clock)
-        status = node_status(node.status, await ports.findings(), node.metadata.name, now)
-        is_change = differs(node.status, status)
+        findings, now = await ports.findings(), utc_now(ports.clock)
+        status = node_status(node.status, findings, node.metadata.name, now)
+        wanted = replace(with_platform(node, findings.machine), status=status)
+        is_change = differs(node.status, status) or wanted.metadata != node.metadata
         if not is_change and not self._is_report_due():
             return
-        body = difference(node, replace(node, status=status))
+        body = difference(node, wanted)
         written = await ports.server.patch(Node, node.metadata.name, strategic(body), subresource=STATUS)
         for change in changes(node.status.conditions, status.conditions):
             self._tell(change)

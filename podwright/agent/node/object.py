@@ -99,14 +99,17 @@ def new_node(
 
 def default_labels(name: str, machine: Machine) -> dict[str, str]:
     """The labels that every node has. A node whose name overrides the host's has that name as its hostname too."""
-    arch = machine.architecture
     return {
-        "beta.kubernetes.io/arch": arch,
+        "beta.kubernetes.io/arch": machine.architecture,
         "beta.kubernetes.io/os": OS,
-        "kubernetes.io/arch": arch,
         HOSTNAME_LABEL: name,
-        "kubernetes.io/os": OS,
+        **platform_labels(machine),
     }
+
+
+def platform_labels(machine: Machine) -> dict[str, str]:
+    """The labels that are kept true while the agent runs: pods are placed by them."""
+    return {"kubernetes.io/arch": machine.architecture, "kubernetes.io/os": OS}
 
 
 def with_labels(node: Node, wanted: Node) -> Node:
@@ -117,6 +120,12 @@ def with_labels(node: Node, wanted: Node) -> Node:
         annotations={**node.metadata.annotations, **wanted.metadata.annotations},
     )
     return replace(node, metadata=metadata)
+
+
+def with_platform(node: Node, machine: Machine) -> Node:
+    """A node with the labels of its platform, which somebody may have changed."""
+    labels = {**node.metadata.labels, **platform_labels(machine)}
+    return replace(node, metadata=replace(node.metadata, labels=labels))
 
 
 def node_status(before: NodeStatus, findings: NodeFindings, name: str, now: datetime) -> NodeStatus:

@@ -18,7 +18,7 @@ from podwright.k8s.objects import Lease, Node, NodeCondition, NodeSpec, NodeStat
 from tests.agent.fakes.direct import DirectApi, settle
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.time import VirtualClock, run_virtual
-from tests.agent.node.test_object import findings
+from tests.agent.node.test_object import MACHINE, findings
 from tests.harness.apiserver.server import ApiServer
 
 
@@ -194,6 +194,22 @@ def test_a_change_is_written_at_once() -> None:
             world.findings = changed(world.findings, problems=())
             await asyncio.sleep(11)
             assert world.ready() == "True"
+
+    run_virtual(scenario())
+
+
+def test_labels_of_the_platform_that_somebody_changed_are_put_back() -> None:
+    async def scenario() -> None:
+        world = World()
+        async with world.keeping():
+            changes = {"kubernetes.io/os": "plan9", "kubernetes.io/arch": "mips", "zone": "b"}
+            wrong = {**world.shown.metadata.labels, **changes}
+            metadata = replace(world.shown.metadata, labels=wrong)
+            world.node.take(world.server.put(replace(world.shown, metadata=metadata)))
+            await asyncio.sleep(11)
+            labels = world.shown.metadata.labels
+            assert (labels["kubernetes.io/os"], labels["kubernetes.io/arch"]) == ("linux", MACHINE.architecture)
+            assert labels["zone"] == "b"
 
     run_virtual(scenario())
 
