@@ -1,4 +1,4 @@
-"""The parent cgroups that we make: for pods whose request names none, and the base cgroup above them.
+"""The parent cgroups of pods whose request names none, and the base cgroup above them.
 
 A kubelet creates and removes its pods' cgroups. With the cgroupfs driver, OCI runtimes create missing parents of a
 container's cgroup. With the systemd driver, systemd creates them, but slices stay loaded until someone stops them.
@@ -15,6 +15,7 @@ from podwright.process import Command, ProcessRunner
 from podwright.runtime.config import ContainerSettings
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
 from podwright.runtime.oci_spec.cgroups import pod_parent, slice_name
+from podwright.runtime.sandbox.base_cgroup import BaseCgroup
 
 log = logging.getLogger(__name__)
 
@@ -24,15 +25,17 @@ STOP_TIMEOUT_S = 20.0
 class Parents:
     """Chooses parent cgroups and removes those that we make."""
 
-    def __init__(self, settings: ContainerSettings, cgroups: CgroupHost, runner: ProcessRunner) -> None:
-        self._base = settings.cgroup_parent
+    def __init__(
+        self, settings: ContainerSettings, base: BaseCgroup, cgroups: CgroupHost, runner: ProcessRunner
+    ) -> None:
+        self._base = base
         self._systemd = settings.cgroup_driver == "systemd"
         self._cgroups = cgroups
         self._runner = runner
 
     def of(self, config: SandboxConfig, sandbox_id: str) -> str:
         """A pod's parent cgroup. Raises InvalidArgument if the request names an invalid one."""
-        return pod_parent(config.cgroup_parent, self._base, sandbox_id, systemd=self._systemd)
+        return pod_parent(config.cgroup_parent, self._base.name, sandbox_id, systemd=self._systemd)
 
     async def remove(self, sandbox: Sandbox) -> None:
         """Remove the parent of a pod without containers, if we made it. An absent one succeeds.
@@ -43,8 +46,9 @@ class Parents:
             await self._remove(sandbox.cgroup_parent)
 
     async def remove_base(self) -> None:
-        """Remove the base cgroup. Raises OSError if another program uses it."""
-        await self._remove(self._base)
+        """Remove the base cgroup if we made it and it is empty. Raises OSError if processes are in it."""
+        if self._base.is_removable():  # systemd stops all that is in a slice
+            await self._remove(self._base.name)
 
     async def _remove(self, parent: str) -> None:
         if not self._systemd:

@@ -228,10 +228,10 @@ class SandboxService:
     async def close(self, timeout_s: float) -> None:
         """Wait for jobs in progress, then cancel and undo them. Sandboxes stay.
 
-        Removes the base cgroup if it is empty.
+        Removes the base cgroup if we made it and it is empty.
         """
         await self._runs.settle(timeout_s)
         await self._builder.close(timeout_s)
         if not len(self._store):
-            with contextlib.suppress(OSError):  # another program uses it
+            with contextlib.suppress(OSError):  # another program has processes in it
                 await self._settings.parents.remove_base()

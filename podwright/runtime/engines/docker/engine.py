@@ -39,6 +39,7 @@ from podwright.runtime.network import NetworkService
 from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.pods.service import PodService
 from podwright.runtime.registry.logins import DaemonLogins
+from podwright.runtime.sandbox.base_cgroup import BaseCgroup
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.service import open_store as open_sandboxes
 from podwright.runtime.security.profiles import load_profile
@@ -155,7 +156,8 @@ async def _make(base: _DockerBase, database: Database) -> DockerEngine:
     config, host, images = base.config, base.host, base.images
     network = NetworkService(config.network, database, base.runner)
     sandbox_store, container_store = open_sandboxes(database), open_containers(database)
-    sandboxes = await _make_sandboxes(base, sandbox_store, network)
+    base_cgroup = BaseCgroup(config.containers, base.cgroups, database)
+    sandboxes = await _make_sandboxes(base, base_cgroup, sandbox_store, network)
     logs = LogCopies(f"{config.root}/docker-logs")
     containers = _make_containers(base, container_store, sandboxes, logs)
     reconciler = Reconciler(host, sandboxes, containers, images)
@@ -181,7 +183,9 @@ async def _make(base: _DockerBase, database: Database) -> DockerEngine:
     )
 
 
-async def _make_sandboxes(base: _DockerBase, store: Store[Sandbox], network: NetworkService) -> EngineSandboxes:
+async def _make_sandboxes(
+    base: _DockerBase, base_cgroup: BaseCgroup, store: Store[Sandbox], network: NetworkService
+) -> EngineSandboxes:
     config = base.config
     return EngineSandboxes(
         SandboxEnvironment(
@@ -189,7 +193,7 @@ async def _make_sandboxes(base: _DockerBase, store: Store[Sandbox], network: Net
             store=store,
             host=base.host,
             network=network,
-            parents=Parents(config.containers, base.cgroups, base.runner),
+            parents=Parents(config.containers, base_cgroup, base.cgroups, base.runner),
             pause_image=await base.images.ensure_pause(),
             shm_size_bytes=config.containers.shm_size_bytes,
             oom_score_adj=max(-998, base.abilities.oom_score_adj),

@@ -201,5 +201,5 @@ class EngineSandboxes:
         """Wait for jobs in progress, then cancel and undo them. Sandboxes stay."""
         await self._runs.settle(timeout_s)
         if not len(self._store):
-            with contextlib.suppress(OSError):  # another program uses it
+            with contextlib.suppress(OSError):  # another program has processes in it
                 await self._env.parents.remove_base()

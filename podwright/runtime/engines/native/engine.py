@@ -37,6 +37,7 @@ from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.network import NetworkService
 from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.pods import PodService
+from podwright.runtime.sandbox.base_cgroup import BaseCgroup
 from podwright.runtime.sandbox.building import SandboxSettings
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
@@ -134,7 +135,8 @@ async def make(
     heard = listeners.make(config, runner, cdi, classes)
     images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner, heard.life)
     sandbox_store, container_store = open_sandboxes(database), open_containers(database)
-    sandboxes = _make_sandboxes(base, sandbox_store, network, heard.life)
+    base_cgroup = BaseCgroup(config.containers, base.cgroups, database)
+    sandboxes = _make_sandboxes(base, base_cgroup, sandbox_store, network, heard.life)
     containers = _make_containers(base, container_store, sandboxes, images, edits, heard.life)
     heard.attach(sandboxes, containers)
     pods = PodService(sandboxes, containers, heard.life)
@@ -173,13 +175,13 @@ async def _inspect(config: Config, runner: ProcessRunner, handlers: Handlers | N
 
 
 def _make_sandboxes(
-    base: _NativeBase, store: Store[Sandbox], network: NetworkService, life: LifeCycles
+    base: _NativeBase, base_cgroup: BaseCgroup, store: Store[Sandbox], network: NetworkService, life: LifeCycles
 ) -> SandboxService:
     config, facts = base.config, base.facts
     settings = SandboxSettings(
         state=config.state,
         containers=config.containers,
-        parents=Parents(config.containers, base.cgroups, base.runner),
+        parents=Parents(config.containers, base_cgroup, base.cgroups, base.runner),
         users=UserNamespaces(base.runner, root=config.root, state=config.state),
         selinux=facts.selinux,
         life=life,

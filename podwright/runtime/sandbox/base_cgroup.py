@@ -1,0 +1,53 @@
+"""The base cgroup, which holds the pods whose request names no parent: whether we made it.
+
+An OCI runtime creates it with the first such pod. It may be another program's too: the cgroup root of a node agent, or
+a slice that an administrator limits. Such a one stays.
+"""
+
+from __future__ import annotations
+
+import os
+
+from podwright.linux.cgroup import CgroupHost
+from podwright.linux.slices import nested
+from podwright.runtime.config import ContainerSettings
+from podwright.runtime.model.base import Value
+from podwright.runtime.oci_spec.cgroups import slice_name
+from podwright.runtime.state import BOOT_ID, Database, RecordTable
+
+
+class AbsentBase(Value, frozen=True, kw_only=True):
+    """A base cgroup that was absent when a daemon started, in this boot: cgroups do not survive a reboot."""
+
+    boot_id: str
+
+
+class BaseCgroup:
+    """The configured base cgroup. It is ours if it was absent at a start of the daemon in this boot."""
+
+    def __init__(
+        self, settings: ContainerSettings, cgroups: CgroupHost, database: Database, boot_id_path: str = BOOT_ID
+    ) -> None:
+        """Look whether it is there. `boot_id_path` is the kernel's file with the boot id."""
+        self.name = settings.cgroup_parent
+        systemd = settings.cgroup_driver == "systemd"
+        self._directories = cgroups.directories(nested(slice_name(self.name)) if systemd else self.name)
+        with open(boot_id_path, encoding="ascii") as file:
+            now = AbsentBase(boot_id=file.read().strip())
+        table: RecordTable[AbsentBase] = RecordTable(database, "absent_bases", AbsentBase)
+        self._ours = table.load().get(self.name) == now
+        if not self._ours and not any(os.path.isdir(directory) for directory in self._directories):
+            table.put(self.name, now)
+            self._ours = True
+
+    def is_removable(self) -> bool:
+        """Whether we made it and no cgroup is below it in any hierarchy."""
+        return self._ours and not any(map(_has_children, self._directories))
+
+
+def _has_children(directory: str) -> bool:
+    try:
+        with os.scandir(directory) as entries:
+            return any(entry.is_dir() for entry in entries)
+    except FileNotFoundError:
+        return False
