@@ -1,4 +1,4 @@
-"""Mount options of a PersistentVolume as mount(2) takes them. Pure."""
+"""The mount options of a PersistentVolume in the form of mount(2). Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from podwright.linux import mount
 
-# Options that are flags of mount(2): set, or cleared by what is mapped to False.
+# Options that are flags of mount(2). True sets the flag, False clears it.
 FLAGS: dict[str, tuple[int, bool]] = {
     "ro": (mount.MS_RDONLY, True),
     "rw": (mount.MS_RDONLY, False),
@@ -33,7 +33,10 @@ FLAGS: dict[str, tuple[int, bool]] = {
 
 
 def mount_flags(options: Iterable[str], *, read_only: bool) -> tuple[int, str]:
-    """The flags, and the options for the filesystem. Options with commas are several. The later one wins."""
+    """The flags, and the options for the filesystem.
+
+    Splits options at commas. A later option replaces an earlier one.
+    """
     flags, rest = mount.MS_RDONLY if read_only else 0, []
     for option in (part for text in options for part in text.split(",") if part):
         known = FLAGS.get(option)
