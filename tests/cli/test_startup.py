@@ -85,7 +85,7 @@ async def test_version_option(podwright: Cli) -> None:
     ("arguments", "words"),
     [
         pytest.param(["podz"], "did you mean pods?", id="unknown command"),
-        pytest.param(["ps", "--bad"], "No such option", id="unknown option"),
+        pytest.param(["ps", "--bad"], "there is no option --bad", id="unknown option"),
         pytest.param(["ps", "-o", "xml"], "xml", id="unknown form"),
         pytest.param(["exec", "some"], "COMMAND", id="no command to run"),
         pytest.param(["exec", "-it", "some", "--", "sh"], "-t needs a terminal", id="no terminal"),
@@ -108,7 +108,15 @@ async def test_version_option(podwright: Cli) -> None:
         pytest.param(["config", "--config", "/nonexistent"], "does not exist", id="no config file"),
         pytest.param(["bench", "-e", "unix:///x", "-n", "x"], "valid integer", id="not a number"),
         pytest.param(["pods", "-l", "novalue"], "KEY=VALUE", id="not a label"),
-        pytest.param(["run", "/nonexistent.yaml"], "/nonexistent.yaml", id="no manifest"),
+        pytest.param(["config", "--config", "/"], "cannot read config /: Is a directory", id="a folder as config"),
+        pytest.param(["run", "/nonexistent.yaml"], "cannot read /nonexistent.yaml", id="no manifest"),
+        pytest.param(["generate", "/nonexistent.yaml"], "cannot read /nonexistent.yaml", id="nothing to generate"),
+        pytest.param(["load", "/nonexistent"], "the archive /nonexistent: No such file", id="no archive file"),
+        pytest.param(["runp", "/nonexistent"], "the config /nonexistent: No such file", id="no pod config"),
+        pytest.param(["create", "x", "/", "/"], "the config /: Is a directory", id="a folder to create from"),
+        pytest.param(["images", "verify", "--all"], "there is no option --all", id="unknown option below a command"),
+        pytest.param(["push", "x", "--creds", "y"], "did you mean --creds-stdin?", id="nearly an option"),
+        pytest.param(["pull"], "missing argument 'REFERENCE' (see podwright pull --help)", id="no argument"),
     ],
 )
 async def test_bad_usage_is_one_line_and_exit_code_2(podwright: Cli, arguments: list[str], words: str) -> None:
