@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from podwright import __version__
 from podwright.cli.app import COMMANDS
 from podwright.conformance.patience import patient
 from tests.cli.conftest import Cli, run_cli
+from tests.harness.processes import ended
 
 # What --help must not wait for: it answers in well under 200 ms then.
 HEAVY = ("grpc", "aiohttp", "rich", "google.protobuf", "pyroute2", "asyncio")
@@ -202,3 +205,17 @@ def test_an_output_that_takes_nothing(redirection: str, code: int, words: str) -
     assert done.returncode == code
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == bool(words)
+
+
+async def test_a_server_that_does_not_speak_is_told_of_while_it_is_waited_for(tmp_path: Path) -> None:
+    """The kernel accepts connections for a process that hangs."""
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(tmp_path / "s.sock"))
+        hung.listen()
+        begun = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "podwright", "-e", str(tmp_path / "s.sock"), "ps"), stderr=subprocess.PIPE
+        )
+        async with ended(begun, within_s=patient(60)):
+            assert begun.stderr is not None
+            line = await asyncio.wait_for(begun.stderr.readline(), patient(60))
+    assert line.decode() == f"podwright: {tmp_path}/s.sock does not answer yet, waiting (Ctrl-C ends it)\n"
