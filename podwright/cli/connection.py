@@ -44,7 +44,7 @@ async def connected(invocation: Invocation) -> AsyncIterator[CriClient]:
     from podwright.cri.client import CriClient  # noqa: PLC0415 # gRPC takes 80 ms to import
 
     async with CriClient(endpoint) as cri:
-        telling = asyncio.create_task(_tell_of_silence(cri))
+        telling = asyncio.create_task(_tell_of_silence(cri), name="tell of a silent server")
         try:
             yield cri
         finally:
