@@ -144,7 +144,7 @@ def start_all(scratch: Scratch, registry: Registry, names: list[str], stack: Exi
 
 
 def columns(peer: str, agents: list[str]) -> list[tuple[str, str]]:
-    """What is measured of one peer: a name and a node agent, for each agent; the peer alone when there is none."""
+    """The columns of one peer: a name and a node agent for each agent, or the peer alone if there is none."""
     return [(f"{agent_name(agent)}-on-{peer}", agent) for agent in agents] or [(peer, "")]
 
 
@@ -172,7 +172,7 @@ def arguments_of(name: str, peer: Peer, restart: str, configs: list[Path]) -> li
 
 
 def notes() -> list[str]:
-    """What was measured, so that somebody else can do it again."""
+    """Notes for the report, with which somebody else can repeat the run."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=TREE, capture_output=True, text=True)  # noqa: PLW1510 # a copy without git has no commit
     command = f"make bench ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "make bench"
     return [
@@ -184,7 +184,7 @@ def notes() -> list[str]:
 
 
 def foreign_rules() -> list[str]:
-    """What the firewall adds to every ADD and DEL of CNI's bridge plugin, if it is much."""
+    """A note if the firewall has so many rules that they slow CNI's bridge plugin down."""
     saved = subprocess.run(["iptables-save", "-t", "nat"], capture_output=True, text=True, check=False).stdout
     count = sum(line.startswith("-A") for line in saved.splitlines())
     told = f"the host's nat table had {count} rules: each call of iptables reads them all, and CNI plugins make many"
