@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from podwright import __version__
+from podwright.cli import connection
 from podwright.cli.app import COMMANDS
 from podwright.conformance.patience import patient
+from podwright.errors import Unavailable
 from tests.cli.conftest import Cli, run_cli
 from tests.harness.processes import ended
 
@@ -219,3 +221,18 @@ async def test_a_server_that_does_not_speak_is_told_of_while_it_is_waited_for(tm
             assert begun.stderr is not None
             line = await asyncio.wait_for(begun.stderr.readline(), patient(60))
     assert line.decode() == f"podwright: {tmp_path}/s.sock does not answer yet, waiting (Ctrl-C ends it)\n"
+
+
+def test_the_runtime_of_the_agent_is_named_where_there_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = f"unix://{tmp_path}/embedded.sock"
+    monkeypatch.setattr(connection, "DEFAULT_ENDPOINT", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setattr(connection, "EMBEDDED_ENDPOINT", embedded)
+    with pytest.raises(Unavailable, match="start podwright serve"):
+        connection.check_listening(connection.DEFAULT_ENDPOINT)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "embedded.sock"))
+        listening.listen()
+        with pytest.raises(Unavailable, match=f"--endpoint {re.escape(embedded)}"):
+            connection.check_listening(connection.DEFAULT_ENDPOINT)
