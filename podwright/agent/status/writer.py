@@ -21,7 +21,7 @@ from podwright.agent.pods.phases import PENDING, TERMINAL
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.status.manager import VersionedStatus, Watcher
 from podwright.agent.status.publishing import merge_status
-from podwright.agent.status.turns import Turn, Turns
+from podwright.agent.status.write_order import WriteTurn, WriteOrder
 from podwright.errors import NotFound, PodwrightError
 from podwright.k8s.client.failures import Conflict
 from podwright.k8s.client.listwatch.progress import is_older
@@ -66,7 +66,7 @@ class StatusWriter:
 
     def __init__(self, ports: WriterPorts) -> None:
         self._ports = ports
-        self._turns = Turns()
+        self._order = WriteOrder()
         self._wake = asyncio.Event()
         self._failures: dict[str, int] = {}  # writes that failed one after the other, by UID
         self._answers: dict[str, Pod] = {}  # to the last write for a pod, without its spec
@@ -80,7 +80,7 @@ class StatusWriter:
                 while True:
                     await self._wake.wait()
                     self._wake.clear()
-                    while (turn := self._turns.take()) is not None:
+                    while (turn := self._order.take()) is not None:
                         group.create_task(self._take_turn(turn), name=f"status of pod {turn.uid}")
         finally:
             unlisten()
@@ -89,7 +89,7 @@ class StatusWriter:
         self._add(entry.uid, later=entry.shown.phase == PENDING)
 
     def _add(self, uid: str, *, later: bool = False) -> None:
-        self._turns.add(uid, later=later)
+        self._order.add(uid, later=later)
         self._wake.set()
 
     async def _compare_forever(self) -> None:
@@ -111,7 +111,7 @@ class StatusWriter:
         shown = self._newer(uid, shown)
         return self._merged(entry, shown) != shown.status or _may_go(entry, shown)
 
-    async def _take_turn(self, turn: Turn) -> None:
+    async def _take_turn(self, turn: WriteTurn) -> None:
         try:
             await self._write(turn.uid)
         except PodwrightError as failure:
@@ -119,7 +119,7 @@ class StatusWriter:
         else:
             self._failures.pop(turn.uid, None)
         finally:
-            self._turns.end(turn)
+            self._order.end(turn)
             self._wake.set()
 
     def _note_failure(self, uid: str, failure: PodwrightError) -> None:
