@@ -249,7 +249,9 @@ def load_config(path: str | None) -> Config:
         if path is None:
             return Config()
         raise InvalidArgument(f"config {path} does not exist") from missing
-    except (OSError, tomllib.TOMLDecodeError) as failure:
+    except OSError as failure:
+        raise InvalidArgument(f"cannot read config {path or DEFAULT_PATH}: {failure.strerror}") from failure
+    except tomllib.TOMLDecodeError as failure:
         raise InvalidArgument(f"config {path or DEFAULT_PATH}: {failure}") from failure
     return parse_config(document, path or DEFAULT_PATH)
 
