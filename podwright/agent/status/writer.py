@@ -1,7 +1,8 @@
 """Writes the status of pods to the API server, and deletes pods whose end is complete.
 
-A change is written at once, as a patch of the differences to the newest known version of the pod, from the watch or
-from the answer to an earlier write. Every ten seconds all pods are compared, which repairs lost writes
+A change is written when it is the pod's turn (`write_order`), as a patch of the differences to the newest known
+version of the pod, from the watch or from the answer to an earlier write. Every ten seconds all pods are compared,
+which repairs lost writes
 (pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
 """
 
@@ -21,7 +22,7 @@ from podwright.agent.pods.phases import PENDING, TERMINAL
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.status.manager import VersionedStatus, Watcher
 from podwright.agent.status.publishing import merge_status
-from podwright.agent.status.write_order import WriteTurn, WriteOrder
+from podwright.agent.status.write_order import WriteOrder, WriteTurn
 from podwright.errors import NotFound, PodwrightError
 from podwright.k8s.client.failures import Conflict
 from podwright.k8s.client.listwatch.progress import is_older

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.agent.status.write_order import PARALLEL, PARALLEL_LATER, WriteTurn, WriteOrder
+from podwright.agent.status.write_order import PARALLEL, PARALLEL_LATER, WriteOrder, WriteTurn
 
 
 def _taken(order: WriteOrder) -> list[str]:
