@@ -226,13 +226,13 @@ async def test_a_server_that_does_not_speak_is_told_of_while_it_is_waited_for(tm
 def test_the_runtime_of_the_agent_is_named_where_there_is_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedded = f"unix://{tmp_path}/embedded.sock"
-    monkeypatch.setattr(connection, "DEFAULT_ENDPOINT", f"unix://{tmp_path}/none.sock")
+    embedded, none = f"unix://{tmp_path}/embedded.sock", f"unix://{tmp_path}/none.sock"
+    monkeypatch.setattr(connection, "DEFAULT_ENDPOINT", none)
     monkeypatch.setattr(connection, "EMBEDDED_ENDPOINT", embedded)
     with pytest.raises(Unavailable, match="start podwright serve"):
-        connection.check_listening(connection.DEFAULT_ENDPOINT)
+        connection.check_listening(none)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "embedded.sock"))
         listening.listen()
         with pytest.raises(Unavailable, match=f"--endpoint {re.escape(embedded)}"):
-            connection.check_listening(connection.DEFAULT_ENDPOINT)
+            connection.check_listening(none)
