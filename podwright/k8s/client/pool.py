@@ -62,7 +62,7 @@ class Pool:
             try:
                 return await self._ask(kept, request, identity)
             except Unanswered:
-                if request.method not in REPEATABLE:
+                if self._is_closed or request.method not in REPEATABLE:
                     raise
         return await self._ask(await self._opened(), request, identity)
 

@@ -8,7 +8,9 @@ from contextlib import suppress
 import pytest
 
 from podwright.errors import PodwrightError
+from podwright.k8s.client import pool
 from podwright.k8s.client.client import ApiClient
+from podwright.k8s.client.dialing import ByteStream, Way
 from podwright.k8s.client.endpoint import Identity, KeyPair
 from podwright.k8s.client.failures import Renewed, Unreachable
 from podwright.k8s.client.protocol import Watching
@@ -17,7 +19,7 @@ from podwright.k8s.objects import Node
 from tests.harness.apiserver.faults import Ailment, Fault
 from tests.harness.apiserver.server import ADMIN, ApiServer, running
 from tests.harness.sockets import connections_to, none_to
-from tests.k8s.client.connected import endpoint
+from tests.k8s.client.connected import endpoint, until
 
 
 class Changing:
@@ -65,6 +67,23 @@ async def test_a_closed_client_opens_nothing() -> None:
         await transport.close()
         with pytest.raises(Unreachable, match="the client is closed"):
             await ApiClient(transport).list(Node)
+        assert connections_to(server.port) == 0
+
+
+async def test_a_call_on_a_kept_connection_ends_with_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dial(_: Way) -> ByteStream:
+        raise AssertionError("a closed client connects")
+
+    async with running() as server:
+        transport = Transport(endpoint(server), Changing(server))
+        await ApiClient(transport).list(Node)
+        monkeypatch.setattr(pool, "dial", dial)
+        fault = server.faults.add(Fault(ailment=Ailment.HANG))
+        hanging = asyncio.create_task(ApiClient(transport).list(Node))
+        await until(lambda: not fault.times)
+        await transport.close()
+        with pytest.raises(Unreachable):
+            await hanging
         assert connections_to(server.port) == 0
 
 
