@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from podwright.cli.failures import Terminated
 from podwright.cli.invocation import Invocation
-from podwright.cri.endpoint import socket_path
+from podwright.cri.reaching import why_unreachable
 from podwright.errors import PermissionDenied, Unavailable
 
 if TYPE_CHECKING:
@@ -26,19 +24,11 @@ Result = TypeVar("Result")
 
 def check_listening(endpoint: str) -> None:
     """Fail at once, with a clear message, if no process listens. Raises Unavailable and PermissionDenied."""
-    path = socket_path(endpoint)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except PermissionError as failure:
-            raise PermissionDenied(f"no permission to open {path}", hint="run podwright as root") from failure
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as failure:
-            raise Unavailable(
-                f"no process listens on {path}",
-                hint="start podwright serve, or choose another socket with --endpoint",
-            ) from failure
-        except OSError as failure:
-            raise Unavailable(f"cannot connect to {path}: {os.strerror(failure.errno or 0)}") from failure
+    failure = why_unreachable(endpoint)
+    if isinstance(failure, PermissionDenied):
+        raise PermissionDenied(failure.message, hint="run podwright as root")
+    if failure is not None:
+        raise Unavailable(failure.message, hint="start podwright serve, or choose another socket with --endpoint")
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,8 @@
-"""The only way in which Podwright starts programs. See `runner`."""
+"""The only way in which Podwright starts programs.
+
+`runner` starts them, with `pipes` for input and output, and `descriptors` that coroutines read and write. `orphans`
+reaps orphans of our children.
+"""
 
 from podwright.process.descriptors import FdReader, FdWriter
 from podwright.process.orphans import adopt_orphans

@@ -83,36 +83,36 @@ async def start(config: Config, stack: contextlib.AsyncExitStack) -> None:
     stack.callback(database.close)
     stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would clean up the first one's pods
     os.chdir(config.state)  # conmon writes a file named "oom" to its working directory, which it inherits
-    made = await making.make(config, database, PosixProcessRunner())
-    stack.callback(made.lock.close)
+    engine = await making.make(config, database, PosixProcessRunner())
+    stack.callback(engine.cgroup_lock.close)
     timeline = Timeline()
     edge = Edge(timeline)
-    server = make_server(table(_families(made, timeline)), edge)
+    server = make_server(table(_families(engine, timeline)), edge)
     stack.callback(_unlink, await listen(server, config.listen))
-    stack.push_async_callback(made.close, STOP_GRACE_S)
+    stack.push_async_callback(engine.close, STOP_GRACE_S)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
-    stack.callback(made.end_streams)  # first, because server.stop waits for open streams
-    await made.recover(database)
+    stack.callback(engine.end_streams)  # first, because server.stop waits for open streams
+    await engine.recover(database)
     edge.ready = True
     background = Tasks()
     stack.push_async_callback(background.close)
     background.start(timeline.watch(), name="watch for slow calls")
 
 
-def _families(made: Engine, timeline: Timeline) -> Families:
-    lock = made.lock
+def _families(engine: Engine, timeline: Timeline) -> Families:
+    lock = engine.cgroup_lock
     return Families(
-        checkpoints=CheckpointRpcs(made.checkpoints, made.restores),
-        containers=ContainerRpcs(made.containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
-        events=EventRpcs(made.events),
-        image_store=ImageStoreRpcs(made.image_tools, made.stats),
-        images=ImageRpcs(made.images, made.check_handler),
-        pulls=PullRpcs(made.images),
-        resources=ResourceRpcs(made.containers, made.sandboxes),
-        runtime=RuntimeRpcs(made.node, timeline),
-        sandboxes=SandboxRpcs(made.sandboxes, made.pods, made.containers, lock.warm),
-        stats=StatsRpcs(made.stats),
-        streaming=StreamingRpcs(made.streaming),
+        checkpoints=CheckpointRpcs(engine.checkpoints, engine.restores),
+        containers=ContainerRpcs(engine.containers, expect_start=lock.warm, expect_exec=lock.warm_for_exec),
+        events=EventRpcs(engine.events),
+        image_store=ImageStoreRpcs(engine.image_tools, engine.stats),
+        images=ImageRpcs(engine.images, engine.check_handler),
+        pulls=PullRpcs(engine.images),
+        resources=ResourceRpcs(engine.containers, engine.sandboxes),
+        runtime=RuntimeRpcs(engine.node, timeline),
+        sandboxes=SandboxRpcs(engine.sandboxes, engine.pods, engine.containers, lock.warm),
+        stats=StatsRpcs(engine.stats),
+        streaming=StreamingRpcs(engine.streaming),
         timeline=TimelineRpcs(timeline),
     )
 

@@ -25,21 +25,21 @@ FILE_ENDINGS = (".json", ".yaml", ".yml")
 
 
 class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
-    """How a provider works with service accounts.
+    """How a provider uses service accounts.
 
-    It gets a token for `audience`, and those annotations of the account. Without one of `required` it is not asked.
-    `keeps_per_token`: its answer holds for that very token, else for all pods of the account.
+    The provider gets a token for `audience` and annotations of the account. It is not called if a `required` one is
+    missing. `keeps_per_token`: its answer is valid for one token, else for all pods of the account.
     """
 
     audience: str
-    is_required: bool  # whether it is only asked for pods that have an account
+    is_required: bool  # whether it is only called for pods with an account
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     keeps_per_token: bool = False
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """One program, and the images that it is asked for. Without `tokens` it knows nothing of pods."""
+    """One program, and the images that it is called for. Without `tokens` it gets no data of pods."""
 
     name: str
     api_version: str
@@ -84,7 +84,7 @@ def read_providers(path: str, directory: str, *, allows_tokens: bool = True) -> 
 
     `allows_tokens`: the feature gate KubeletServiceAccountTokenForCredentialProviders.
 
-    Raises InvalidArgument, naming the file: an agent does not start with providers that cannot work.
+    Raises InvalidArgument that names the file: the agent does not start with providers that cannot work.
     """
     paths = [path]
     if os.path.isdir(path):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
-from podwright.agent.clock import Clock
+from podwright.agent.clock import Clock, utc_now
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import CriCondition, RuntimeState, RuntimeVersion
 from podwright.errors import PodwrightError, Unavailable
@@ -20,6 +21,7 @@ T = TypeVar("T")
 PERIOD_S = 5.0
 SILENT_S = 30.0  # a runtime that has not answered for so long is down (the kubelet's runtimeState)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between tries while nothing answers at the start
+QUIET_S, REMIND_S = 5.0, 60.0  # until the log says that we wait, if a call hangs; and until it says so again
 NOT_ASKED = CriCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
 
 
@@ -29,6 +31,37 @@ def _say_silent() -> None:
     A call that hangs fails only after minutes, and until then nothing else says so.
     """
     log.warning("the runtime does not answer, it or the machine may hang: silent=%gs", SILENT_S)
+
+
+class _FirstWait:
+    """Logs what the agent waits for at its start: when the reason changes, and from time to time."""
+
+    def __init__(self, endpoint: str, since: datetime) -> None:
+        self._endpoint = endpoint
+        self._since = since
+        self._reason = "it has not answered the first call yet"
+        self._next = asyncio.get_running_loop().call_later(QUIET_S, self._log)
+
+    def failed(self, reason: str) -> None:
+        """Log the reason if it is new."""
+        if reason != self._reason:
+            self._reason = reason
+            self._log()
+
+    def end(self) -> None:
+        """Log nothing more."""
+        self._next.cancel()
+
+    def _log(self) -> None:
+        self._next.cancel()
+        self._next = asyncio.get_running_loop().call_later(REMIND_S, self._log)
+        log.warning(
+            "the agent waits for a container runtime (start it, or choose another one with "
+            "--container-runtime-endpoint): endpoint=%s since=%s reason=%s",
+            self._endpoint,
+            self._since.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            self._reason,
+        )
 
 
 class RuntimeWatch:
@@ -52,27 +85,14 @@ class RuntimeWatch:
 
     async def first_answer(self, endpoint: str) -> None:
         """Wait until the runtime answers, however long that takes. The log says that we wait."""
-        pause_s, logged = FIRST_PAUSE_S, ""
-        while True:
-            try:
-                self.version = await self._runtime.version()
-                await self.ask()
-            except PodwrightError as failure:
-                self._failure = str(failure)
-                self._waits()
-            else:
-                log.info("the runtime answers: endpoint=%s name=%s version=%s", endpoint, *self._name())
-                return
-            if logged != self._failure:
-                log.warning(
-                    "waiting for a runtime (start it, or choose another one by --container-runtime-endpoint): "
-                    "endpoint=%s error=%s",
-                    endpoint,
-                    self._failure,
-                )
-                logged = self._failure
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        pause_s, wait = FIRST_PAUSE_S, _FirstWait(endpoint, utc_now(self._clock))
+        try:
+            while not await self._answers(wait):
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        finally:
+            wait.end()
+        log.info("the runtime answers: endpoint=%s name=%s version=%s", endpoint, *self._name())
 
     async def insisted(self, ask: Callable[[], Awaitable[T]], endpoint: str) -> T:
         """The runtime's answer. One that dies while the agent starts is waited for, and asked again."""
@@ -83,6 +103,18 @@ class RuntimeWatch:
                 log.warning("the runtime has gone while the agent starts: endpoint=%s error=%s", endpoint, failure)
             await asyncio.sleep(LONGEST_PAUSE_S)  # another service than the one that is asked below may be away
             await self.first_answer(endpoint)
+
+    async def _answers(self, wait: _FirstWait) -> bool:
+        """Whether the runtime answers now. If not, `wait` hears why."""
+        try:
+            self.version = await self._runtime.version()
+            await self.ask()
+        except PodwrightError as failure:
+            self._failure = str(failure)
+            self._waits()
+            wait.failed(self._failure)
+            return False
+        return True
 
     def _name(self) -> tuple[str, str]:
         return self.version.name, self.version.version

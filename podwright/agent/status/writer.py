@@ -1,8 +1,8 @@
 """Writes the status of pods to the API server, and deletes pods whose end is complete.
 
-A change is written at once, as a patch of what differs from the newest version of the pod that is known here: from
-the watch, or from the answer to an earlier write. Every ten seconds all pods are compared, which repairs what was
-lost (pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
+A change is written at once, as a patch of the differences to the newest known version of the pod, from the watch or
+from the answer to an earlier write. Every ten seconds all pods are compared, which repairs lost writes
+(pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class WrittenStatuses(Protocol):
 
 
 class WriterPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What statuses are written with."""
+    """What the writer needs of other rooms."""
 
     server: ApiServer
     statuses: WrittenStatuses
@@ -63,7 +63,7 @@ class WriterPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusWriter:
-    """Writes what changes, and compares everything now and then."""
+    """Writes changes at once, and compares everything now and then."""
 
     def __init__(self, ports: WriterPorts) -> None:
         self._ports = ports
@@ -74,7 +74,7 @@ class StatusWriter:
         self._slots = asyncio.Semaphore(PARALLEL)
 
     async def run(self) -> None:
-        """Write without end."""
+        """Write forever."""
         monotonic = self._ports.clock.monotonic
         unlisten = self._ports.statuses.on_change(self._changed)
         pause_s, compare_at = FIRST_PAUSE_S, monotonic() + RECONCILE_S
@@ -82,7 +82,7 @@ class StatusWriter:
             while True:
                 left_s = compare_at - monotonic()
                 await self._wait(min(pause_s, left_s) if self._failed else left_s)
-                if monotonic() >= compare_at:  # on a busy node, too, where something always changes meanwhile
+                if monotonic() >= compare_at:  # also on a busy node, where there is always a change
                     self._take_all()
                     compare_at = monotonic() + RECONCILE_S
                 pause_s = min(2 * pause_s, RECONCILE_S) if self._failed else FIRST_PAUSE_S
@@ -92,14 +92,14 @@ class StatusWriter:
             unlisten()
 
     async def _wait(self, patience_s: float) -> None:
-        """Until a status changes, at most so long."""
+        """Wait until a status changes, for at most that long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 await self._wake.wait()
         self._wake.clear()
 
     def _take_all(self) -> None:
-        """Compare every pod with what the API shows of it."""
+        """Queue every pod for a comparison with the API's version."""
         uids = {entry.uid for entry in self._ports.statuses.all()}
         self._pending |= uids
         self._answers = {uid: pod for uid, pod in self._answers.items() if uid in uids}
@@ -118,7 +118,7 @@ class StatusWriter:
             self._failed.add(uid)
 
     async def _write(self, uid: str) -> None:
-        """Make the API's object agree. Raises PodwrightError."""
+        """Write a pod's status if it differs, and delete the pod if its end is complete. Raises PodwrightError."""
         entry, shown = self._ports.statuses.newest(uid), self._shown(uid)
         if entry is None or shown is None:
             return
@@ -131,7 +131,7 @@ class StatusWriter:
             self._answers.pop(uid, None)
 
     async def _patch(self, entry: VersionedStatus, shown: Pod) -> Pod:
-        """The object as the server has it after the write."""
+        """Patch the status. Returns the server's version."""
         now = utc_now(self._ports.clock)
         status = merge_status(shown.status, entry.status, now, may_run=self._ports.may_run(entry.uid))
         if status == shown.status:
@@ -151,14 +151,14 @@ class StatusWriter:
         log.info("the pod has ended and is deleted from the API: pod=%s/%s", metadata.namespace, metadata.name)
 
     def _shown(self, uid: str) -> Pod | None:
-        """What the API shows of the pod, as the watch has it: a static pod's mirror, or the pod itself."""
+        """The pod's object from the watch: a static pod's mirror, or the pod itself."""
         pod = self._ports.registry.get(uid)
         if pod is None or not is_static(pod):
             return pod
         return self._ports.registry.mirror_of(pod)
 
     def _newer(self, uid: str, shown: Pod) -> Pod:
-        """The answer to the last write, as long as the watch has not brought it or a later version."""
+        """The answer to the last write if it is newer than the watch's version."""
         answer = self._answers.get(uid)
         if answer is None or answer.metadata.uid != shown.metadata.uid:
             return shown
@@ -168,7 +168,7 @@ class StatusWriter:
 
 
 def _may_go(entry: VersionedStatus, pod: Pod) -> bool:
-    """Whether nothing is left of the pod, so that its object may be deleted.
+    """Whether nothing of the pod is left, so that its object may be deleted.
 
     `mirrors` deletes those of static pods.
     """

@@ -1,4 +1,4 @@
-"""Which groups and users the files of a pod's volumes belong to. Pure."""
+"""The groups and users that own the files of a pod's volumes. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def fs_group(pod: Pod) -> int | None:
 
 
 def token_user(pod: Pod) -> int | None:
-    """The user that all containers run as. None when one names none, or they differ.
+    """The user that all containers run as. None if a container names no user, or if they differ.
 
     The kubelet gives tokens to that user (volume/util.FsUserFrom).
     """
@@ -32,7 +32,7 @@ def token_user(pod: Pod) -> int | None:
 
 
 def extra_supplemental_groups(pod: Pod, mounted: Iterable[MountedVolume]) -> tuple[int, ...]:
-    """The groups that the pod's volumes demand and the pod itself does not name, in order."""
+    """The groups that the pod's volumes demand in addition to those of the pod, in order."""
     context = pod.spec.security_context
     named = context.supplemental_groups if context is not None else ()
     return tuple(sorted({volume.gid for volume in mounted if volume.gid is not None} - set(named)))

@@ -37,18 +37,18 @@ HOST_SHM = "/dev/shm"  # noqa: S108 # the host's own, for pods in its IPC namesp
 
 
 async def create(
-    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.RestoredContent | None = None
+    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, restored: place.RestoredContent | None = None
 ) -> ContainerId:
     """Make the container and set its record to CREATED. If a step fails, undo the earlier ones.
 
     Raises NotFound for the image, InvalidArgument and FailedPrecondition for the config, and OSError.
     """
     async with env.life.held():
-        return await _create(env, sandbox, config, kept)
+        return await _create(env, sandbox, config, restored)
 
 
 async def _create(
-    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.RestoredContent | None
+    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, restored: place.RestoredContent | None
 ) -> ContainerId:
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
@@ -63,7 +63,7 @@ async def _create(
         cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
     )
     handler.check(env.bundle(record))
-    container = env.store.put(msgspec.structs.replace(record, is_restored=kept is not None))
+    container = env.store.put(msgspec.structs.replace(record, is_restored=restored is not None))
     paths = env.paths(container_id)
     try:
         held = volumes.hold(env.images, container)
@@ -73,7 +73,7 @@ async def _create(
             labels=selinux.of_container(env.host.selinux, sandbox, config),
             pins=env.sandboxes.pins(sandbox),
         )
-        root, prepared = await asyncio.to_thread(_make, env, container, sandbox, image, held, kept, decided)
+        root, prepared = await asyncio.to_thread(_make, env, container, sandbox, image, held, restored, decided)
         spec = builder.build(spec_inputs(env, container, sandbox, image, root, prepared, decided))
         for edit in env.edits:
             await edit(spec, sandbox, container)
@@ -172,7 +172,7 @@ def _make(
     sandbox: Sandbox,
     image: Image,
     held: volumes.Held,
-    kept: place.RestoredContent | None,
+    restored: place.RestoredContent | None,
     decided: Decided,
 ) -> tuple[Root, Prepared]:
     """The blocking part, run in a thread: the root, the mounts, and what else the spec needs from the host."""
@@ -182,7 +182,7 @@ def _make(
         config,
         image.config,
         held,
-        kept=kept,
+        restored=restored,
         owner=root_on_host(sandbox.config),
         label=str(decided.labels.file) if decided.labels is not None else "",
         user_namespace=decided.user_namespace,

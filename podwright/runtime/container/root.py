@@ -44,7 +44,7 @@ def make_root(
     image: ImageConfig,
     held: volumes.Held,
     *,
-    kept: place.RestoredContent | None,
+    restored: place.RestoredContent | None,
     owner: tuple[int, int],
     label: str,
     user_namespace: str,
@@ -55,7 +55,7 @@ def make_root(
     Unknown with CRI's sentinel for image volumes, and OSError.
     """
     with Step("root filesystem"), staging.mapped_layers(paths, held, user_namespace) as layers:
-        place.make(paths, layers.root, group=owner[1], label=label, kept=kept)
+        place.make(paths, layers.root, group=owner[1], label=label, restored=restored)
         config = volumes.mount_all(paths, config, layers.volumes, label=label)
     places = image_directories.wanted(image.volumes, config.mounts)
     own_mounts = image_directories.make(paths.rootfs, places, owner)

@@ -31,10 +31,8 @@ def make_server(methods: Table, edge: Edge) -> grpc.aio.Server:
             ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
             ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
             ("grpc.so_reuseport", 0),
-            (
-                "grpc.http2.bdp_probe",
-                0,
-            ),  # no pings to measure a local client's bandwidth: they cost a tenth of a small call
+            # No pings to measure a local client's bandwidth: they cost a tenth of a small call.
+            ("grpc.http2.bdp_probe", 0),
         ]
     )
     for service in SERVICES:

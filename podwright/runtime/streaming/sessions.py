@@ -47,13 +47,13 @@ class StreamContainers(Protocol):
 
 
 class StreamSandboxes(Protocol):
-    """And of its sandboxes."""
+    """What streaming needs of an engine's sandboxes: see `sandbox.service`."""
 
     def get(self, sandbox_id: str, /) -> Sandbox: ...
 
 
 class Sessions:
-    """Runs sessions, and remembers commands that outlive theirs."""
+    """Runs sessions, and keeps commands that outlive theirs."""
 
     def __init__(self, containers: StreamContainers, sandboxes: StreamSandboxes, *, creation_timeout_s: float) -> None:
         """Clients get `creation_timeout_s` to open their streams."""
@@ -116,7 +116,7 @@ class Sessions:
     def _leave(self, command: Exec) -> None:
         """Leave the command running after the client is gone."""
         command.hang_up()
-        self._left.start(_see_off(command), name="exec without a client")
+        self._left.start(_end_alone(command), name="exec without a client")
 
     async def _attach(self, request: AttachRequest, remote: Remote, gone: Gone) -> Outcome | None:
         client = await self._containers.attach(request)
@@ -140,7 +140,8 @@ class Sessions:
         await self._left.close()
 
 
-async def _see_off(command: Exec) -> None:
+async def _end_alone(command: Exec) -> None:
+    """Wait for the end of a command without a client, then clean up."""
     try:
         with contextlib.suppress(PodwrightError):  # it never started
             await command.wait()

@@ -1,7 +1,7 @@
 """The file `memory_manager_state`: allotments to JSON and back, in the kubelet's first and second format. Pure.
 
-The second one has the memory of whole pods as well. A kubelet writes it with the gate PodLevelResourceManagers, and
-the first one without it.
+The second format also has pod-level memory. A kubelet writes it if the gate PodLevelResourceManagers is on, else the
+first.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The certificate that a node makes for itself when none is configured: `kubelet.crt` and `kubelet.key`.
+"""Makes the node's own certificate if none is configured: `kubelet.crt` and `kubelet.key`.
 
-The library is loaded when a certificate is made. One that is there is read without it.
+The library is loaded only when a certificate is made.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEY_MODE, CERTIFICATE_MODE = 0o600, 0o644
 
 
 def ensure(directory: str, name: str, addresses: Iterable[str]) -> tuple[str, str]:
-    """Certificate and key in the directory, made when they are not there or no good any more.
+    """The paths of certificate and key in the directory, made if they are absent or not valid any more.
 
     Raises FailedPrecondition.
     """
@@ -67,7 +67,7 @@ def _make(name: str, addresses: Iterable[str]) -> tuple[bytes, bytes]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - DAY)  # clocks differ
+        .not_valid_before(now - DAY)  # for clients whose clocks are late
         .not_valid_after(now + VALID)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -1,4 +1,4 @@
-"""Forwards a client's request to the runtime's streaming server, and its answer to the client, whatever it is."""
+"""Forwards a client's request to the runtime's streaming server, and any answer to the client."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from podwright.streams.websocket import handshake
 from podwright.streams.websocket.connection import SERVER, WebSocket
 from podwright.streams.wire import Wire
 
-# The headers of the request that the runtime needs. Credentials are for us alone.
+# The headers of the request that the runtime needs. Credentials are for the agent only.
 FORWARDED = frozenset({"upgrade", VERSION_HEADER, "sec-websocket-key", "sec-websocket-version"})
 NOT_RETURNED = frozenset({"content-length", "transfer-encoding", "connection", "date", "content-type"})
 PROTOCOL_HEADER = "sec-websocket-protocol"
 
 
 async def forward(url: str, head: upgrade.UpgradeRequest, *, idle_timeout_s: float) -> Answer:
-    """Ask the runtime for the upgrade that the client asks for, and copy bytes after it.
+    """Ask the runtime for the client's upgrade, then copy bytes.
 
     Raises what `dial.ask` raises.
     """
@@ -41,7 +41,10 @@ async def forward(url: str, head: upgrade.UpgradeRequest, *, idle_timeout_s: flo
 
 
 async def forward_tunnel(url: str, head: upgrade.UpgradeRequest, *, idle_timeout_s: float) -> Answer:
-    """A SPDY connection inside the client's WebSocket, as a SPDY connection to the runtime. Raises as `forward`."""
+    """Connect the SPDY connection in the client's WebSocket to a SPDY connection of the runtime.
+
+    Raises as `forward`.
+    """
     tunnels = [name for name in handshake.offered_protocols(head) if is_tunnel(name)]
     inner = [name.removeprefix(handshake.TUNNEL_PREFIX) for name in tunnels]
     asked = await ask(url, "POST", spdy_request_headers(inner))
