@@ -16,7 +16,7 @@ from podwright.k8s.client.requests import ApiRequest
 from podwright.k8s.client.tls import client_context
 
 CONNECT_TIMEOUT_S = 15.0
-IDLE_S = 15.0  # what stands before a server may close idle connections without a word
+IDLE_S = 15.0  # what stands before a server may drop idle connections silently
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})  # twice has the effect of once (RFC 9110, 9.2.2)
 
 
