@@ -3,7 +3,8 @@
 Commands use CRI with any endpoint. Only `serve`, `config`, `run`, `bench` and `doctor` import other rooms, when
 called. No room below imports this one.
 
-Every command: `invocation`, `options`, `connection`, `failures`, `lookup`, `each`, `optional_calls` and `own_api`.
+Every command: `invocation`, `options`, `connection`, `failures`, `files`, `lookup`, `each`, `optional_calls` and
+`own_api`.
 Output: `table`, `sheet`, `output`, `states`, `since`. Pods of the agent: `agent_socket`, `agent_pods`, `pod_summary`,
 `description` (`description_containers`, `description_volumes`), `agent_help`. Pulls and archives: `image_pull`,
 `pull_display`, `credentials`, `oci_layout`. Sessions: `remote_session`, `terminal`, `detach`, `stdio`,

@@ -11,8 +11,11 @@ import signal
 from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
+
 from podwright.cli.failures import Terminated
 from podwright.cli.invocation import Invocation
+from podwright.cri.endpoint import socket_path
 from podwright.cri.reaching import why_unreachable
 from podwright.errors import PermissionDenied, Unavailable
 
@@ -21,12 +24,14 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+SILENT_S = 5.0  # until a person hears that a server does not answer
+
 
 def check_listening(endpoint: str) -> None:
     """Fail at once, with a clear message, if no process listens. Raises Unavailable and PermissionDenied."""
     failure = why_unreachable(endpoint)
     if isinstance(failure, PermissionDenied):
-        raise PermissionDenied(failure.message, hint="run podwright as root")
+        raise failure
     if failure is not None:
         raise Unavailable(failure.message, hint="start podwright serve, or choose another socket with --endpoint")
 
@@ -39,7 +44,18 @@ async def connected(invocation: Invocation) -> AsyncIterator[CriClient]:
     from podwright.cri.client import CriClient  # noqa: PLC0415 # gRPC takes 80 ms to import
 
     async with CriClient(endpoint) as cri:
-        yield cri
+        telling = asyncio.create_task(_tell_of_silence(cri), name="tell of a silent server")
+        try:
+            yield cri
+        finally:
+            telling.cancel()
+
+
+async def _tell_of_silence(cri: CriClient) -> None:
+    """Say on stderr that the process behind the socket does not speak. Calls end only after minutes then."""
+    await asyncio.sleep(SILENT_S)
+    if cri.channel.get_state().name == "CONNECTING":
+        click.echo(f"podwright: {socket_path(cri.endpoint)} does not answer yet, waiting (Ctrl-C ends it)", err=True)
 
 
 def run_async(work: Coroutine[Any, Any, Result]) -> Result:

@@ -91,15 +91,29 @@ def _words(failure: BaseException) -> tuple[str, str]:
     if isinstance(failure, PodwrightError):
         return _one_line(failure.message), failure.hint
     if isinstance(failure, click.UsageError):
-        command = failure.ctx.command_path if failure.ctx else "podwright"
-        return _one_line(failure.format_message()), f"see {command} --help"
+        return _usage_words(failure)
     if isinstance(failure, click.ClickException):
-        return _one_line(failure.format_message()), ""
+        return _in_our_form(failure.format_message()), ""
     if isinstance(failure, OSError):
         name = f"{failure.filename}: " if failure.filename else ""
         return f"{name}{failure.strerror or failure}", ""
     kind = type(failure).__name__
     return f"unexpected {kind}: {_one_line(str(failure))}", "please report it, with the output of --debug"
+
+
+def _usage_words(failure: click.UsageError) -> tuple[str, str]:
+    """What is wrong with a command line, and what to do."""
+    help_hint = f"see {failure.ctx.command_path if failure.ctx else 'podwright'} --help"
+    if isinstance(failure, click.NoSuchOption):
+        near = " or ".join(failure.possibilities or ())
+        return f"there is no option {failure.option_name}", f"did you mean {near}?" if near else help_hint
+    return _in_our_form(failure.format_message()), help_hint
+
+
+def _in_our_form(text: str) -> str:
+    """A message of click as ours are: in one line, without a capital at its start and a full stop at its end."""
+    line = _one_line(text)
+    return line[:1].lower() + line[1:].removesuffix(".")
 
 
 def _one_line(text: str) -> str:

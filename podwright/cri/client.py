@@ -118,7 +118,7 @@ class CriClient:
             return error
         reason = why_unreachable(self.endpoint)
         if reason is not None:
-            return Unavailable(reason.message)
+            return Unavailable(reason.message, hint=reason.hint)
         if self.channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
             path = socket_path(self.endpoint)
             said = error.message.rpartition(f"{path}: ")[2]

@@ -19,7 +19,7 @@ def why_unreachable(endpoint: str) -> PodwrightError | None:
         except BlockingIOError:
             return Unavailable(f"the process that listens on {path} accepts no connection, it or the machine may hang")
         except PermissionError:
-            return PermissionDenied(f"no permission to open {path}")
+            return PermissionDenied(f"no permission to open {path}", hint="run podwright as root")
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             return Unavailable(f"no process listens on {path}")
         except OSError as failure:

@@ -194,6 +194,7 @@ class Agent:
             set_pod_cidr=self.dependencies.runtime.set_pod_cidr,
             runner=self.dependencies.runner,
             on_registered=self._sync_static_pods,
+            status_took=self.dependencies.metrics.lives.status_syncs.observe,
         )
 
     def _sync_static_pods(self) -> None:

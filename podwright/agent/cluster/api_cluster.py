@@ -124,6 +124,7 @@ class ApiCluster:
                 registry=ports.registry,
                 may_run=ports.may_run,
                 clock=self._clock,
+                took=ports.status_took,
             )
         )
         lease = NodeLease(servers.heartbeats, self._node, self._clock, ports.events, config.node.lease_duration_s)

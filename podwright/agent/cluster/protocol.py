@@ -38,6 +38,7 @@ class ClusterPorts(msgspec.Struct, frozen=True, kw_only=True):
     set_pod_cidr: Callable[[str], Awaitable[None]]
     runner: ProcessRunner
     on_registered: Callable[[], None]
+    status_took: Callable[[float], None]  # hears in how many seconds a pod's status came to the API server
 
 
 class Cluster(Protocol):

@@ -81,11 +81,6 @@ class Generator:
         await self._tasks.close()
 
     @property
-    def has_looked(self) -> bool:
-        """Whether the whole node has been listed once."""
-        return self._relisted_at is not None
-
-    @property
     def is_streaming(self) -> bool:
         """Whether changes come as events."""
         return self._streaming

@@ -1,7 +1,7 @@
-"""What a pod as a whole requests and is limited to. Pure.
+"""The requests and limits of a pod as a whole. Pure.
 
-The containers' resources together, replaced by the pod's own where it has them, and its RuntimeClass's overhead
-(PodRequests and PodLimits of component-helpers' resource package).
+They are the sums of the containers' resources, replaced by pod-level ones if there are any, plus the RuntimeClass's
+overhead (PodRequests and PodLimits of component-helpers' resource package).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def pod_requests(spec: PodSpec, *, overhead: bool = True) -> Amounts:
 
 
 def pod_limits(spec: PodSpec, *, overhead: bool = True) -> Amounts:
-    """The limits of the pod. Overhead is added only to what has a limit."""
+    """The limits of the pod. Overhead is added only to existing limits."""
     limits = {**aggregate_limits(spec), **pod_level_limits(spec)}
     extra = {name: amount for name, amount in _amounts(spec.overhead).items() if limits.get(name, ZERO).nano}
     return _sum(limits, extra) if overhead else limits
 
 
 def requested(spec: PodSpec, name: str) -> Amount:
-    """How much of one resource the pod requests. Overhead alone is no request (GetResourceRequestQuantity)."""
+    """The pod's request of one resource. Overhead alone is no request (GetResourceRequestQuantity)."""
     own = pod_requests(spec, overhead=False).get(name, ZERO)
     return own + _amounts(spec.overhead).get(name, ZERO) if own.nano else own
 

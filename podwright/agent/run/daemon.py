@@ -153,7 +153,9 @@ def held_slot(options: ServerOptions) -> Iterator[Slot]:
             os.makedirs(slot.state, mode=0o711, exist_ok=True)
             descriptor = os.open(f"{slot.root}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as failure:
-            raise FailedPrecondition(f"cannot make {slot.root}: {failure}", hint="run as root") from failure
+            raise FailedPrecondition(
+                f"cannot make {failure.filename or slot.root}: {failure.strerror}", hint="run as root"
+            ) from failure
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -52,15 +52,8 @@ class StopRequest:
 
     async def interruptible(self, work: Awaitable[Result]) -> Result:
         """The result of `work`. A request to stop cancels it and raises StopRequested."""
-        return await self._until(work, self.graceful)
-
-    async def unless_forced(self, work: Awaitable[Result]) -> Result:
-        """The same, but only the second request cancels."""
-        return await self._until(work, self.forced)
-
-    async def _until(self, work: Awaitable[Result], event: asyncio.Event) -> Result:
         task = task_of(work, name="work until a stop")
-        asked = asyncio.create_task(event.wait(), name="a request to stop")
+        asked = asyncio.create_task(self.graceful.wait(), name="a request to stop")
         try:
             await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
             if task.done():

@@ -1,4 +1,4 @@
-"""Whether the runtime and its network are ready: asked every few seconds, and kept."""
+"""Checks every few seconds whether the runtime and its network are ready."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ T = TypeVar("T")
 
 PERIOD_S = 5.0
 SILENT_S = 30.0  # a runtime that has not answered for so long is down (the kubelet's runtimeState)
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between tries while nothing answers at the start
-QUIET_S, REMIND_S = 5.0, 60.0  # until the log says that we wait, if a call hangs; and until it says so again
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between tries at the start
+QUIET_S, REMIND_S = 5.0, 60.0  # until the log says that a call hangs, and until it says so again
 NOT_ASKED = CriCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
 
 
 def _say_silent() -> None:
     """Log that the runtime is silent.
 
-    A call that hangs fails only after minutes, and until then nothing else says so.
+    A hung call fails only after minutes, and until then nothing else shows it.
     """
     log.warning("the runtime does not answer, it or the machine may hang: silent=%gs", SILENT_S)
 
 
 class _FirstWait:
-    """Logs what the agent waits for at its start: when the reason changes, and from time to time."""
+    """Logs why the agent waits at its start: when the reason changes, and from time to time."""
 
     def __init__(self, endpoint: str, since: datetime) -> None:
         self._endpoint = endpoint
@@ -49,7 +49,7 @@ class _FirstWait:
             self._log()
 
     def end(self) -> None:
-        """Log nothing more."""
+        """Stop logging."""
         self._next.cancel()
 
     def _log(self) -> None:
@@ -65,10 +65,10 @@ class _FirstWait:
 
 
 class RuntimeWatch:
-    """The newest answer of RPC Status."""
+    """Keeps the newest answer of RPC Status."""
 
     def __init__(self, runtime: CriRuntime, clock: Clock, waits: Callable[[], None] = lambda: None) -> None:
-        """`waits` is called each time that the runtime does not answer while the agent starts."""
+        """`waits` is called whenever the runtime does not answer while the agent starts."""
         self._runtime = runtime
         self._clock = clock
         self._waits = waits
@@ -84,7 +84,7 @@ class RuntimeWatch:
         return self._state
 
     async def first_answer(self, endpoint: str) -> None:
-        """Wait until the runtime answers, however long that takes. The log says that we wait."""
+        """Wait until the runtime answers, without a limit. The log says why the agent waits."""
         pause_s, wait = FIRST_PAUSE_S, _FirstWait(endpoint, utc_now(self._clock))
         try:
             while not await self._answers(wait):
@@ -95,17 +95,17 @@ class RuntimeWatch:
         log.info("the runtime answers: endpoint=%s name=%s version=%s", endpoint, *self._name())
 
     async def insisted(self, ask: Callable[[], Awaitable[T]], endpoint: str) -> T:
-        """The runtime's answer. One that dies while the agent starts is waited for, and asked again."""
+        """Call `ask` until it succeeds: a runtime may end while the agent starts."""
         while True:
             try:
                 return await ask()
             except Unavailable as failure:
                 log.warning("the runtime has gone while the agent starts: endpoint=%s error=%s", endpoint, failure)
-            await asyncio.sleep(LONGEST_PAUSE_S)  # another service than the one that is asked below may be away
+            await asyncio.sleep(LONGEST_PAUSE_S)  # `ask` may call another service than the check below
             await self.first_answer(endpoint)
 
     async def _answers(self, wait: _FirstWait) -> bool:
-        """Whether the runtime answers now. If not, `wait` hears why."""
+        """Whether the runtime answers now. If not, `wait` gets the reason."""
         try:
             self.version = await self._runtime.version()
             await self.ask()
@@ -120,11 +120,11 @@ class RuntimeWatch:
         return self.version.name, self.version.version
 
     def start(self) -> None:
-        """Ask from now on."""
+        """Start to check."""
         self._tasks.start(self._ask_forever(), name="runtime status")
 
     async def close(self) -> None:
-        """Stop asking."""
+        """Stop checking."""
         await self._tasks.close()
 
     async def _ask_forever(self) -> None:
@@ -141,7 +141,7 @@ class RuntimeWatch:
                 silent.cancel()
 
     async def ask(self) -> None:
-        """Ask now. Raises PodwrightError when there is no answer."""
+        """Check now. Raises PodwrightError if there is no answer."""
         before = self._state
         self._state = await self._runtime.state()
         self._answered_at = self._clock.monotonic()
@@ -156,7 +156,7 @@ class RuntimeWatch:
                 log.info("the node is ready again: part=%s", name)
 
     def problem(self) -> str:
-        """Why no pod can be synced. Empty when pods can."""
+        """Why pods cannot be synced. Empty if they can."""
         if self._answered_at is None:
             return f"the runtime has not answered yet: {self._failure}" if self._failure else NOT_ASKED.message
         silent_s = self._clock.monotonic() - self._answered_at
@@ -167,6 +167,6 @@ class RuntimeWatch:
         return "" if condition.status else f"the runtime is not ready: {condition.reason} {condition.message}".strip()
 
     def network_problem(self) -> str:
-        """Why pods get no network. Empty when they do."""
+        """Why the network is not ready. Empty if it is."""
         condition = self._state.network
         return "" if condition.status else f"{condition.reason}: {condition.message}"

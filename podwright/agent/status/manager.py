@@ -43,7 +43,8 @@ class VersionedStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A pod's newest status.
 
     `shown` is the published version: it does not show a terminal phase while containers may run. `version` grows with
-    each change. `is_finished`: nothing of the pod is left on this node, so the API's object may be deleted.
+    each change, whose time on the monotonic clock is `changed_at`. `is_finished`: nothing of the pod is left on this
+    node, so the API's object may be deleted.
     """
 
     uid: str
@@ -52,6 +53,7 @@ class VersionedStatus(msgspec.Struct, frozen=True, kw_only=True):
     status: PodStatus
     shown: PodStatus
     version: int
+    changed_at: float = 0.0
     is_finished: bool = False
 
 
@@ -222,6 +224,7 @@ class StatusManager:
                 status=status,
                 shown=shown,
                 version=known.version + 1 if known is not None else 1,
+                changed_at=self._ports.clock.monotonic(),
                 is_finished=is_finished or (known is not None and known.is_finished),
             )
         )

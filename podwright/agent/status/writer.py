@@ -60,6 +60,7 @@ class WriterPorts(msgspec.Struct, frozen=True, kw_only=True):
     registry: PodRegistry
     may_run: Callable[[str], bool]  # whether containers of the pod with this UID may run
     clock: Clock
+    took: Callable[[float], None]  # hears in how many seconds a change came to the API server
 
 
 class StatusWriter:
@@ -142,6 +143,7 @@ class StatusWriter:
             Pod, metadata.name, strategic(body), namespace=metadata.namespace, subresource=STATUS
         )
         self._answers[entry.uid] = replace(answer, spec=_NO_SPEC)
+        self._ports.took(self._ports.clock.monotonic() - entry.changed_at)
         return answer
 
     async def _delete(self, pod: Pod) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from podwright.agent.pods.containers import all_containers
-from podwright.agent.volumes.plans import MountedVolume
 from podwright.k8s.objects import Pod
 
 
@@ -29,10 +26,3 @@ def token_user(pod: Pod) -> int | None:
             user = context.run_as_user
         users.add(user)
     return users.pop() if len(users) == 1 else None
-
-
-def extra_supplemental_groups(pod: Pod, mounted: Iterable[MountedVolume]) -> tuple[int, ...]:
-    """The groups that the pod's volumes demand in addition to those of the pod, in order."""
-    context = pod.spec.security_context
-    named = context.supplemental_groups if context is not None else ()
-    return tuple(sorted({volume.gid for volume in mounted if volume.gid is not None} - set(named)))

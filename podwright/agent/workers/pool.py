@@ -92,7 +92,6 @@ class PodWorkers:
             if observed is not None and not observed.running() and not observed.ready_sandboxes():
                 # The pod has ended for the API and at the runtime, so only the clean-up is left.
                 record.terminating_at = record.terminated_at = now
-                record.termination_started = True
         return record
 
     def _note_termination(self, record: WorkerRecord, update: PodUpdate) -> bool:
@@ -242,11 +241,6 @@ class PodWorkers:
         """Whether the pod must end, or has ended."""
         record = self._records.get(uid)
         return record is not None and record.terminating_at is not None
-
-    def should_containers_be_terminating(self, uid: str) -> bool:
-        """Whether containers of the pod must not be started any more."""
-        record = self._records.get(uid)
-        return record.termination_started if record is not None else self._reconciled
 
     def should_runtime_be_removed(self, uid: str) -> bool:
         """Whether the pod's sandboxes and cgroups may be removed."""

@@ -37,7 +37,6 @@ class WorkerRecord(msgspec.Struct, kw_only=True):
     started_at: float | None = None
     terminating_at: float | None = None
     terminated_at: float | None = None
-    termination_started: bool = False  # whether the syncer was called to end the containers
     finished: bool = False
     deleted: bool = False  # whether the pod is deleted at its source, or about to be
     evicted: bool = False

@@ -185,7 +185,6 @@ class PodWorker:
                 result = await syncer.sync_pod(update.pod, update.mirror, observed)
                 return result.is_terminal
             if state is WorkState.TERMINATING:
-                record.termination_started = True
                 await syncer.sync_terminating_pod(
                     update.pod, observed, record.grace_s or MIN_GRACE_S, self._set_status
                 )

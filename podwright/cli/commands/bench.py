@@ -12,6 +12,7 @@ import click
 from podwright.bench.options import SUITES, BenchOptions, TargetOptions, parse_targets
 from podwright.cli.connection import check_listening, run_async
 from podwright.cli.failures import Leave
+from podwright.cli.files import doing
 from podwright.cli.invocation import Invocation
 from podwright.errors import InvalidArgument
 
@@ -213,16 +214,15 @@ def schema_command() -> None:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
-        raise InvalidArgument(f"cannot read {path}: {failure}") from failure
+        with doing("read the results", path):
+            return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as failure:
+        raise InvalidArgument(f"cannot read the results {path}: {failure}") from failure
 
 
 def _write(path: str, content: str) -> None:
     if path == "-":
         click.echo(content, nl=False)
         return
-    try:
+    with doing("write", path):
         Path(path).write_text(content, encoding="utf-8")
-    except OSError as failure:
-        raise InvalidArgument(f"cannot write {path}: {failure}") from failure

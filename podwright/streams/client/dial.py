@@ -17,7 +17,6 @@ from podwright.streams.upgrade import SWITCHING_PROTOCOLS, ClientHandshake, Head
 from podwright.streams.wire import SocketWire, Wire
 
 CONNECT_TIMEOUT_S = 30.0
-HEAD_CHUNK_BYTES = 64 * 1024
 KEEPALIVE_IDLE_S = 60  # detects a vanished server, and keeps a firewall's entry alive
 
 

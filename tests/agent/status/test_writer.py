@@ -61,6 +61,8 @@ class World:
         self.registry = PodRegistry()
         self.statuses = Statuses()
         self.running: set[str] = set()
+        self.clock = VirtualClock()
+        self.took: list[float] = []
 
     def add(self, asked: Pod) -> Pod:
         """Bind a pod to this node; the pod as the server has it."""
@@ -91,7 +93,8 @@ class World:
             statuses=self.statuses,
             registry=self.registry,
             may_run=self.running.__contains__,
-            clock=VirtualClock(),
+            clock=self.clock,
+            took=self.took.append,
         )
         task = asyncio.create_task(StatusWriter(ports).run())
         await settle()
@@ -250,9 +253,12 @@ def test_a_static_pods_status_goes_to_its_mirror() -> None:
             world.statuses.set(static, running())
             await settle()
             assert world.writes() == []
+            await asyncio.sleep(1)
             world.add(mirror)
             await asyncio.sleep(15)
             assert world.shown.phase == "Running"
+            [took] = world.took
+            assert 1 < took <= 16
 
     run_virtual(scenario())
 

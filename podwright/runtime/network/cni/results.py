@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-INCOMPATIBLE_VERSION = 1
 TRY_AGAIN_LATER = 11
 CONFIGURATION_CODES = frozenset({1, 2, 4, 6, 7})
 
