@@ -15,7 +15,7 @@ import click
 
 from podwright.cli.failures import Terminated
 from podwright.cli.invocation import Invocation
-from podwright.cri.endpoint import socket_path
+from podwright.cri.endpoint import DEFAULT_ENDPOINT, socket_path
 from podwright.cri.reaching import why_unreachable
 from podwright.errors import PermissionDenied, Unavailable
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+EMBEDDED_ENDPOINT = "unix:///run/podwright/embedded/podwright.sock"  # of podwright agent --embedded, by default
 SILENT_S = 5.0  # until a person hears that a server does not answer
 
 
@@ -33,7 +34,14 @@ def check_listening(endpoint: str) -> None:
     if isinstance(failure, PermissionDenied):
         raise failure
     if failure is not None:
-        raise Unavailable(failure.message, hint="start podwright serve, or choose another socket with --endpoint")
+        raise Unavailable(failure.message, hint=_way_out(endpoint))
+
+
+def _way_out(endpoint: str) -> str:
+    """What to do when no process listens on the endpoint."""
+    if endpoint == DEFAULT_ENDPOINT and why_unreachable(EMBEDDED_ENDPOINT) is None:
+        return f"the agent has a runtime of its own: --endpoint {EMBEDDED_ENDPOINT}"
+    return "start podwright serve, or choose another socket with --endpoint"
 
 
 @contextlib.asynccontextmanager

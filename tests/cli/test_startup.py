@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from podwright import __version__
+from podwright.cli import connection
 from podwright.cli.app import COMMANDS
 from podwright.conformance.patience import patient
+from podwright.errors import Unavailable
 from tests.cli.conftest import Cli, run_cli
 from tests.harness.processes import ended
 
@@ -35,9 +37,9 @@ def test_top_level_answers_import_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
-# An HTTP client is for agents with an API server, the messages of a Pod for the Pods API.
-@pytest.mark.parametrize("module", ["aiohttp", "podwright.k8s.protobuf.pod_pb2"])
-def test_an_agent_that_stands_alone_does_not_load_what_few_need(module: str) -> None:
+# For manifests by HTTP, new keys, exec and its like, and the Pods API.
+@pytest.mark.parametrize("module", ["aiohttp", "cryptography", "websockets", "podwright.k8s.protobuf.pod_pb2"])
+def test_an_agent_does_not_load_what_few_need(module: str) -> None:
     script = f"import sys\nimport podwright.agent.app\nprint({module!r} in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(60)
@@ -219,3 +221,18 @@ async def test_a_server_that_does_not_speak_is_told_of_while_it_is_waited_for(tm
             assert begun.stderr is not None
             line = await asyncio.wait_for(begun.stderr.readline(), patient(60))
     assert line.decode() == f"podwright: {tmp_path}/s.sock does not answer yet, waiting (Ctrl-C ends it)\n"
+
+
+def test_the_runtime_of_the_agent_is_named_where_there_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded, none = f"unix://{tmp_path}/embedded.sock", f"unix://{tmp_path}/none.sock"
+    monkeypatch.setattr(connection, "DEFAULT_ENDPOINT", none)
+    monkeypatch.setattr(connection, "EMBEDDED_ENDPOINT", embedded)
+    with pytest.raises(Unavailable, match="start podwright serve"):
+        connection.check_listening(none)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "embedded.sock"))
+        listening.listen()
+        with pytest.raises(Unavailable, match=f"--endpoint {re.escape(embedded)}"):
+            connection.check_listening(none)

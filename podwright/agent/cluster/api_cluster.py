@@ -79,7 +79,7 @@ class ApiCluster:
         self._tasks = Tasks()
         name = node.node.metadata.name
         server = servers.pods
-        self._event_writer = EventWriter(servers.events, name)
+        self._event_writer = EventWriter(servers.events, name, clock)
         events.listen(self._event_writer.take)
         self._own_node = FollowedObjects(server, Node, Selection(fields=f"metadata.name={name}"))
         self._pods = FollowedObjects(server, Pod, Selection(fields=f"spec.nodeName={name}"))

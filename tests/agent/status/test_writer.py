@@ -124,6 +124,21 @@ def test_a_change_is_written_at_once_and_only_once() -> None:
     run_virtual(scenario())
 
 
+def test_ready_pods_are_written_before_pods_that_only_begin() -> None:
+    async def scenario() -> None:
+        world = World()
+        pods = [world.add(pod(name=f"web-{number}", uid=f"uid-{number}")) for number in range(4)]
+        async with world.writing():
+            for each in pods:
+                world.statuses.set(each, PodStatus(phase="Pending", reason="Begins"))
+            for each in pods[2:]:
+                world.statuses.set(each, running())
+            await settle()
+            assert world.writes() == [f"patch pods web-{number}/status" for number in (2, 3, 0, 1)]
+
+    run_virtual(scenario())
+
+
 def test_what_others_write_stays() -> None:
     async def scenario() -> None:
         world = World()
