@@ -1,6 +1,7 @@
 """Parses a command line in the kubelet's syntax, which is pflag's.
 
-Flags are written `--name=value`, `--name value`, `--boolean` or `-v 4`. Underscores in names count as hyphens (component-base's WordSepNormalizeFunc). Nothing but flags is accepted.
+Flags are written `--name=value`, `--name value`, `--boolean` or `-v 4`. Underscores in names count as hyphens
+(component-base's WordSepNormalizeFunc). Nothing but flags is accepted.
 """
 
 from __future__ import annotations
