@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 STUCK_S = 5.0  # a task that has not ended so long after its cancellation is named in the log, and cancelled again
-END_LIMIT_S = 20.0  # then it is left behind: an owner must not wait for it without end
+END_LIMIT_S = 20.0  # then it is left behind: an owner must not wait for it forever
 
 
 class Tasks:

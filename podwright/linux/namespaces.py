@@ -1,6 +1,6 @@
 """Namespaces without a process: created by a thread, kept by bind mounts of its /proc entries.
 
-The thread is used once, because unshare and setns change the calling thread for ever.
+The thread is used once, because unshare and setns change the calling thread for good.
 """
 
 from __future__ import annotations

@@ -245,7 +245,7 @@ async def _drain(outputs: list[OutputPipe], drain_s: float) -> None:
 
 
 async def _reaped(process: Process) -> None:
-    """Wait for a killed child, even if the caller was cancelled, but not for ever, because it may be in D state."""
+    """Wait for a killed child, even if the caller was cancelled, but with a limit, because it may be in D state."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), KILLED_REAP_S)
 

@@ -25,7 +25,7 @@ class AssemblyContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_context(config: AgentConfig, dependencies: Dependencies) -> AssemblyContext:
-    """Make the context. Raises InvalidArgument for a configuration that this machine cannot fulfil, and OSError."""
+    """Make the context. Raises InvalidArgument for a configuration that this machine cannot carry out, and OSError."""
     return AssemblyContext(
         config=config,
         dependencies=dependencies,

@@ -149,7 +149,7 @@ def _faults(entry: _ProviderEntry) -> Iterator[str]:
     if not entry.name or "/" in entry.name or " " in entry.name or entry.name in (".", ".."):
         yield "its name must be a file's name without spaces"
     if entry.api_version not in PROVIDER_VERSIONS:
-        yield f"apiVersion {entry.api_version!r} is none of {', '.join(PROVIDER_VERSIONS)}"
+        yield f"apiVersion {entry.api_version!r} is not one of {', '.join(PROVIDER_VERSIONS)}"
     if not entry.match_images:
         yield "matchImages is empty"
     if entry.token_attributes is not None:

@@ -181,7 +181,9 @@ class _ExecProvider:
         if rules is None or rules.keeps_per_token or not caller.token:
             return
         if any(auth.password == caller.token for auth in response.auth.values()):
-            raise self._failure("has answered with the service account's token, which cacheType: Token allows alone")
+            raise self._failure(
+                "returned the service account's token as the password, which requires cacheType: Token"
+            )
 
     def _cache_s(self, response: _Response) -> float:
         if response.cache_duration is None:

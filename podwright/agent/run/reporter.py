@@ -71,7 +71,7 @@ class Reporter(Protocol):
         """Information: which endpoint, which pod, which address."""
 
     def warning(self, message: str) -> None:
-        """A request that is not fulfilled, or is fulfilled differently."""
+        """A request of the manifest that is not carried out, or is carried out differently."""
 
     def error(self, message: str) -> None:
         """Why the run fails."""

@@ -1,4 +1,4 @@
-"""Finds faults of one object: those that an API server reports, and fields that a run cannot fulfil. Pure."""
+"""Finds faults of one object: those that an API server reports, and fields that a run does not support. Pure."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _pod(pod: Pod) -> Iterator[Problem]:
 
 
 def _local(pod: Pod, prefix: str) -> Iterator[Problem]:
-    """Faults of fields that the API accepts and a run cannot fulfil."""
+    """Faults of fields that the API accepts and a run does not support."""
     metadata, spec = pod.metadata, pod.spec
     if metadata.uid and not _UID.fullmatch(metadata.uid):
         # The UID names directories.

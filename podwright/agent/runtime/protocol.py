@@ -72,7 +72,7 @@ class CriRuntime(Protocol):
         """Stop a sandbox. An absent or stopped one succeeds."""
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
-        """One that is gone is fine."""
+        """Succeeds if it is gone."""
 
     async def create_container(
         self, sandbox_id: str, config: api.ContainerConfig, sandbox_config: api.PodSandboxConfig
@@ -89,7 +89,7 @@ class CriRuntime(Protocol):
         """
 
     async def remove_container(self, container_id: str) -> None:
-        """One that is gone is fine."""
+        """Succeeds if it is gone."""
 
     async def update_container(self, container_id: str, resources: api.LinuxContainerResources) -> None:
         """Change the limits of an existing container."""
@@ -148,7 +148,7 @@ class CriImages(Protocol):
         """Pull an image, without a deadline. Returns its reference for `create_container`."""
 
     async def remove_image(self, reference: str) -> None:
-        """One that is gone is fine."""
+        """Succeeds if it is gone."""
 
     async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
         """The filesystems of images, and those of containers' layers (RPC ImageFsInfo)."""

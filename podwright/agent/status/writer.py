@@ -74,7 +74,7 @@ class StatusWriter:
         self._answers: dict[str, Pod] = {}  # to the last write for a pod, without its spec
 
     async def run(self) -> None:
-        """Write without end."""
+        """Write until cancelled."""
         unlisten = self._ports.statuses.on_change(self._changed)
         try:
             async with asyncio.TaskGroup() as group:

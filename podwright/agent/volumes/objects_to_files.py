@@ -58,7 +58,7 @@ def downward_files(pod: Pod, downward: DownwardApi, items: Sequence[DownwardAPIV
 
 
 def raise_together(problems: Sequence[PodwrightError]) -> None:
-    """Raise the problem, or several in one error (in brackets, as the kubelet joins them). No problem is fine."""
+    """Raise the problem, or several in one error (in brackets, as the kubelet joins them), if there are any."""
     if len(problems) == 1:
         raise problems[0]
     if problems:

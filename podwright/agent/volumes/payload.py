@@ -122,7 +122,7 @@ def _write_generation(root: int, payload: Mapping[str, PayloadFile], group: int 
 
 
 def _make_directory(parent: int, path: str, group: int | None) -> None:
-    """Make a directory with the right mode whatever the umask. An existing one is fine."""
+    """Make a directory with the right mode whatever the umask. An existing one is kept."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, DIRECTORY_MODE, dir_fd=parent)
         mode = DIRECTORY_MODE

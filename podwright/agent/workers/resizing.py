@@ -152,7 +152,7 @@ class Resizer:
         return merged
 
     async def _send_size(self, sandbox: TargetSandbox, limits: CgroupLimits) -> None:
-        """Send the pod's new size to the runtime. A runtime without this call is fine."""
+        """Send the pod's new size to the runtime. Does nothing if the runtime lacks the call."""
         overhead = sandbox.config.linux.overhead
         resources = api.LinuxContainerResources(
             cpu_shares=max((limits.cpu_shares or 0) - overhead.cpu_shares, 0),

@@ -59,10 +59,10 @@ AMOUNTS: tuple[tuple[str, tuple[str, ...], Any, str], ...] = (
 
 def amounts(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options in AMOUNTS."""
-    for field, names, kind, words in reversed(AMOUNTS):
+    for field, names, kind, help_text in reversed(AMOUNTS):
         default = getattr(DEFAULTS, field)
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else True
-        command = click.option(*names, field, type=kind, default=default, show_default=shown, help=words)(command)
+        command = click.option(*names, field, type=kind, default=default, show_default=shown, help=help_text)(command)
     return command
 
 
@@ -165,7 +165,7 @@ def _per_target(rest: dict[str, Any]) -> dict[str, dict[str, object]]:
             fields.setdefault(name, {})[field] = value
     for option, field in (("restarts", "restart"), ("agents", "agent")):
         for name, value in map(_named, rest.pop(option)):
-            fields.setdefault(name, {})[field] = _words(value)
+            fields.setdefault(name, {})[field] = _split(value)
     for name, value in map(_named, rest.pop("configs")):
         files = fields.setdefault(name, {}).setdefault("files", {})
         assert isinstance(files, dict)
@@ -173,7 +173,7 @@ def _per_target(rest: dict[str, Any]) -> dict[str, dict[str, object]]:
     return fields
 
 
-def _words(command: str) -> tuple[str, ...]:
+def _split(command: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(command))
     except ValueError as failure:

@@ -84,7 +84,7 @@ def load(config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> tuple[li
 def _imported(offer: Offer) -> HandlerFactory:
     """Import a package. Raises what the import raises, and TimeoutError. Blocks: at start nothing else goes on yet.
 
-    A thread that imports for ever cannot be ended. It does not keep the daemon from ending.
+    A thread whose import never returns cannot be ended, but it does not keep the daemon from ending.
     """
     found: list[HandlerFactory] = []
     failures: list[BaseException] = []

@@ -101,9 +101,10 @@ class Builder:
         self.watch(sandbox)
 
     async def _populate(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
-        """Its network and its first process, as far as it wants them.
+        """Attach its network and start its first process, if it has them.
 
-        Neither needs the other, and both take long, but for handlers that make a machine of what the network is.
+        Both take long, so they run side by side. A handler whose sandbox process is a virtual machine needs the
+        network first.
         """
         capabilities = self.handlers.get(sandbox.handler).capabilities
         wants_process = capabilities.sandbox_process or sandbox.config.security.namespaces.pid is NamespaceMode.POD

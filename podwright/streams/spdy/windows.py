@@ -2,7 +2,7 @@
 
 Windows are used with a peer that announces them by SETTINGS, as our own two sides do if streams have different
 readers. The standard (SPDY draft 3, section 2.6.8) gives every stream 64 KiB even without that. But Kubernetes' peers
-in Go never send a WINDOW_UPDATE, so we would wait for ever. They only know the connection's own flow control, and
+in Go never send a WINDOW_UPDATE, so we would wait forever. They only know the connection's own flow control, and
 drop our frames. The window of the whole connection, which SPDY/3.1 added, is not implemented.
 """
 

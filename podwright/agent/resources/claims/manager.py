@@ -272,7 +272,7 @@ class ClaimManager:
         try:
             state_files.write_state(self._path, checkpoint.encode(self._records.values()))
         except OSError as failure:
-            raise Internal(f"the claims in use are not written down: {failure}") from failure
+            raise Internal(f"cannot save the claims in use to {self._path}: {failure}") from failure
 
 
 def in_use(records: Iterable[ClaimRecord]) -> dict[str, int]:

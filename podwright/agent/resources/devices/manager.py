@@ -296,7 +296,7 @@ class DeviceManager:
             data = checkpoint.encode(self._allotments.holdings(), self._inventory.registered())
             state_files.write_state(self._path, data)
         except OSError as failure:
-            log.warning("allotted devices are not written down: file=%s error=%s", self._path, failure)
+            log.warning("allotted devices cannot be saved: file=%s error=%s", self._path, failure)
 
 
 def _by_node(ids: Iterable[str], devices: Mapping[str, PluginDevice]) -> dict[int, tuple[str, ...]]:
