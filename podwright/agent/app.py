@@ -11,6 +11,7 @@ import signal
 from msgspec.structs import replace
 
 from podwright import daemon_log
+from podwright.agent.api_access import connect, keep_serving_certificate
 from podwright.agent.assembly.agent import Agent, assemble
 from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import Clock, SystemClock
@@ -19,7 +20,6 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine.ports import PodSource
 from podwright.agent.lock_file import hold_file
-from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.metrics.runtime import RuntimeMetrics
 from podwright.agent.node.addresses import node_addresses
@@ -41,7 +41,6 @@ from podwright.cri.client import CriClient
 from podwright.cri.endpoint import normalise
 from podwright.errors import FailedPrecondition
 from podwright.linux import cgroup, libc
-from podwright.loading import modules_to_keep
 from podwright.process import PosixProcessRunner, ProcessRunner, keep_descriptors_to_ourselves
 from podwright.tasks import Tasks
 
@@ -99,7 +98,7 @@ async def start(
     watch = RuntimeWatch(whole_runtime, clock, waits=ports.close)
     await watch.first_answer(endpoint)
     driver = await watch.insisted(whole_runtime.cgroup_driver, endpoint)
-    servers = await _connect(config, runner, stack, name, clock, metrics.calls)
+    servers = await connect(config, runner, stack, name, clock, metrics.calls)
     dependencies = Dependencies(
         runtime=OwnRuntime(cri, is_own, config.runtime.request_timeout_s),
         whole_runtime=whole_runtime,
@@ -129,28 +128,9 @@ async def start(
     return agent
 
 
-async def _connect(
-    config: AgentConfig,
-    runner: ProcessRunner,
-    stack: contextlib.AsyncExitStack,
-    node_name: str,
-    clock: Clock,
-    metrics: CallMetrics,
-) -> ApiServers | None:
-    """As `api_access.connect`. An agent without a kubeconfig does not load the client."""
-    if not config.api.kubeconfig:
-        return None
-    with modules_to_keep():
-        from podwright.agent.api_access import connect  # noqa: PLC0415 # a sixth of the start, and 9 MiB
-
-    return await connect(config, runner, stack, node_name, clock, metrics)
-
-
 def _keep_serving_certificate(
     config: AgentConfig, servers: ApiServers, agent: Agent, stack: contextlib.AsyncExitStack
 ) -> None:
-    from podwright.agent.api_access import keep_serving_certificate  # noqa: PLC0415 # as above
-
     tasks = Tasks()
     stack.push_async_callback(tasks.close)
     keep_serving_certificate(config, servers.heartbeats, agent.node.current, agent.dependencies.runner, tasks)

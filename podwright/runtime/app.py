@@ -11,12 +11,10 @@ import logging
 import os
 import signal
 
-import msgspec
-
 from podwright import daemon_log
 from podwright.linux import libc
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
-from podwright.runtime.config import Config, load_config, parse_config
+from podwright.runtime.config import Config, load_config, overridden
 from podwright.runtime.engines import making
 from podwright.runtime.engines.protocol import Engine
 from podwright.runtime.rpc.checkpoints import CheckpointRpcs
@@ -60,9 +58,8 @@ async def serve(
     Arguments override the values of the file.
     """
     given = {"root": root, "state": state, "listen": listen, "log_level": log_level}
-    config = load_config(config_file)
     changed = {key: value for key, value in given.items() if value is not None}
-    config = parse_config({**msgspec.to_builtins(config), **changed}, "command line")
+    config = overridden(load_config(config_file), changed)
     daemon_log.set_up(config.log_level, request_id.get)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)

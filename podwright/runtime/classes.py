@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-import yaml
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.cgroup import CgroupHost
@@ -117,6 +116,8 @@ class ResourceClasses:
             raise FailedPrecondition(
                 f"Block I/O class {name} needs a cgroup controller for it, and this host has none"
             )
+        import yaml  # noqa: PLC0415 # 12 ms, and few hosts have such a file
+
         try:
             with open(self._blockio_file, "rb") as file:
                 document = yaml.safe_load(file.read(FILE_LIMIT_BYTES))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from importlib import metadata
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
 from podwright.errors import InvalidArgument
+from podwright.runtime.entry_points import offers
 
 DEFAULT_PATH = "/etc/podwright/config.toml"
 DEFAULT_HANDLER_TYPE = "oci"  # of [handlers.NAME] without a type
@@ -264,10 +265,15 @@ def parse_config(document: dict[str, Any], name: str) -> Config:
         config = msgspec.convert(document, Config)
     except msgspec.ValidationError as failure:
         raise InvalidArgument(f"config {name}: {failure}") from failure
-    for key in ("root", "state"):
-        if not getattr(config, key).startswith("/"):
-            raise InvalidArgument(f"config {name}: {key} must be an absolute path")
+    _check_paths(config, name)
     return config
+
+
+def overridden(config: Config, given: Mapping[str, str]) -> Config:
+    """With texts of the command line in the place of the file's. Raises InvalidArgument."""
+    changed = msgspec.structs.replace(config, **given)
+    _check_paths(changed, "command line")
+    return changed
 
 
 def dump_config(config: Config) -> str:
@@ -277,6 +283,12 @@ def dump_config(config: Config) -> str:
         if settings["type"] == FOREIGN:
             document["handlers"][name] = {"type": settings["kind"], **settings["keys"]}
     return msgspec.toml.encode(document).decode()
+
+
+def _check_paths(config: Config, name: str) -> None:
+    for key in ("root", "state"):
+        if not getattr(config, key).startswith("/"):
+            raise InvalidArgument(f"config {name}: {key} must be an absolute path")
 
 
 def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -291,8 +303,6 @@ def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
         kind = settings.get("type", DEFAULT_HANDLER_TYPE)
         if kind in HANDLER_TYPES:
             typed[handler] = {"type": kind, **settings}
-        elif kind == FOREIGN:  # a configuration that was parsed before
-            typed[handler] = settings
         else:
             _check_foreign(kind, f"config {name}: handlers.{handler}.type")
             keys = {key: value for key, value in settings.items() if key != "type"}
@@ -302,7 +312,7 @@ def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _check_foreign(kind: Any, where: str) -> None:
     """Raises InvalidArgument if no installed package has this type of handlers."""
-    known = {*HANDLER_TYPES, *(entry.name for entry in metadata.entry_points(group=ENTRY_POINTS))}
+    known = {*HANDLER_TYPES, *(offer.name for offer in offers(ENTRY_POINTS))}
     if kind not in known:
         near = difflib.get_close_matches(str(kind), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known types: {', '.join(sorted(known))}"

@@ -19,12 +19,12 @@ from podwright.agent.server.api.commands import CommandPaths
 from podwright.agent.server.api.container_logs import LogPaths
 from podwright.agent.server.api.debug import DebugFacts, DebugPaths
 from podwright.agent.server.api.healthz import HealthPaths
+from podwright.agent.server.api.late_streams import LateStreams, Streams
 from podwright.agent.server.api.node_logs import NodeLogPaths
 from podwright.agent.server.api.node_query import NodeLogQuery
 from podwright.agent.server.api.pods import PodPaths
 from podwright.agent.server.api.request_counts import RequestCounts
 from podwright.agent.server.api.stats import StatsPaths
-from podwright.agent.server.api.streams import StreamPaths
 from podwright.agent.server.api.table import (
     GuardedPaths,
     OpenPaths,
@@ -252,12 +252,17 @@ class _Parts:
                 splits=gates["PodLogsQuerySplitStreams"],
             ),
             node_logs=NodeLogPaths(NODE_LOGS, NodeLogQuery(dependencies.runner) if asks_journal else None),
-            streams=StreamPaths(
-                targets,
-                dependencies.runtime,
-                self.counts.websockets,
-                idle_timeout_s=config.server.streaming_idle_timeout_s,
-                translates=gates["ExtendWebSocketsToKubelet"],
-            ),
+            streams=LateStreams(lambda: self._streams(targets)),
             commands=CommandPaths(targets, dependencies.runtime, dependencies.clock, config.process.root_dir),
+        )
+
+    def _streams(self, targets: Targets) -> Streams:
+        from podwright.agent.server.api.streams import StreamPaths  # noqa: PLC0415 # see `late_streams`
+
+        return StreamPaths(
+            targets,
+            self._agent.dependencies.runtime,
+            self.counts.websockets,
+            idle_timeout_s=self._config.server.streaming_idle_timeout_s,
+            translates=self._config.feature_gates["ExtendWebSocketsToKubelet"],
         )

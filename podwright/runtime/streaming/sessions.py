@@ -28,9 +28,9 @@ from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.protocol import SPDY_PROTOCOLS, Version
 from podwright.streams.remote_command.resize import TerminalSize
 from podwright.streams.remote_command.status import Outcome
+from podwright.streams.tunnel_wire import TunnelWire
 from podwright.streams.websocket.connection import SERVER, WebSocket
 from podwright.streams.websocket.handshake import ChannelProtocol, channel_protocol
-from podwright.streams.wire import TunnelWire
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)

@@ -156,7 +156,7 @@ def _unverified() -> ssl.SSLContext:
     The URL came over the runtime's own socket, and runtimes use self-signed certificates. A caller that knows an
     authority passes a context of its own.
     """
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without the system's authorities, which take 40 ms to read
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

@@ -10,10 +10,10 @@ from podwright.agent.server.api.commands import CommandPaths
 from podwright.agent.server.api.container_logs import LogPaths
 from podwright.agent.server.api.debug import DebugPaths
 from podwright.agent.server.api.healthz import HealthPaths
+from podwright.agent.server.api.late_streams import LateStreams
 from podwright.agent.server.api.node_logs import NodeLogPaths
 from podwright.agent.server.api.pods import PodPaths
 from podwright.agent.server.api.stats import StatsPaths
-from podwright.agent.server.api.streams import StreamPaths
 from podwright.agent.server.http.messages import Answer, Handler, HttpRequest
 from podwright.agent.server.http.routing import ANY, HttpRoute
 
@@ -41,7 +41,7 @@ class GuardedPaths(msgspec.Struct, frozen=True, kw_only=True):
 
     logs: LogPaths
     node_logs: NodeLogPaths
-    streams: StreamPaths
+    streams: LateStreams
     commands: CommandPaths
 
 

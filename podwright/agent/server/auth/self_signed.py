@@ -11,7 +11,8 @@ import os
 import ssl
 from collections.abc import Iterable
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.k8s.client.certificates.x509 import validity_of
 from podwright.linux.files import replace_file
 
 DAY = dt.timedelta(days=1)
@@ -42,16 +43,10 @@ def ensure(directory: str, name: str, addresses: Iterable[str]) -> tuple[str, st
 def _is_good(certificate: str, key: str) -> bool:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-        return _expiry(certificate) > dt.datetime.now(dt.UTC) + DAY
-    except (OSError, ValueError):
+        with open(certificate, "rb") as file:
+            return validity_of(file.read()).end > (dt.datetime.now(dt.UTC) + DAY).timestamp()
+    except (OSError, ValueError, InvalidArgument):
         return False
-
-
-def _expiry(path: str) -> dt.datetime:
-    from cryptography import x509  # noqa: PLC0415 # see the module's docstring
-
-    with open(path, "rb") as file:
-        return x509.load_pem_x509_certificate(file.read()).not_valid_after_utc
 
 
 def _make(name: str, addresses: Iterable[str]) -> tuple[bytes, bytes]:

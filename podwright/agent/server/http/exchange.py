@@ -12,10 +12,10 @@ import contextlib
 import http
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from email.utils import formatdate
 
 import h11
 
+from podwright.agent.server.http.dates import http_date
 from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, Takeover, text
 from podwright.streams import upgrade
 from podwright.streams.wire import Wire
@@ -181,7 +181,7 @@ class Exchange:
         await asyncio.wait({watch})
 
     async def _respond(self, request: HttpRequest, answer: HttpResponse) -> None:
-        headers = [("date", formatdate(usegmt=True)), ("content-type", answer.content_type), *answer.headers]
+        headers = [("date", http_date()), ("content-type", answer.content_type), *answer.headers]
         body, is_head = answer.body, request.method == "HEAD"
         if isinstance(body, bytes):
             headers.append(("content-length", str(len(body))))

@@ -10,10 +10,11 @@ from podwright.agent.server.streaming.pump import pump
 from podwright.streams import upgrade
 from podwright.streams.client.dial import Upgraded, ask
 from podwright.streams.negotiation import SPDY, VERSION_HEADER, spdy_request_headers
+from podwright.streams.tunnel_wire import TunnelWire
 from podwright.streams.upgrade import SWITCHING_PROTOCOLS
 from podwright.streams.websocket import handshake
 from podwright.streams.websocket.connection import SERVER, WebSocket
-from podwright.streams.wire import TunnelWire, Wire
+from podwright.streams.wire import Wire
 
 # The headers of the request that the runtime needs. Credentials are for the agent only.
 FORWARDED = frozenset({"upgrade", VERSION_HEADER, "sec-websocket-key", "sec-websocket-version"})
