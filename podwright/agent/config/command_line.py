@@ -1,6 +1,7 @@
-"""A command line in the kubelet's spelling, which is pflag's: `--name=value`, `--name value`, `--boolean`, `-v 4`.
+"""Parses a command line in the kubelet's syntax, which is pflag's.
 
-Underscores in names count as hyphens (component-base's WordSepNormalizeFunc). Nothing but flags is accepted.
+Flags are written `--name=value`, `--name value`, `--boolean` or `-v 4`. Underscores in names count as hyphens
+(component-base's WordSepNormalizeFunc). Nothing but flags is accepted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class GivenFlag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_command_line(arguments: Sequence[str]) -> tuple[GivenFlag, ...]:
-    """The flags in their order. Raises InvalidArgument, which names all that is wrong."""
+    """The flags in order. Raises InvalidArgument, which names all problems."""
     found: list[GivenFlag] = []
     problems: list[InvalidArgument] = []
     rest = list(arguments)
@@ -43,7 +44,7 @@ def parse_command_line(arguments: Sequence[str]) -> tuple[GivenFlag, ...]:
 
 
 def _next(rest: list[str]) -> GivenFlag:
-    """Take the next flag, with its value, from the words. Raises InvalidArgument after taking what is wrong."""
+    """Take the next flag, with its value, from the arguments. Raises InvalidArgument after taking an invalid one."""
     word = rest.pop(0)
     if word == "--":
         word = rest[0]
@@ -55,7 +56,7 @@ def _next(rest: list[str]) -> GivenFlag:
         setting, text = _long(word) if word.startswith("--") else _short(word)
     except InvalidArgument:
         if rest and not rest[0].startswith("-"):
-            rest.pop(0)  # most likely the value of the flag that does not exist
+            rest.pop(0)  # probably the value of the unknown flag
         raise
     if text is None:
         text = setting.kind.bare
@@ -84,7 +85,7 @@ def _short(word: str) -> tuple[Setting, str | None]:
 
 
 def apply(values: Values, occurrences: Iterable[GivenFlag]) -> Values:
-    """`values` with what the flags say. Raises InvalidArgument, which names all values that flags do not take."""
+    """`values` with those of the flags. Raises InvalidArgument, which names all invalid values."""
     changed, problems = _applied(values, occurrences)
     if problems:
         _refuse(problems)

@@ -1,4 +1,4 @@
-"""The kubelet's words for what it refuses, so that those who know them, and programs that look for them, find them."""
+"""The kubelet's messages about what it refuses, so that people and programs that search for them find them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the agent of a run for the server that the run uses. The real `RunPorts` of `run_files`."""
+"""Makes the agent of a run for the run's server, and the real `RunPorts` of `run_files`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CGROUP_DRIVER = "cgroupfs"  # the agent of a run makes no cgroups
 
 
 class AgentAssembly(msgspec.Struct, frozen=True, kw_only=True):
-    """Makes the agent for a run, see `run.Assembly`."""
+    """Makes the agent for a run. Implements `run.Assembly`."""
 
     options: RunOptions
     reporter: Reporter
@@ -87,7 +87,7 @@ class AgentAssembly(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.asynccontextmanager
 async def assembled(server: RunServer, options: RunOptions, reporter: Reporter) -> AsyncIterator[AgentAssembly]:
-    """What a run needs at this server. Raises PodwrightError."""
+    """The assembly of a run at this server. Raises PodwrightError."""
     clock, runner = SystemClock(), PosixProcessRunner()
     async with CriClient(server.endpoint) as cri:
         runtime = RuntimeClient(cri)

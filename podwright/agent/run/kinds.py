@@ -1,4 +1,4 @@
-"""Which kinds `podwright run` reads, which it leaves out with a warning, and which are faults. Pure."""
+"""Decides which kinds `podwright run` reads, leaves out with a warning, or reports as faults. Pure."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ BUILT_IN_GROUPS = ("apps", "batch", "autoscaling", "policy", "k8s.io")
 
 
 def fault_of_kind(document: Document) -> Problem | None:
-    """Why a document cannot be used at all. None for one that can be read or left out."""
+    """Why a document is a fault. None for one that is read or left out."""
     kind, version = document.kind, document.api_version
     if not kind:
         return Problem(path="kind", message="Required value", hint=f"one of {', '.join(READ)}")
@@ -82,7 +82,7 @@ def is_read(document: Document) -> bool:
 
 
 def loss_of(document: Document) -> str:
-    """What is missing when a document of another kind is left out. Empty for nothing."""
+    """What is missing because a document of another kind is left out. Empty for nothing."""
     if not _is_built_in(document.api_version):
         return "its controller does not run here"
     return LEFT_OUT[document.kind]

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class StopRequested(Exception):
-    """What `interruptible` raises instead of finishing its work."""
+    """Raised by `interruptible` instead of finishing the work."""
 
 
 class StopRequest:
@@ -32,7 +32,7 @@ class StopRequest:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask, while the context lasts."""
+        """Let SIGINT and SIGTERM request a stop during the block."""
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGINT, signal.SIGTERM)
         for number in numbers:
@@ -51,7 +51,7 @@ class StopRequest:
         return self.graceful.is_set()
 
     async def interruptible(self, work: Awaitable[Result]) -> Result:
-        """The result of `work`. A request to stop cancels it and raises StopRequested."""
+        """The result of `work`. A request to stop cancels it, and raises StopRequested."""
         task = task_of(work, name="work until a stop")
         asked = asyncio.create_task(self.graceful.wait(), name="a request to stop")
         try:

@@ -9,16 +9,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-from typing import Protocol
 
 from podwright.errors import PodwrightError, Unavailable
-from podwright.runtime.handlers.protocol import Attached, Exec
-from podwright.runtime.model.container import Container
-from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.handlers.protocol import Exec
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
 from podwright.runtime.sandbox import port_forward
 from podwright.runtime.streaming.channel_forward import ChannelForwardSession
 from podwright.runtime.streaming.connection import ClientConnection
+from podwright.runtime.streaming.late_sessions import StreamContainers, StreamSandboxes
 from podwright.runtime.streaming.plan import Carrier, Plan
 from podwright.runtime.streaming.port_forward import PortForwardSession
 from podwright.runtime.streaming.remote import Remote, SpdyRemote, wanted_streams
@@ -26,7 +24,6 @@ from podwright.runtime.streaming.remote_command import Gone, TerminalSizes, serv
 from podwright.runtime.streaming.websocket_remote import WebSocketRemote
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.protocol import SPDY_PROTOCOLS, Version
-from podwright.streams.remote_command.resize import TerminalSize
 from podwright.streams.remote_command.status import Outcome
 from podwright.streams.tunnel_wire import TunnelWire
 from podwright.streams.websocket.connection import SERVER, WebSocket
@@ -34,22 +31,6 @@ from podwright.streams.websocket.handshake import ChannelProtocol, channel_proto
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
-
-
-class StreamContainers(Protocol):
-    """What streaming needs of an engine's containers: see `container.service`."""
-
-    def get(self, container_id: str, /) -> Container: ...
-    def task(self, container: Container, /) -> object: ...
-    async def check_exec(self, container: Container, command: tuple[str, ...], /) -> None: ...
-    async def exec(self, request: ExecRequest, size: TerminalSize | None = None, /) -> Exec: ...
-    async def attach(self, request: AttachRequest, /) -> Attached: ...
-
-
-class StreamSandboxes(Protocol):
-    """What streaming needs of an engine's sandboxes: see `sandbox.service`."""
-
-    def get(self, sandbox_id: str, /) -> Sandbox: ...
 
 
 class Sessions:
