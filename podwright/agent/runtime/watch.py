@@ -58,11 +58,11 @@ class _FirstWait:
         self._next.cancel()
         self._next = asyncio.get_running_loop().call_later(REMIND_S, self._log)
         log.warning(
-            "the agent waits for a container runtime (%s): endpoint=%s since=%s reason=%s",
-            self._remedy,
+            "the agent waits for a container runtime: endpoint=%s since=%s reason=%s remedy=%s",
             self._endpoint,
             self._since.isoformat(timespec="seconds").replace("+00:00", "Z"),
             self._reason,
+            self._remedy,
         )
 
 
