@@ -31,7 +31,7 @@ from podwright.agent.root_lock import hold_root
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.agent.runtime.scope import OwnRuntime
-from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.runtime.watch import START_IT, RuntimeWatch
 from podwright.agent.server.early_ports import EarlyPorts
 from podwright.agent.server.setup import ShownConfig, serve
 from podwright.agent.sources.changes import FILE, HTTP
@@ -47,6 +47,7 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 UMASK = 0o022
+OWN_RUNTIME_IS_AWAY = "it is the agent's own, and its lines in this log say why it does not start"
 DEBUG_VERBOSITY = 4  # the least verbosity with debug lines, as in the kubelet
 SUPPORT_ENDS = "1.37.0"  # of runtimes without RuntimeConfig, as a kubelet's metrics say
 LARGE_BYTES = 1024 * 1024  # larger blocks of memory are given back to the kernel at once
@@ -95,7 +96,8 @@ async def start(
     metrics = KubeletMetrics()
     cri, images = await _cri_clients(config, endpoint, metrics.runtime, clock, stack)
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
-    watch = RuntimeWatch(whole_runtime, clock, waits=ports.close)
+    remedy = OWN_RUNTIME_IS_AWAY if config.runtime.embedded else START_IT
+    watch = RuntimeWatch(whole_runtime, clock, waits=ports.close, remedy=remedy)
     await watch.first_answer(endpoint)
     driver = await watch.insisted(whole_runtime.cgroup_driver, endpoint)
     servers = await connect(config, runner, stack, name, clock, metrics.calls)

@@ -45,14 +45,24 @@ def choose(reference: str, candidates: Sequence[LookupCandidate]) -> LookupCandi
     exact = [candidate for candidate in candidates if candidate.id.removeprefix("sha256:") == bare]
     named = [candidate for candidate in candidates if reference in candidate.names]
     begun = [candidate for candidate in candidates if candidate.id.removeprefix("sha256:").startswith(bare)]
-    for found in (exact, _newest_attempts(named), begun):
+    for found, hint in (
+        (exact, "use a name"),
+        (_newest_attempts(named), "use a longer name, such as POD/NAME, or an id"),
+        (begun, "use more digits of the id"),
+    ):
         if len(found) == 1:
             return found[0]
         if found:
-            shown = ", ".join(f"{each.kind} {each.id[:16]}" for each in found[:LISTED_CHOICES])
-            raise InvalidArgument(f"{reference!r} is ambiguous: {shown}", hint="use more digits of the id")
+            shown = ", ".join(map(_shown, found[:LISTED_CHOICES]))
+            raise InvalidArgument(f"{reference!r} is ambiguous: {shown}", hint=hint)
     kinds = " or ".join(dict.fromkeys(candidate.kind for candidate in candidates)) or "object"
     raise NotFound(f"no {kinds} is called {reference!r} or has an id that starts so")
+
+
+def _shown(candidate: LookupCandidate) -> str:
+    """`container 3f2a5b1c0d9e (default/web/main)`."""
+    longest = max(candidate.names, key=len, default="")
+    return f"{candidate.kind} {candidate.id.removeprefix('sha256:')[:12]}" + (f" ({longest})" if longest else "")
 
 
 def _newest_attempts(named: Sequence[LookupCandidate]) -> list[LookupCandidate]:
@@ -101,8 +111,18 @@ async def image_candidates(cri: CriClient) -> list[LookupCandidate]:
 
 
 async def find_container(cri: CriClient, reference: str) -> str:
-    """The id of the container. Raises NotFound and InvalidArgument."""
-    return _choose_of_kind(reference, await container_candidates(cri), "container").id
+    """The id of the container. Raises InvalidArgument and NotFound. For a pod's name, the hint has its containers."""
+    candidates = await container_candidates(cri)
+    try:
+        return _choose_of_kind(reference, candidates, "container").id
+    except NotFound as failure:
+        raise NotFound(failure.message, hint=_inside(reference, candidates)) from None
+
+
+def _inside(reference: str, candidates: Sequence[LookupCandidate]) -> str:
+    """The containers of the pod that a reference names, as a hint. Empty if there are none."""
+    names = [name for each in candidates for name in each.names if name.rpartition("/")[0] == reference]
+    return f"this pod has {', '.join(dict.fromkeys(names))}" if names else ""
 
 
 async def find_pod(cri: CriClient, reference: str) -> str:

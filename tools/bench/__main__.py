@@ -22,6 +22,7 @@ import argparse
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,7 @@ def arguments_parser() -> argparse.ArgumentParser:
 
 def measure(names: list[str], agents: list[str], results: Path, rest: list[str]) -> int:
     """Run the bench on the named peers, on a disk of its own, and leave nothing. Returns its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the stack is closed
     with ExitStack() as stack:
         # Not on the disk: a thread that waits in a pipe would keep it from being unmounted.
         pipes = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pwr-")))
@@ -114,11 +116,13 @@ def measure(names: list[str], agents: list[str], results: Path, rest: list[str])
 
 
 def run_to_end(argv: list[str]) -> int:
-    """Run the bench. It gets Ctrl-C as well, and takes its pods away: that is waited for."""
+    """Run the bench. It gets Ctrl-C as well, and SIGTERM from here. It removes its pods, which is waited for."""
     with subprocess.Popen(argv) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         while True:
             try:
-                return process.wait()
+                code = process.wait()
+                return code if code >= 0 else 128 - code
             except KeyboardInterrupt:
                 continue
 

@@ -30,6 +30,7 @@ from podwright.agent.sources.memory import MemorySource
 from podwright.errors import Internal
 from podwright.k8s.objects import Pod, PodStatus
 
+HINT_AFTER_S = 2.0  # of waiting for pods that were asked to end
 SETTLE_S = 10.0  # for the last lines of logs
 KILL_S = 30.0  # for pods that are killed without a grace
 DEFAULT_GRACE_S = 30
@@ -263,6 +264,11 @@ class Session:
         gone = asyncio.create_task(self._engine.gone(list(self._pods)), name="pods end")
         forced = asyncio.create_task(self._inputs.stop.forced.wait(), name="second Ctrl-C")
         try:
+            done, _ = await asyncio.wait(
+                (gone, forced, engine), timeout=HINT_AFTER_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if stopping and not done:
+                self._inputs.reporter.info("waiting for the pods to end; Ctrl-C again kills them")
             await asyncio.wait((gone, forced, engine), return_when=asyncio.FIRST_COMPLETED)
             if not gone.done() and not engine.done():
                 self._engine.kill(list(self._pods))

@@ -22,6 +22,7 @@ PERIOD_S = 5.0
 SILENT_S = 30.0  # a runtime that has not answered for so long is down (the kubelet's runtimeState)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between tries at the start
 QUIET_S, REMIND_S = 5.0, 60.0  # until the log says that a call hangs, and until it says so again
+START_IT = "start it, or choose another one with --container-runtime-endpoint"
 NOT_ASKED = CriCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
 
 
@@ -36,8 +37,9 @@ def _say_silent() -> None:
 class _FirstWait:
     """Logs why the agent waits at its start: when the reason changes, and from time to time."""
 
-    def __init__(self, endpoint: str, since: datetime) -> None:
+    def __init__(self, endpoint: str, since: datetime, remedy: str) -> None:
         self._endpoint = endpoint
+        self._remedy = remedy
         self._since = since
         self._reason = "it has not answered the first call yet"
         self._next = asyncio.get_running_loop().call_later(QUIET_S, self._log)
@@ -56,19 +58,25 @@ class _FirstWait:
         self._next.cancel()
         self._next = asyncio.get_running_loop().call_later(REMIND_S, self._log)
         log.warning(
-            "the agent waits for a container runtime (start it, or choose another one with "
-            "--container-runtime-endpoint): endpoint=%s since=%s reason=%s",
+            "the agent waits for a container runtime: endpoint=%s since=%s reason=%s remedy=%s",
             self._endpoint,
             self._since.isoformat(timespec="seconds").replace("+00:00", "Z"),
             self._reason,
+            self._remedy,
         )
 
 
 class RuntimeWatch:
     """Keeps the newest answer of RPC Status."""
 
-    def __init__(self, runtime: CriRuntime, clock: Clock, waits: Callable[[], None] = lambda: None) -> None:
-        """`waits` is called whenever the runtime does not answer while the agent starts."""
+    def __init__(
+        self, runtime: CriRuntime, clock: Clock, waits: Callable[[], None] = lambda: None, remedy: str = START_IT
+    ) -> None:
+        """`waits` is called whenever the runtime does not answer while the agent starts.
+
+        `remedy` tells people what to do about that.
+        """
+        self._remedy = remedy
         self._runtime = runtime
         self._clock = clock
         self._waits = waits
@@ -85,7 +93,7 @@ class RuntimeWatch:
 
     async def first_answer(self, endpoint: str) -> None:
         """Wait until the runtime answers, without a limit. The log says why the agent waits."""
-        pause_s, wait = FIRST_PAUSE_S, _FirstWait(endpoint, utc_now(self._clock))
+        pause_s, wait = FIRST_PAUSE_S, _FirstWait(endpoint, utc_now(self._clock), self._remedy)
         try:
             while not await self._answers(wait):
                 await asyncio.sleep(pause_s)
