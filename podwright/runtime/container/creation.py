@@ -12,7 +12,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.linux.selinux import Contexts
-from podwright.runtime.container import devices, place, targets, volumes
+from podwright.runtime.container import devices, host_parts, targets, volumes
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.paths import log_file
 from podwright.runtime.container.root import PreparedMounts, Root, make_root, prepare_mounts
@@ -27,7 +27,7 @@ from podwright.runtime.oci_spec.cgroups import cgroup_directory, cgroups_path
 from podwright.runtime.oci_spec.mounts import SandboxFiles
 from podwright.runtime.oci_spec.names import NAMESPACE_TYPES
 from podwright.runtime.sandbox import files
-from podwright.runtime.sandbox.place import root_on_host
+from podwright.runtime.sandbox.host_parts import root_on_host
 from podwright.runtime.security import selinux
 from podwright.runtime.security.profiles import localhost_profile
 
@@ -37,7 +37,10 @@ HOST_SHM = "/dev/shm"  # noqa: S108 # the host's own, for pods in its IPC namesp
 
 
 async def create(
-    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, restored: place.RestoredContent | None = None
+    env: ContainerEnvironment,
+    sandbox: Sandbox,
+    config: ContainerConfig,
+    restored: host_parts.RestoredContent | None = None,
 ) -> ContainerId:
     """Make the container and set its record to CREATED. If a step fails, undo the earlier ones.
 
@@ -48,7 +51,7 @@ async def create(
 
 
 async def _create(
-    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, restored: place.RestoredContent | None
+    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, restored: host_parts.RestoredContent | None
 ) -> ContainerId:
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
@@ -90,7 +93,7 @@ async def _create(
             msgspec.structs.replace(container, state=ContainerState.CREATED, user=prepared.root.user)
         )
     except BaseException:
-        await asyncio.shield(asyncio.to_thread(place.unmake, paths))
+        await asyncio.shield(asyncio.to_thread(host_parts.unmake, paths))
         env.images.release(container_id)
         env.store.delete(container_id)
         raise
@@ -118,7 +121,7 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: Sandbox
     image: Image
     held: volumes.Held
-    restored: place.RestoredContent | None  # of a checkpoint
+    restored: host_parts.RestoredContent | None  # of a checkpoint
     target_pid: int
     apparmor_profile: str  # empty: none
     labels: Contexts | None  # None on a host without SELinux
