@@ -69,18 +69,7 @@ async def _create(
     container = env.store.put(msgspec.structs.replace(record, is_restored=restored is not None))
     paths = env.paths(container_id)
     try:
-        held = volumes.hold(env.images, container)
-        creation = Creation(
-            container=container,
-            sandbox=sandbox,
-            image=image,
-            held=held,
-            restored=restored,
-            target_pid=await targets.pid_of(env, sandbox, config),
-            apparmor_profile=await env.apparmor.profile(config.security),
-            labels=selinux.of_container(env.host.selinux, sandbox, config),
-            pins=env.sandboxes.pins(sandbox),
-        )
+        creation = await _decide(env, container, sandbox, image, restored)
         prepared = await asyncio.to_thread(_prepare, env, creation)
         spec = builder.build(spec_inputs(env, creation, prepared))
         for edit in env.edits:
@@ -113,8 +102,8 @@ def _check_handlers(env: ContainerEnvironment, config: ContainerConfig) -> None:
 class Creation(msgspec.Struct, frozen=True, kw_only=True):
     """A container to create, with everything that is decided before anything of it is made.
 
-    `container` is its record. `held` are the trees of its images. `target_pid` is the process
-    whose PID namespace the container joins, or 0. `pins` are the sandbox's own namespaces by kind.
+    `container` is its record. `held` are the trees of its images. `target_pid` is the process whose PID namespace the
+    container joins, or 0. `pins` are the sandbox's own namespaces by kind.
     """
 
     container: Container
@@ -131,6 +120,26 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True):
     def user_namespace(self) -> str:
         """The path of the pod's user namespace. Empty if the pod uses the host's."""
         return self.pins.get("user", "")
+
+
+async def _decide(
+    env: ContainerEnvironment,
+    container: Container,
+    sandbox: Sandbox,
+    image: Image,
+    restored: host_parts.RestoredContent | None,
+) -> Creation:
+    return Creation(
+        container=container,
+        sandbox=sandbox,
+        image=image,
+        held=volumes.hold(env.images, container),
+        restored=restored,
+        target_pid=await targets.pid_of(env, sandbox, container.config),
+        apparmor_profile=await env.apparmor.profile(container.config.security),
+        labels=selinux.of_container(env.host.selinux, sandbox, container.config),
+        pins=env.sandboxes.pins(sandbox),
+    )
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
