@@ -88,6 +88,12 @@ def task_of(work: Awaitable[Result], *, name: str) -> asyncio.Task[Result]:
     return asyncio.create_task(_result(work), name=name)
 
 
+def is_cancelled() -> bool:
+    """Whether the current task is cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def retrieve(done: asyncio.Future[Any]) -> None:
     """Read the failure of a job that may have no waiter left, or asyncio reports it as never retrieved.
 

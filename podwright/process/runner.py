@@ -318,6 +318,15 @@ def find_executable(name: str) -> str:
     raise FailedPrecondition(f"the program {name} is not installed", hint=f"install {name}, or run podwright doctor")
 
 
+def has_program(name: str) -> bool:
+    """Whether a program is installed."""
+    try:
+        find_executable(name)
+    except FailedPrecondition:
+        return False
+    return True
+
+
 def keep_descriptors_to_ourselves() -> None:
     """Set close-on-exec on every open descriptor except 0-2, so that children do not inherit a parent shell's files.
 

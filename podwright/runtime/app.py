@@ -13,6 +13,7 @@ import signal
 
 from podwright import daemon_log
 from podwright.linux import libc
+from podwright.linux.files import remove_file
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
 from podwright.runtime.config import Config, load_config, overridden
 from podwright.runtime.engines import making
@@ -88,7 +89,7 @@ async def start(config: Config, stack: contextlib.AsyncExitStack) -> None:
     timeline = Timeline()
     edge = Edge(timeline)
     server = make_server(table(_families(engine, timeline)), edge)
-    stack.callback(_unlink, await listen(server, config.listen))
+    stack.callback(remove_file, await listen(server, config.listen))
     stack.push_async_callback(engine.close, STOP_GRACE_S)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
     stack.callback(engine.end_streams)  # first, because server.stop waits for open streams
@@ -115,8 +116,3 @@ def _families(engine: Engine, timeline: Timeline) -> Families:
         streaming=StreamingRpcs(engine.streaming),
         timeline=TimelineRpcs(timeline),
     )
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)

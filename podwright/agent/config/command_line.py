@@ -11,12 +11,12 @@ from typing import NoReturn
 
 import msgspec
 
-from podwright.agent.config.reading import nearest
 from podwright.agent.config.refusals import aggregated
 from podwright.agent.config.setting import Setting
 from podwright.agent.config.settings import BY_FLAG
 from podwright.agent.config.values import Values
 from podwright.errors import InvalidArgument
+from podwright.spelling import nearest
 
 SHORTHANDS = {"v": "v", "h": "help"}
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from podwright.agent.config.known_gates import KNOWN, NEEDS
-from podwright.agent.config.reading import nearest
+from podwright.spelling import nearest
 
 # Gates that change what this agent does. Any other gate that is set is named in a warning.
 HONOURED = frozenset(

@@ -19,13 +19,14 @@ from podwright.agent.config.defaults import LEGACY, complete, with_file_eviction
 from podwright.agent.config.document import ConfigDocument, parse_document
 from podwright.agent.config.files import list_drop_ins, read_bytes
 from podwright.agent.config.merge import merge_patch
-from podwright.agent.config.reading import ConfigError, Reading, nearest
+from podwright.agent.config.reading import ConfigError, Reading
 from podwright.agent.config.refusals import aggregated, invalid, named
 from podwright.agent.config.setting import Setting
 from podwright.agent.config.settings import API_VERSION, BY_KEY, FIELDS, KIND
 from podwright.agent.config.structure import build
 from podwright.agent.config.values import Values, decode, encode, flag_texts, known_part, to_file
 from podwright.errors import InvalidArgument
+from podwright.spelling import nearest
 
 _LENIENT_HINT = "--lenient-config reads such a file as a kubelet does, and warns"
 

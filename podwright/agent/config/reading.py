@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from podwright.errors import InvalidArgument
+from podwright.spelling import nearest
 
 _KINDS = {dict: "a mapping", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 
@@ -41,13 +41,6 @@ class ConfigError(InvalidArgument):
     def __init__(self, source: str, problems: Iterable[str], *, hint: str = "") -> None:
         self.problems = tuple(problems)
         super().__init__(f"{source}: {'; '.join(self.problems)}", hint=hint)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name that `word` probably means. Empty if none is near."""
-    lowered = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    return lowered[found[0]] if found else ""
 
 
 def shown(raw: Any) -> str:

@@ -5,7 +5,6 @@ Calls block, but not long.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 
@@ -54,12 +53,6 @@ def make_termination_file(pod_directory: str, container: str) -> str:
     path = f"{directory}/{secrets.token_hex(4)}"
     write_new(path, b"", mode=TERMINATION_MODE)
     return path
-
-
-def remove_file(path: str) -> None:
-    """Remove a file. An absent one succeeds. Raises OSError."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
 
 
 def make_log_directory(path: str) -> None:

@@ -23,6 +23,7 @@ from podwright.agent.pods.references import container_references
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
 from podwright.k8s.objects import FileKeySelector, Pod
+from podwright.linux.files import remove_file
 
 Volumes = dict[str, VolumeContent]
 
@@ -121,5 +122,5 @@ def _make_termination_file(instance: Instance, made: AsyncExitStack) -> str:
     if not container.termination_message_path:
         return ""
     path = files.make_termination_file(instance.pod_directory, file_name(container.name))
-    made.callback(files.remove_file, path)
+    made.callback(remove_file, path)
     return path

@@ -1,7 +1,8 @@
 """The hash of a container's name and image, which decides whether it must be created again.
 
 It is written on every container, so that an agent after a restart or an upgrade restarts nothing. It is the kubelet's
-(HashContainer of Kubernetes 1.36), so that a kubelet and this agent can replace each other.
+(HashContainer of Kubernetes 1.36), so that a kubelet and this agent can replace each other. `fnv32a` is also the
+checksum in the kubelet's state files.
 """
 
 from __future__ import annotations

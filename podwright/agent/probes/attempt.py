@@ -45,11 +45,6 @@ def failure(output: str) -> Attempt:
     return Attempt(verdict=AttemptResult.FAILURE, output=output)
 
 
-def joined(host: str, port: int) -> str:
-    """`host:port`, with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def is_plain_answer(error: OSError) -> bool:
     """Whether the server answered a TLS handshake without TLS."""
     return isinstance(error, ssl.SSLError) and error.reason in PLAIN_ANSWERS

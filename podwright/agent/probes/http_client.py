@@ -13,9 +13,10 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 import h11
 import msgspec
 
+from podwright.addresses import host_port
 from podwright.agent.config.settings import KUBERNETES_VERSION
 from podwright.agent.pods.ports import find_port
-from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, connect_failure, is_plain_answer, joined
+from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, connect_failure, is_plain_answer
 from podwright.agent.probes.connections import ProbeConnection, connect, connect_tls
 from podwright.errors import DeadlineExceeded, InvalidArgument, PodwrightError, Unavailable
 from podwright.k8s.objects import Container, HTTPGetAction
@@ -80,7 +81,7 @@ async def _get_one(url: str, headers: Headers) -> ProbeAnswer:
     except (h11.LocalProtocolError, ValueError) as failure:
         raise InvalidArgument(f'Get "{url}": {failure}') from failure
     except OSError as failure:
-        address = joined(parts.hostname or "", _port(parts))
+        address = host_port(parts.hostname or "", _port(parts))
         kind = NoTls if is_plain_answer(failure) else Unavailable
         raise kind(f'Get "{url}": {connect_failure(address, failure)}') from failure
     try:
@@ -168,4 +169,4 @@ def action_url(action: HTTPGetAction, container: Container, ip: str) -> str:
     scheme = (action.scheme or "http").lower()
     path, mark, query = action.path.partition("#")[0].partition("?")
     path = path if path.startswith("/") else f"/{path}"
-    return f"{scheme}://{joined(action.host or ip, find_port(container, action.port))}{path}{mark}{query}"
+    return f"{scheme}://{host_port(action.host or ip, find_port(container, action.port))}{path}{mark}{query}"

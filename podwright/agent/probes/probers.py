@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from podwright.addresses import host_port
 from podwright.agent.config.go_duration import SECOND_NS, format_duration
 from podwright.agent.pods.ports import find_port
 from podwright.agent.probes import http_client
@@ -18,7 +19,6 @@ from podwright.agent.probes.attempt import (
     Target,
     connect_failure,
     failure,
-    joined,
 )
 from podwright.agent.probes.connections import connect
 from podwright.agent.probes.grpc_health import check_health
@@ -66,7 +66,7 @@ class Probers:
     async def _grpc(self, action: GRPCAction, target: Target, timeout_s: int) -> Attempt:
         if action.mode not in ("", "Plaintext"):
             raise _of_a_later_release("grpc.mode", action.mode)
-        return await check_health(joined(target.ip, action.port), action.service or "", timeout_s)
+        return await check_health(host_port(target.ip, action.port), action.service or "", timeout_s)
 
     async def _http_get(self, action: HTTPGetAction, target: Target, timeout_s: int) -> Attempt:
         if action.protocol and not action.protocol.upper().startswith(("HTTP/1", "HTTP1")):
@@ -90,7 +90,7 @@ class Probers:
             async with asyncio.timeout(timeout_s):
                 (await connect(host, port)).close()
         except OSError as failed:
-            return failure(connect_failure(joined(host, port), failed))
+            return failure(connect_failure(host_port(host, port), failed))
         return Attempt(verdict=AttemptResult.SUCCESS)
 
 

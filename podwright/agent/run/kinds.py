@@ -19,7 +19,7 @@ from podwright.k8s.objects import (
 from podwright.k8s.objects.base import Kind
 from podwright.k8s.problems import Problem, unsupported
 from podwright.k8s.reading.documents import Document
-from podwright.k8s.reading.strict import nearest_name
+from podwright.spelling import nearest
 
 READ: dict[str, type[Kind]] = {
     cls.__name__: cls
@@ -71,8 +71,8 @@ def fault_of_kind(document: Document) -> Problem | None:
         return None
     if kind in READ:
         return unsupported("apiVersion", version, (READ[kind].API_VERSION,))
-    nearest = nearest_name(kind, [*READ, *LEFT_OUT])
-    hint = f"did you mean {nearest}?" if nearest else f"kinds that can: {', '.join(READ)}"
+    near = nearest(kind, [*READ, *LEFT_OUT])
+    hint = f"did you mean {near}?" if near else f"kinds that can: {', '.join(READ)}"
     return Problem(path="kind", message=f"{kind} cannot be run", hint=hint)
 
 

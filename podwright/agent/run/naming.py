@@ -10,20 +10,18 @@ import hashlib
 
 import msgspec
 
+from podwright.agent.pods.hashes import fnv32a
 from podwright.k8s.codec import encode
 from podwright.k8s.objects.base import ApiObject
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 SUFFIX_LENGTH = 5
 BASE_LIMIT = 63 - SUFFIX_LENGTH  # of a generated name; longer bases are cut (registry/generic's nameGenerator)
-_FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
 def template_hash(template: ApiObject) -> str:
     """The pod-template-hash of a Deployment's pods: a 32-bit FNV-1a hash, its digits as letters."""
-    value = _FNV_OFFSET
-    for byte in msgspec.json.encode(msgspec.json.decode(encode(template)), order="deterministic"):
-        value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFF
+    value = fnv32a(msgspec.json.encode(msgspec.json.decode(encode(template)), order="deterministic"))
     return "".join(ALPHABET[ord(digit) % len(ALPHABET)] for digit in str(value))
 
 

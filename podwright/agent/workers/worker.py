@@ -23,7 +23,7 @@ from podwright.agent.workers.static import StaticOrder
 from podwright.agent.workers.syncer import Syncer, SyncResult
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import Pod, PodStatus
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, is_cancelled
 from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class PodWorker:
             try:
                 ended = await self._pass(state, update)
             except asyncio.CancelledError:
-                if record.sync is None or not record.sync.cancelled() or _is_cancelled():
+                if record.sync is None or not record.sync.cancelled() or is_cancelled():
                     raise  # the worker itself is cancelled too
                 log.info("a pass is interrupted since the pod must end: pod=%s", record.full_name)
             except Exception as raised:  # noqa: BLE001 # a pass that raises anything is repeated
@@ -263,12 +263,6 @@ class PodWorker:
 
     def _soon(self, pause_s: float) -> float:
         return self._ports.clock.monotonic() + pause_s * (1 + random.random() * JITTER)  # noqa: S311 # no secret
-
-
-def _is_cancelled() -> bool:
-    """Whether the current task is cancelled."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _merged(active: PodUpdate | None, update: PodUpdate) -> PodUpdate:

@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import h11
 import msgspec
 
+from podwright.addresses import host_port
+
 PORTS = {"http": 80, "https": 443}
 NEXT_ADDRESS_S = 0.25  # an address that does not answer for so long is no longer waited for alone (RFC 8305)
 # A peer that has vanished silently is noticed by the kernel: probes from 30 s on, and what is sent and not
@@ -90,7 +92,7 @@ async def _connected(place: SplitResult, context: ssl.SSLContext | None, server_
     except ssl.SSLError:
         raise
     except OSError as failure:
-        text = f"cannot connect to {joined(host, port)}: {_reason(failure)}"
+        text = f"cannot connect to {host_port(host, port)}: {_reason(failure)}"
         raise (OSError(failure.errno, text) if failure.errno else ConnectionError(text)) from failure
     _notice_loss(writer)
     return ByteStream(reader=reader, writer=writer)
@@ -115,7 +117,7 @@ async def _closed_on_failure(stream: ByteStream) -> AsyncIterator[None]:
 
 async def _ask_for_tunnel(stream: ByteStream, server: SplitResult, proxy: SplitResult) -> None:
     """Raises OSError when the proxy does not make one."""
-    place = joined(server.hostname or "", _port(server))
+    place = host_port(server.hostname or "", _port(server))
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT_BYTES)
     request = h11.Request(method="CONNECT", target=place, headers=[("Host", place), *_authorization(proxy)])
     stream.writer.write((http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b""))
@@ -138,11 +140,6 @@ def _authorization(proxy: SplitResult) -> list[tuple[str, str]]:
 
 def _port(place: SplitResult) -> int:
     return place.port or PORTS.get(place.scheme, 0)
-
-
-def joined(host: str, port: int) -> str:
-    """An address as URLs and headers write it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _reason(failure: OSError) -> str:

@@ -19,7 +19,7 @@ from podwright.agent.server.http.dates import http_date
 from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, Takeover, text
 from podwright.streams import upgrade
 from podwright.streams.wire import Wire
-from podwright.tasks import task_of
+from podwright.tasks import is_cancelled, task_of
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Exchange:
             async with self._watching(handling):
                 return await handling
         except asyncio.CancelledError:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             return None  # the watch has ended the handler
 
@@ -257,8 +257,3 @@ def _head_of(status: int, headers: list[tuple[str, str]]) -> h11.Response:
     known = status in http.HTTPStatus.__members__.values()
     reason = http.HTTPStatus(status).phrase.encode() if known else b""
     return h11.Response(status_code=status, headers=headers, reason=reason)
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
