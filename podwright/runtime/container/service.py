@@ -14,7 +14,7 @@ import msgspec
 from podwright.process import Completed
 from podwright.runtime.container import creation, execution, recovery, validate
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.place import RestoredContent
+from podwright.runtime.container.host_parts import RestoredContent
 from podwright.runtime.container.requests import ContainerRequests
 from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.container.updating import Updater

@@ -1,6 +1,6 @@
 """Image volumes: the trees of images, mounted read-only for mounts of a container that name an image.
 
-Each mount has its own overlay below the container's bundle, so it has the container's lifetime: `place.unmake`
+Each mount has its own overlay below the container's bundle, so it has the container's lifetime: `host_parts.unmake`
 removes it like the root, also after a crash. Its layers are held together with those of the container's own image. So
 an image may be removed while it is mounted, and its layers are deleted after the last container.
 
