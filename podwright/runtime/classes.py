@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import FailedPrecondition, InvalidArgument, reason
 from podwright.linux.cgroup import CgroupHost
 
 Spec = dict[str, Any]
@@ -123,7 +123,9 @@ class ResourceClasses:
                 document = yaml.safe_load(file.read(FILE_LIMIT_BYTES))
             classes = msgspec.convert(document, _BlockioFile).classes
         except (OSError, yaml.YAMLError, msgspec.ValidationError, RecursionError) as failure:
-            raise FailedPrecondition(f"Block I/O classes in {self._blockio_file}: {failure}") from failure
+            raise FailedPrecondition(
+                f"Block I/O classes in {self._blockio_file}: {reason(failure, path=self._blockio_file)}"
+            ) from failure
         if name not in classes:
             known = ", ".join(sorted(classes)) or "none"
             raise FailedPrecondition(f"there is no Block I/O class {name[:80]!r}", hint=f"known classes: {known}")

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from podwright.agent.config.go_duration import SECOND_NS, parse_duration
-from podwright.errors import InvalidArgument, PodwrightError
+from podwright.errors import InvalidArgument, PodwrightError, reason
 from podwright.k8s.names import qualified_name_faults
 from podwright.nesting import check_nesting
 
@@ -109,7 +109,9 @@ def _providers_of(path: str) -> Iterator[Provider]:
     try:
         file = msgspec.convert(_load(path), type=_ProviderFile)
     except (OSError, ValueError, yaml.YAMLError, msgspec.ValidationError, PodwrightError) as failure:
-        raise InvalidArgument(f"cannot read credential providers from {path}: {failure}") from failure
+        raise InvalidArgument(
+            f"cannot read credential providers from {path}: {reason(failure, path=path)}"
+        ) from failure
     if file.kind != KIND or file.api_version not in FILE_VERSIONS:
         raise InvalidArgument(f"{path}: {file.kind} of {file.api_version!r} is no {KIND} of {FILE_VERSIONS[0]}")
     for entry in file.providers:

@@ -23,7 +23,7 @@ from podwright.agent.resources.limits import (
     limits_of_pod,
 )
 from podwright.agent.resources.resize_steps import current_limits
-from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, reason
 from podwright.k8s.objects import Pod
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
@@ -76,7 +76,7 @@ class CgroupTree:
                 # The weight of a class is only known when its pods are.
                 await self._driver.make(names.of_class(qos), CgroupLimits() if known else limits)
         except OSError as failure:
-            raise Internal(f"the cgroups of pods cannot be made: {failure}", hint=_HINT) from failure
+            raise Internal(f"the cgroups of pods cannot be made: {reason(failure)}", hint=_HINT) from failure
         await self._limit_root()
 
     async def update_qos(self, pods: Iterable[Pod]) -> None:
@@ -90,7 +90,7 @@ class CgroupTree:
             for qos, limits in limits_of_classes(pods, self._rules).items():
                 await self._driver.limit(self._names.of_class(qos), limits)
         except OSError as failure:
-            raise Internal(f"the cgroups of QoS classes cannot be limited: {failure}", hint=_HINT) from failure
+            raise Internal(f"the cgroups of QoS classes cannot be limited: {reason(failure)}", hint=_HINT) from failure
 
     def parent_of(self, pod: Pod) -> str:
         """CRI's cgroup parent: the path of the pod's cgroup, for both drivers. Raises InvalidArgument."""
@@ -123,7 +123,7 @@ class CgroupTree:
         try:
             return current_limits(cgroupfs.text, self._host, path)
         except (OSError, ValueError) as failure:
-            raise Internal(f"the limits of cgroup {path} cannot be read: {failure}", hint=_HINT) from failure
+            raise Internal(f"the limits of cgroup {path} cannot be read: {reason(failure)}", hint=_HINT) from failure
 
     async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
         """Change limits of the pod's cgroup. Raises PodwrightError."""
@@ -131,7 +131,7 @@ class CgroupTree:
         try:
             await self._driver.limit(path, limits)
         except OSError as failure:
-            raise Internal(f"cgroup {path} cannot be limited: {failure}", hint=_HINT) from failure
+            raise Internal(f"cgroup {path} cannot be limited: {reason(failure)}", hint=_HINT) from failure
 
     async def remove(self, uid: str) -> None:
         """Kill what is left in the pod's cgroup and remove it. An absent one succeeds. Raises PodwrightError."""
@@ -139,7 +139,7 @@ class CgroupTree:
             try:
                 await self._driver.remove(path)
             except OSError as failure:
-                raise Internal(f"cgroup {path} cannot be removed: {failure}", hint=_HINT) from failure
+                raise Internal(f"cgroup {path} cannot be removed: {reason(failure)}", hint=_HINT) from failure
         self._made.pop(uid, None)
 
     async def kill(self, uid: str) -> None:
@@ -154,7 +154,7 @@ class CgroupTree:
             try:
                 await self._driver.limit(path, CgroupLimits(cpu_shares=SHARES_MIN))
             except OSError as failure:
-                raise Internal(f"cgroup {path} cannot be limited: {failure}", hint=_HINT) from failure
+                raise Internal(f"cgroup {path} cannot be limited: {reason(failure)}", hint=_HINT) from failure
 
     def found(self) -> frozenset[str]:
         """The UIDs of the pods that have a cgroup in any hierarchy."""

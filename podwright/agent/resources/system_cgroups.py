@@ -14,7 +14,7 @@ import os
 
 from podwright.agent.resources import cgroupfs
 from podwright.agent.resources.limits import CgroupLimits
-from podwright.errors import FailedPrecondition, Internal
+from podwright.errors import FailedPrecondition, Internal, reason
 from podwright.linux.cgroup import CgroupHost, read_file
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,8 @@ class SystemCgroups:
                 await asyncio.to_thread(cgroupfs.make, self._host, path, CgroupLimits())
             except OSError as failure:
                 raise Internal(
-                    f"cgroup {path} cannot be made: {failure}", hint="check that cgroups are mounted read-write"
+                    f"cgroup {path} cannot be made: {reason(failure)}",
+                    hint="check that cgroups are mounted read-write",
                 ) from failure
         await asyncio.to_thread(self._keep)
 

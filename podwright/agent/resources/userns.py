@@ -16,7 +16,7 @@ import msgspec
 from podwright.agent.configs.namespaces import PodUserNamespace
 from podwright.agent.pods.places import checked_uid, is_uid
 from podwright.agent.resources.id_range import IdRange, check_range
-from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, ResourceExhausted
+from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, ResourceExhausted, reason
 from podwright.k8s.objects import Pod
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,9 @@ class UserNamespaceAllocator:
             users = self._free_range()
             self._write(uid, users)
         except OSError as failure:
-            raise FailedPrecondition(f"user namespace of pod {uid}: {failure}", hint="check the disk") from failure
+            raise FailedPrecondition(
+                f"user namespace of pod {uid}: {reason(failure)}", hint="check the disk"
+            ) from failure
         self._first_ids[uid] = users.first_id
         return users
 

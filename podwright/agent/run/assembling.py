@@ -32,7 +32,7 @@ from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.sources.memory import RUN
 from podwright.api.pulls import followed
 from podwright.cri.client import CriClient
-from podwright.errors import FailedPrecondition, Unavailable
+from podwright.errors import FailedPrecondition, Unavailable, reason
 from podwright.process import PosixProcessRunner, ProcessRunner
 
 ANSWER_S = 30.0  # for the status of a server that has answered Version
@@ -79,7 +79,9 @@ class AgentAssembly(msgspec.Struct, frozen=True, kw_only=True):
             os.makedirs(root, mode=0o750, exist_ok=True)
             return RunAgent(Agent(config, dependencies, {RUN: inputs.source}, ids), self.reporter)
         except OSError as failure:
-            raise FailedPrecondition(f"the agent cannot work in {root}: {failure}", hint="run as root") from failure
+            raise FailedPrecondition(
+                f"the agent cannot work in {root}: {reason(failure, path=root)}", hint="run as root"
+            ) from failure
 
     async def release(self, doomed: PodToEnd) -> None:
         await release(self.options.root, doomed)

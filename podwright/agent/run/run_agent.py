@@ -12,7 +12,7 @@ from podwright.agent.events.log import RecordedEvent
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.run.runs import log_directories, remove_root
 from podwright.agent.workers.record import WorkState
-from podwright.errors import FailedPrecondition, Internal, PodwrightError, Unavailable
+from podwright.errors import FailedPrecondition, Internal, PodwrightError, Unavailable, reason
 from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
 
@@ -45,7 +45,9 @@ class RunAgent:
                 raise Unavailable(f"the runtime cannot be used: {silent.result()}")
             raise Internal("the sync loop of the agent has ended")
         except OSError as failure:
-            raise FailedPrecondition(f"the agent cannot work in {self._root}: {failure}") from failure
+            raise FailedPrecondition(
+                f"the agent cannot work in {self._root}: {reason(failure, path=self._root)}"
+            ) from failure
         finally:
             await self._tasks.close()
             await agent.close()

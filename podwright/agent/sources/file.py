@@ -20,7 +20,7 @@ import msgspec
 
 from podwright.agent.sources.changes import FILE
 from podwright.agent.sources.static import static_pod
-from podwright.errors import InvalidArgument, PodwrightError
+from podwright.errors import InvalidArgument, PodwrightError, reason
 from podwright.k8s.objects import Pod
 from podwright.linux import inotify
 from podwright.linux.inotify import Inotify
@@ -140,12 +140,12 @@ class FileSource:
         return self._pods()
 
     def _note_problem(self, failure: OSError) -> None:
-        is_new = str(failure) != self._problem
-        self._problem = str(failure)
+        why = reason(failure, path=self._path)
+        is_new, self._problem = why != self._problem, why
         if is_new and self._files:
-            log.error("cannot read manifests, their pods run on: path=%s error=%s", self._path, failure)
+            log.error("cannot read manifests, their pods run on: path=%s error=%s", self._path, why)
         elif is_new:
-            log.warning("there are no manifests: path=%s error=%s", self._path, failure)
+            log.warning("there are no manifests: path=%s error=%s", self._path, why)
 
     def _read_file(self, path: str) -> _KnownFile | None:
         """Read a file. None if it is no regular file, or does not exist any more."""
@@ -161,7 +161,7 @@ class FileSource:
         except FileNotFoundError:
             return None
         except (PodwrightError, OSError) as failure:
-            return self._kept(path, before, stamp, str(failure))
+            return self._kept(path, before, stamp, reason(failure, path=path))
         except Exception as failure:  # a bug in the reader must not end the pods of other files
             log.exception("a manifest cannot be taken apart: file=%s", path)
             return self._kept(path, before, stamp, f"{type(failure).__name__}: {failure}")

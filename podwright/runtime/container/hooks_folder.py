@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, reason
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
 
@@ -79,7 +79,9 @@ def read(folders: Iterable[str]) -> list[FolderHook]:
             with open(path, "rb") as file:
                 hooks.append(parse(file.read(FILE_LIMIT_BYTES)))
         except (OSError, ValueError, msgspec.DecodeError) as failure:
-            raise FailedPrecondition(f"OCI hook {path}: {failure}", hint="correct the file, or remove it") from failure
+            raise FailedPrecondition(
+                f"OCI hook {path}: {reason(failure, path=path)}", hint="correct the file, or remove it"
+            ) from failure
     return hooks
 
 

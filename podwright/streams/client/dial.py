@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from podwright.errors import DeadlineExceeded, InvalidArgument, NotFound, Unavailable
+from podwright.errors import DeadlineExceeded, InvalidArgument, NotFound, Unavailable, reason
 from podwright.streams.errors import ProtocolError
 from podwright.streams.tls_wire import TlsWire
 from podwright.streams.upgrade import SWITCHING_PROTOCOLS, ClientHandshake, Headers, Response
@@ -77,7 +77,7 @@ async def ask(
     except TimeoutError as failure:
         raise DeadlineExceeded(f"{parts.netloc} did not answer in {timeout_s:g} s") from failure
     except OSError as failure:
-        raise Unavailable(f"cannot connect to the streaming server {parts.netloc}: {failure}") from failure
+        raise Unavailable(f"cannot connect to the streaming server {parts.netloc}: {reason(failure)}") from failure
 
 
 def _checked(url: str) -> SplitResult:

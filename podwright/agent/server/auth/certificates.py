@@ -14,7 +14,7 @@ import msgspec
 
 from podwright.agent.config.node_sections import SecuritySection
 from podwright.agent.server.auth import ciphers
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, reason
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,9 @@ class ServerContexts:
                 context.verify_mode = ssl.CERT_OPTIONAL
         except (OSError, ssl.SSLError) as failure:
             names = ", ".join(path for path in (files.certificate, files.key, files.client_ca) if path)
-            raise FailedPrecondition(f"the server's TLS files cannot be used ({names}): {failure}") from failure
+            raise FailedPrecondition(
+                f"the server's TLS files cannot be used ({names}): {reason(failure)}"
+            ) from failure
         return context
 
 

@@ -11,7 +11,7 @@ import os
 import ssl
 from collections.abc import Iterable
 
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import FailedPrecondition, InvalidArgument, reason
 from podwright.k8s.client.certificates.x509 import validity_of
 from podwright.linux.files import replace_file
 
@@ -35,7 +35,8 @@ def ensure(directory: str, name: str, addresses: Iterable[str]) -> tuple[str, st
             replace_file(certificate, made, mode=CERTIFICATE_MODE)
     except OSError as failure:
         raise FailedPrecondition(
-            f"a certificate for the server cannot be made in {directory}: {failure}", hint="check --cert-dir"
+            f"a certificate for the server cannot be made in {directory}: {reason(failure, path=directory)}",
+            hint="check --cert-dir",
         ) from failure
     return certificate, key
 

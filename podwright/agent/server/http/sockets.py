@@ -9,7 +9,7 @@ import os
 import socket
 import stat
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, reason
 
 PROBE_S = 1.0  # for the program that may listen on the socket's path
 BACKLOG = 128
@@ -46,7 +46,7 @@ def listen_unix(path: str) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as failure:
         listening.close()
-        raise FailedPrecondition(f"cannot listen on {path}: {failure}") from failure
+        raise FailedPrecondition(f"cannot listen on {path}: {reason(failure, path=path)}") from failure
     except FailedPrecondition:
         listening.close()
         raise
