@@ -2,8 +2,8 @@
 
     `cases`      the cases, as pytest modules, which need a server (`cri_server`) and an image with busybox (`image`)
     `peer`       the server under test, for the cases
-    `pods`, `images`, `streams`, `cgroups`, `patience`
-                 what cases use: pods, images, sessions, a container's cgroup files, deadlines
+    `pods`, `images`, `streams`, `messages`, `cgroups`, `patience`
+                 what cases use: pods, images, sessions, parts of requests, a container's cgroup files, deadlines
     `plugin`     the two fixtures for `podwright conformance`: the server is one that already runs
     `quiet_gc`   prevents that a failure on CPython 3.11 ends the run
     `run`        the implementation of that command
