@@ -56,7 +56,7 @@ def parse_config(data: bytes, config: Config, path: str) -> Config:
     try:
         content = _load(data)
         if not isinstance(content, dict):
-            raise InvalidArgument(f"{path}: it is no {config.DESCRIPTOR.name}, which is a mapping")
+            raise InvalidArgument(f"{path}: it is not a {config.DESCRIPTOR.name}: a mapping is needed")
         return ParseDict(_readable_fields(content, config.DESCRIPTOR, ""), config)
     except _BadField as failure:
         raise InvalidArgument(f"{path}: {config.DESCRIPTOR.name}: {failure}") from failure

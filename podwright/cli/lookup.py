@@ -56,7 +56,7 @@ def choose(reference: str, candidates: Sequence[LookupCandidate]) -> LookupCandi
             shown = ", ".join(map(_shown, found[:LISTED_CHOICES]))
             raise InvalidArgument(f"{reference!r} is ambiguous: {shown}", hint=hint)
     kinds = " or ".join(dict.fromkeys(candidate.kind for candidate in candidates)) or "object"
-    raise NotFound(f"no {kinds} is called {reference!r} or has an id that starts so")
+    raise NotFound(f"no {kinds} has the name {reference!r}, or an id that starts with it")
 
 
 def _shown(candidate: LookupCandidate) -> str:
@@ -153,11 +153,11 @@ async def find_container_or_pod(cri: CriClient, reference: str, kind: Kind | Non
     try:
         return choose(reference, candidates)
     except NotFound:
-        raise NotFound(f"no container or pod is called {reference!r} or has an id that starts so") from None
+        raise NotFound(f"no container or pod has the name {reference!r}, or an id that starts with it") from None
 
 
 def _choose_of_kind(reference: str, candidates: Sequence[LookupCandidate], kind: Kind) -> LookupCandidate:
     try:
         return choose(reference, candidates)
     except NotFound:
-        raise NotFound(f"no {kind} is called {reference!r} or has an id that starts so") from None
+        raise NotFound(f"no {kind} has the name {reference!r}, or an id that starts with it") from None

@@ -97,7 +97,7 @@ class ResourceClasses:
 
     def _check_rdt(self, name: str) -> None:
         if not NAME.fullmatch(name):
-            raise InvalidArgument(f"{name[:80]!r} is no name of an RDT class")
+            raise InvalidArgument(f"{name[:80]!r} is not the name of an RDT class")
         if not os.path.isdir(self._resctrl):
             raise FailedPrecondition(
                 f"RDT class {name} needs the kernel's resctrl, which is not mounted",
@@ -155,7 +155,7 @@ def amount(text: Quantity) -> int:
     """A number with a unit such as 10M or 4Ki. Raises FailedPrecondition."""
     matched = QUANTITY.fullmatch(str(text))
     if matched is None:
-        raise FailedPrecondition(f"{str(text)[:40]!r} in the file of Block I/O classes is no number with a unit")
+        raise FailedPrecondition(f"{str(text)[:40]!r} in the file of Block I/O classes is not a number with a unit")
     return int(matched[1]) * UNITS[matched[2]]
 
 

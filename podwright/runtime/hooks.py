@@ -50,7 +50,7 @@ def _made(name: str) -> LifeCycle:
     except Exception as failure:
         raise FailedPrecondition(f"hook {name!r} cannot be made: {type(failure).__name__}: {failure}") from failure
     if not isinstance(made, LifeCycle):
-        raise FailedPrecondition(f"hook {name!r} makes {type(made).__name__}, which is no LifeCycle")
+        raise FailedPrecondition(f"hook {name!r} makes {type(made).__name__}, which is not a LifeCycle")
     return made
 
 

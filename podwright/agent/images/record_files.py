@@ -124,7 +124,9 @@ class RecordFiles:
         except FileNotFoundError:
             return None
         if record is None:
-            raise Internal(f"{path} is no record of a pulled image", hint="remove it: the image is then pulled again")
+            raise Internal(
+                f"{path} is not a record of a pulled image", hint="remove it: the image is then pulled again"
+            )
         return record if record.image_ref == image_ref else None
 
     def retain(self, image_refs: set[str], before_ns: int) -> None:

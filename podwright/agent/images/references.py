@@ -49,7 +49,7 @@ def parse_image(image: str) -> ImageName:
         upper = " (repository names are in lower case)" if _REFERENCE.fullmatch(image.lower()) else ""
         raise InvalidArgument(f"couldn't parse image name {image!r}: invalid reference format{upper}")
     if _IDENTIFIER.fullmatch(match[1]):
-        raise InvalidArgument(f"couldn't parse image name {image!r}: 64 hexadecimal digits are no repository")
+        raise InvalidArgument(f"couldn't parse image name {image!r}: 64 hexadecimal digits are not a repository")
     if len(match[1]) > NAME_LIMIT:
         raise InvalidArgument(f"couldn't parse image name {image!r}: more than {NAME_LIMIT} characters")
     return ImageName(name=match[1], tag=match[2] or "", digest=match[3] or "")

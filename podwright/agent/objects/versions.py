@@ -60,5 +60,5 @@ class NewestVersion(Generic[K]):
         try:
             listed = msgspec.json.decode(answer, type=_Resources)
         except msgspec.DecodeError as failure:
-            raise Garbled(f"what the API server says of {version.API_VERSION} makes no sense: {failure}") from failure
+            raise Garbled(f"the API server's answer about {version.API_VERSION} is invalid: {failure}") from failure
         return any(each.name == version.RESOURCE for each in listed.resources)

@@ -86,7 +86,7 @@ def make_folders(paths: Iterable[str], root: str) -> None:
                 os.mkdir(path)
                 os.chmod(path, FOLDER_MODE)  # the umask has changed mkdir's mode
             if not os.path.isdir(path):
-                raise FailedPrecondition(f"{path} is no folder", hint="a claim needs one: move the file away")
+                raise FailedPrecondition(f"{path} is not a folder", hint="a claim needs one: move the file away")
         except OSError as failure:
             raise FailedPrecondition(f"cannot make the folder {path} of a claim: {failure.strerror}") from failure
 

@@ -125,7 +125,7 @@ def _open_readable(path: str, flags: int) -> int:
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
         os.close(fd)
-        raise OSError(0, "it is no file")
+        raise OSError(0, "it is not a file")
     return fd
 
 

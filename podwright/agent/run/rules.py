@@ -208,4 +208,4 @@ def _host_volume(volume: PersistentVolume) -> Iterator[Problem]:
 
 def _volume_mode(mode: str | None) -> Iterator[Problem]:
     if mode == "Block":
-        yield Problem(path="spec.volumeMode", message="a folder of this machine is no block device")
+        yield Problem(path="spec.volumeMode", message="a folder of this machine is not a block device")

@@ -27,7 +27,7 @@ class HandlerNames:
         known = [handler.name for handler in self._watch.state.handlers if handler.name]
         if known and name not in known:
             raise FailedPrecondition(
-                f"runtimeClassName {name!r} is no handler of this runtime", hint=f"its handlers: {', '.join(known)}"
+                f"runtimeClassName {name!r} is not a handler of this runtime", hint=f"its handlers: {', '.join(known)}"
             )
         return name
 

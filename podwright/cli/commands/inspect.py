@@ -52,14 +52,14 @@ async def _find(cri: CriClient, reference: str, kind: str | None) -> lookup.Look
     except NotFound:
         if kind in (None, "image"):  # the runtime resolves short references such as `busybox`
             return lookup.LookupCandidate(kind="image", id=await _image_id(cri, reference, kind))
-        raise NotFound(f"no {kind} is called {reference!r} or has an id that starts so") from None
+        raise NotFound(f"no {kind} has the name {reference!r}, or an id that starts with it") from None
 
 
 async def _image_id(cri: CriClient, reference: str, kind: str | None) -> str:
     response = await cri.call(cri.images.ImageStatus, api.ImageStatusRequest(image=api.ImageSpec(image=reference)))
     if not response.image.id:
         what = kind or "container, pod or image"
-        raise NotFound(f"no {what} is called {reference!r} or has an id that starts so")
+        raise NotFound(f"no {what} has the name {reference!r}, or an id that starts with it")
     return response.image.id
 
 

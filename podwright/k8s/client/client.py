@@ -155,7 +155,7 @@ class ApiClient:
         try:
             return decode(body, cls)
         except (InvalidArgument, msgspec.DecodeError) as failure:
-            raise Garbled(f"cannot {request.what}: the answer makes no sense: {failure}") from failure
+            raise Garbled(f"cannot {request.what}: the answer is invalid: {failure}") from failure
 
     async def _call(self, request: ApiRequest, timeout_s: float) -> bytes:
         deadline = asyncio.get_running_loop().time() + timeout_s

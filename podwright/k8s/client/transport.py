@@ -126,7 +126,7 @@ class Transport:
                     raise
                 piece = b""
             if pool.is_retired:
-                raise Renewed(f"cannot {what}: the connection was given up for one with a newer certificate")
+                raise Renewed(f"cannot {what}: the connection was replaced by one with a newer certificate")
             if not piece:
                 return
             yield piece

@@ -98,7 +98,7 @@ def parse(document: bytes) -> FolderHook:
         try:
             re.compile(pattern)
         except re.error as wrong:
-            raise ValueError(f"{pattern[:80]!r} is no regular expression: {wrong}") from wrong
+            raise ValueError(f"{pattern[:80]!r} is not a regular expression: {wrong}") from wrong
     return hook
 
 

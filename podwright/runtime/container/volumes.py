@@ -120,6 +120,6 @@ def _reason(wanted: Mount, failure: OSError) -> str:
         case FileNotFoundError():
             return f"the image has no {wanted.image_sub_path[:200]!r}"
         case NotADirectoryError():
-            return f"{wanted.image_sub_path[:200]!r} is no directory of the image, and only those can be mounted"
+            return f"{wanted.image_sub_path[:200]!r} is not a directory of the image, and only those can be mounted"
         case _:
             return failure.strerror or str(failure)

@@ -55,7 +55,7 @@ def _check_required(settings: NriValidatorSettings, request: pb.ValidateContaine
         try:
             required += msgspec.convert(yaml.safe_load(value[:ANNOTATION_LIMIT]), list[str])
         except (yaml.YAMLError, msgspec.ValidationError, RecursionError) as nonsense:
-            raise PermissionDenied(f"annotation {REQUIRED} is no list of names") from nonsense
+            raise PermissionDenied(f"annotation {REQUIRED} is not a list of names") from nonsense
     present = {plugin.name for plugin in request.plugins}
     if missing := sorted(set(required) - present):
         raise PermissionDenied(f"required NRI plug-ins are not there: {', '.join(missing)}")

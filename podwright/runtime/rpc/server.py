@@ -87,7 +87,7 @@ async def listen(server: grpc.aio.Server, endpoint: str) -> str:
     except OSError as failure:
         raise FailedPrecondition(
             f"cannot make the folder of socket {path}: {failure.strerror}",
-            hint="mend that, or choose another --listen",
+            hint="correct that, or choose another --listen",
         ) from failure
     if _answers(path):
         raise FailedPrecondition(f"another process listens on {path}", hint="stop it, or choose another --listen")

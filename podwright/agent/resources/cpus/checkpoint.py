@@ -56,7 +56,7 @@ def decode(content: bytes, policy: str) -> CpuAssignments:
     try:
         found = msgspec.json.decode(content, type=_CpuDocument)
     except msgspec.MsgspecError as failure:
-        raise FailedPrecondition(f"it is no checkpoint: {failure}") from failure
+        raise FailedPrecondition(f"it is not a checkpoint: {failure}") from failure
     pods = {uid: entry.cpu_set for uid, entry in found.pods.items()}
     try:
         known = [_go_text(found.policy, found.shared, found.entries, pods)]

@@ -69,7 +69,7 @@ def decode(content: bytes, policy: str) -> MemoryState:
     try:
         found = msgspec.json.decode(content, type=_MemoryDocument)
     except msgspec.MsgspecError as failure:
-        raise FailedPrecondition(f"it is no checkpoint: {failure}") from failure
+        raise FailedPrecondition(f"it is not a checkpoint: {failure}") from failure
     known = [_go_text(found, by_pod=by_pod) for by_pod in ((True,) if found.pods else (True, False))]
     if found.checksum and found.checksum not in map(checksum, known):
         raise FailedPrecondition("checkpoint is corrupted: its checksum does not fit")

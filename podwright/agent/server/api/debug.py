@@ -88,7 +88,7 @@ class DebugPaths:
             return text("unsupported http method\n", 406, headers=NOSNIFF)
         given = request.body.decode(errors="replace").strip()
         if not (given.removeprefix("-").isascii() and given.removeprefix("-").isdigit() and len(given) < 10):
-            return text(f"failed set klog.logging.verbosity {given[:64]}: it is no number\n", 400, headers=NOSNIFF)
+            return text(f"failed set klog.logging.verbosity {given[:64]}: it is not a number\n", 400, headers=NOSNIFF)
         logging.getLogger().setLevel(logging.DEBUG if int(given) >= DEBUG_VERBOSITY else logging.INFO)
         return text(f"successfully set klog.logging.verbosity to {given}\n", headers=NOSNIFF)
 

@@ -38,7 +38,7 @@ def open_below(root: str, path: str) -> Opened:
         found = os.fstat(descriptor)
         is_directory = stat.S_ISDIR(found.st_mode)
         if not is_directory and not stat.S_ISREG(found.st_mode):
-            raise PermissionError(errno.EACCES, "it is no regular file", path)
+            raise PermissionError(errno.EACCES, "it is not a regular file", path)
     except BaseException:
         os.close(descriptor)
         raise

@@ -86,7 +86,7 @@ def _number(query: Mapping[str, list[str]], name: str) -> int | None:
         return None
     digits = given.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 9):
-        raise InvalidArgument(f"{name}: Invalid value: it is no number")
+        raise InvalidArgument(f"{name}: Invalid value: it is not a number")
     return int(given)
 
 

@@ -60,7 +60,7 @@ def _clear(path: str) -> None:
     except FileNotFoundError:
         return
     if not is_socket:
-        raise FailedPrecondition(f"{path} exists and is no socket", hint="choose another --agent-socket")
+        raise FailedPrecondition(f"{path} exists and is not a socket", hint="choose another --agent-socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(PROBE_S)
         try:

@@ -61,7 +61,7 @@ class _Translation:
     def __init__(self, client: Wire, link: SessionStreams, chosen: str, streams: list[StreamType]) -> None:
         protocol = handshake.channel_protocol(chosen)
         if protocol is None:
-            raise ProtocolError(f"{chosen!r} is no channel protocol")
+            raise ProtocolError(f"{chosen!r} is not a channel protocol")
         self._client = client
         self._link = link
         self._streams = streams

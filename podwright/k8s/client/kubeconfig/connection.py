@@ -77,7 +77,7 @@ def in_cluster(environ: Mapping[str, str], folder: str = ACCOUNT) -> Connection:
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
     if not host or not port:
         names = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT"
-        raise FailedPrecondition(f"{names} are not set: this is no pod of a cluster")
+        raise FailedPrecondition(f"{names} are not set: this is not a pod of a cluster")
     where = f"service account {folder}"
     netloc = host_port(host, port)
     authorities = read_file(f"{folder}/ca.crt", f"{where}: ca.crt")
@@ -91,7 +91,7 @@ def in_cluster(environ: Mapping[str, str], folder: str = ACCOUNT) -> Connection:
 
 def _named(merged: Merged, known: Mapping[str, tuple[str, T]], name: str, where: str) -> tuple[str, T]:
     if name not in known:
-        raise InvalidArgument(f"kubeconfig {where} {name!r} is in none of {', '.join(merged.files)}")
+        raise InvalidArgument(f"kubeconfig {where} {name!r} is not in {', '.join(merged.files)}")
     return known[name]
 
 
