@@ -133,7 +133,7 @@ def test_home_and_pod(tmp_path: Path) -> None:
         load_environment(
             {"HOME": "/nowhere", "KUBERNETES_SERVICE_HOST": "::1", "KUBERNETES_SERVICE_PORT": "1"}, RUNNER
         )
-    with pytest.raises(PodwrightError, match="this is no pod"):
+    with pytest.raises(PodwrightError, match="this is not a pod"):
         in_cluster({})
 
 
