@@ -171,11 +171,11 @@ async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> 
     tasks.start(kept.run(), name="cgroups of the system")
 
 
-def _cgroup_driver(told: str | None, config: AgentConfig, metrics: RuntimeMetrics) -> str:
+def _cgroup_driver(reported: str | None, config: AgentConfig, metrics: RuntimeMetrics) -> str:
     """The runtime's cgroup driver, or the configured one if the runtime does not report it."""
-    if told is None:
+    if reported is None:
         metrics.losing_support.set(1, SUPPORT_ENDS)
-    return told or config.cgroups.driver
+    return reported or config.cgroups.driver
 
 
 def make_sources(config: AgentConfig, name: str) -> dict[str, PodSource]:

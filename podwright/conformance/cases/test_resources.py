@@ -71,7 +71,7 @@ async def test_huge_pages(pod: CasePod) -> None:
     assert files.read("hugetlb", "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max") == str(4 * MIB)
 
 
-async def test_limits_are_told(pod: CasePod) -> None:
+async def test_limits_are_reported(pod: CasePod) -> None:
     container_id = await pod.create(linux=api.LinuxContainerConfig(resources=LIMITS))
     assert (await pod.status(container_id)).resources.linux == LIMITS
     await pod.start(container_id)

@@ -40,7 +40,7 @@ async def test_users(pod: CasePod, fields: dict[str, object], ids: str) -> None:
 
 
 @pytest.mark.deviates("containerd", "1.6 came before the field")
-async def test_the_user_is_told_once_created(pod: CasePod) -> None:
+async def test_the_user_is_reported_once_created(pod: CasePod) -> None:
     fields = {"run_as_user": api.Int64Value(value=5), "supplemental_groups": [77, 66]}
     user = (await pod.status(await pod.create(linux=secured(**fields)))).user.linux
     assert (user.uid, user.gid, sorted(user.supplemental_groups)) == (5, 0, [0, 66, 77])
@@ -66,8 +66,8 @@ async def test_groups_of_the_image(pod: CasePod, policy: api.SupplementalGroupsP
     user = api.Int64Value(value=4321)
     linux = secured(run_as_user=user, supplemental_groups=[1234], supplemental_groups_policy=policy)
     container_id = await pod.run(linux=linux)
-    told = (await pod.exec(container_id, "id", "-G")).stdout.split()
-    assert {int(group) for group in told} == groups
+    reported = (await pod.exec(container_id, "id", "-G")).stdout.split()
+    assert {int(group) for group in reported} == groups
     assert set((await pod.status(container_id)).user.linux.supplemental_groups) == groups
 
 
@@ -125,8 +125,8 @@ async def test_the_first_process_of_a_shared_pid_namespace(run_pod: RunPod) -> N
     )
     async with run_pod(namespaces=namespaces, security=security) as pod:
         lines = (await pod.output("cat", "/proc/1/status")).splitlines()
-    told = {key: value.split()[:1] for key, _, value in (line.partition(":") for line in lines)}
-    assert (told["Uid"], told["Gid"], told["Seccomp"]) == (["1234"], ["2345"], ["2"])
+    reported = {key: value.split()[:1] for key, _, value in (line.partition(":") for line in lines)}
+    assert (reported["Uid"], reported["Gid"], reported["Seccomp"]) == (["1234"], ["2345"], ["2"])
 
 
 async def test_a_seccomp_profile_that_is_not_there(pod: CasePod) -> None:

@@ -22,8 +22,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """The plugin, its message, and its code."""
-        told = f"{self.message}: {self.details}" if self.details else self.message
-        return f"plugin {self.plugin}: {told}" + (f" (CNI error {self.code})" if self.code else "")
+        text = f"{self.message}: {self.details}" if self.details else self.message
+        return f"plugin {self.plugin}: {text}" + (f" (CNI error {self.code})" if self.code else "")
 
 
 def parse_result(output: bytes) -> dict[str, Any]:
