@@ -7,6 +7,8 @@ what to do about it.
 
 from __future__ import annotations
 
+import os
+
 
 class PodwrightError(Exception):
     """Base of the tree. Raise one of its subclasses.
@@ -72,3 +74,11 @@ class Unknown(PodwrightError):
 
     The kubelet strips the gRPC code UNKNOWN and reads the bare message, so sentinels use that code.
     """
+
+
+def reason(failure: BaseException, *, path: str = "") -> str:
+    """Why something failed, for a message: of an OSError without its number. A file other than `path` is named."""
+    if not isinstance(failure, OSError) or not failure.strerror:
+        return str(failure) or type(failure).__name__
+    file = os.fsdecode(failure.filename) if isinstance(failure.filename, str | bytes | os.PathLike) else path
+    return failure.strerror if file == path else f"{failure.strerror}: {file}"

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 STUCK_S = 5.0  # a task that has not ended so long after its cancellation is named in the log, and cancelled again
-END_LIMIT_S = 20.0  # then it is left behind: an owner must not wait for it without end
+END_LIMIT_S = 20.0  # then it is left behind: an owner must not wait for it forever
 
 
 class Tasks:
@@ -86,6 +86,12 @@ async def end_all(running: Callable[[], Collection[asyncio.Task[Any]]]) -> None:
 def task_of(work: Awaitable[Result], *, name: str) -> asyncio.Task[Result]:
     """A task of what need not be a coroutine. The caller awaits it, or cancels it."""
     return asyncio.create_task(_result(work), name=name)
+
+
+def is_cancelled() -> bool:
+    """Whether the current task is cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def retrieve(done: asyncio.Future[Any]) -> None:

@@ -22,7 +22,7 @@ _DEFAULTS = complete({}, enabled({}))
 
 
 def tables() -> str:
-    """What stands between the markers."""
+    """The text between the markers."""
     flags = [setting for setting in (*FIELDS, *FLAGS) if setting.flag and not setting.ours]
     return "\n".join(
         [

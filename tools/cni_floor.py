@@ -1,4 +1,4 @@
-"""What CNI plugins cost by themselves, and what Podwright adds: the distribution's bridge, host-local and portmap.
+"""Measures CNI plugins by themselves, and what Podwright adds: the distribution's bridge, host-local and portmap.
 
     python -m tools.cni_floor [--count 20] [--at-once 1] [--standing 0]
 
@@ -127,7 +127,7 @@ def _children_cpu_ms() -> float:
 
 @contextlib.asynccontextmanager
 async def pods_in(folder: Path, count: int) -> AsyncIterator[list[Pod]]:
-    """So many empty network namespaces."""
+    """That number of empty network namespaces."""
     pods = [Pod(netns=str(folder / f"netns{number}")) for number in range(count)]
     try:
         for pod in pods:

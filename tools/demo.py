@@ -140,7 +140,7 @@ def until(condition: Callable[[], Result], what: str) -> Result:
 
 
 def podwright(daemon: Podwright, *arguments: str) -> str:
-    """What a command on the daemon prints."""
+    """Run a command on the daemon. Returns its output."""
     argv = [str(Path(sys.executable).parent / "podwright"), "--endpoint", daemon.endpoint, *arguments]
     return subprocess.run(argv, cwd=TREE, check=True, capture_output=True, text=True).stdout
 

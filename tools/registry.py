@@ -164,7 +164,7 @@ class Registry:
         return digest_of(body)
 
     def blob_path(self, digest: str) -> Path:
-        """Where the server keeps a blob, for tests that damage or remove one."""
+        """The path of a blob on the server's disk, for tests that damage or remove one."""
         algorithm, _, value = digest.partition(":")
         return self.root / "storage/docker/registry/v2/blobs" / algorithm / value[:2] / value / "data"
 

@@ -43,10 +43,10 @@ async def connect(
     clock: Clock,
     metrics: CallMetrics | None = None,
 ) -> ApiServers | None:
-    """The API server of the kubeconfig. None for an agent that stands alone. `metrics` count the calls.
+    """The API server of the kubeconfig. None for an agent without one. `metrics` counts the calls.
 
-    With a bootstrap kubeconfig, it returns when the node has a certificate. Otherwise nothing is sent yet. Raises
-    PodwrightError for a kubeconfig that cannot be used, and for a certificate request that is denied.
+    With a bootstrap kubeconfig it returns when the node has a certificate, otherwise at once. Raises PodwrightError
+    for an unusable kubeconfig, and for a denied certificate request.
     """
     api = config.api
     if not api.kubeconfig:
@@ -78,7 +78,7 @@ async def connect(
 def keep_serving_certificate(
     config: AgentConfig, server: ApiServer, node: CurrentNode, runner: ProcessRunner, tasks: Tasks
 ) -> None:
-    """Request the certificate of the node's API, and a new one before it expires, when that is configured."""
+    """If configured, request the certificate of the node's API, and a new one before it expires."""
     if asks_for_serving(config, has_api=True):
         files = CertificateFiles(config.security.cert_dir, SERVER_PREFIX)
         wanted = WantedCertificate(purpose=SERVING, subject=lambda: serving_subject(node.node))
@@ -87,7 +87,7 @@ def keep_serving_certificate(
 
 
 def serving_subject(node: Node) -> Subject | None:
-    """The node at all of its addresses. None while it has none. Pure."""
+    """The subject of the certificate: the node at all of its addresses. None while it has no address. Pure."""
     found = {each.address for each in node.status.addresses if each.address}
     addresses = tuple(sorted(each for each in found if _is_ip(each)))
     names = tuple(sorted(found - set(addresses)))
@@ -122,7 +122,7 @@ def _bootstrap(config: AgentConfig, node_name: str) -> Bootstrap | None:
 
 
 async def _have_certificate(bootstrap: Bootstrap, runner: ProcessRunner) -> None:
-    """Return when the node has its certificate. Raises PodwrightError for what only a person can mend."""
+    """Wait until the node has its certificate. Raises PodwrightError for failures that only a person can mend."""
     last = ""
     while (problem := await _tried(bootstrap, runner)) is not None:
         if str(problem) != last:
@@ -132,7 +132,7 @@ async def _have_certificate(bootstrap: Bootstrap, runner: ProcessRunner) -> None
 
 
 async def _tried(bootstrap: Bootstrap, runner: ProcessRunner) -> Unavailable | None:
-    """Why the server could not be asked. None when the node has its certificate."""
+    """Request the certificate once. Returns the failure if the server did not answer, and None on success."""
     try:
         await bootstrapped(bootstrap, runner)
     except Unavailable as failure:
@@ -141,9 +141,10 @@ async def _tried(bootstrap: Bootstrap, runner: ProcessRunner) -> Unavailable | N
 
 
 async def _replace_expired(bootstrap: Bootstrap, files: CertificateFiles, runner: ProcessRunner, clock: Clock) -> None:
-    """Replace a certificate that has expired, by the bootstrap token: it cannot be used to request its successor.
+    """Replace an expired certificate, by the bootstrap token.
 
-    It expires when the machine sleeps, or the API server is away, for longer than the certificate is valid.
+    An expired certificate cannot be used to request its successor. It expires if the machine sleeps, or the API server
+    is away, for longer than it is valid.
     """
     while True:
         await asyncio.sleep(EXPIRY_CHECK_S)

@@ -1,4 +1,4 @@
-"""`podwright agent`: from its configuration to a running node agent, and to its end."""
+"""`podwright agent`: runs the node agent, from its configuration to its end."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import signal
 from msgspec.structs import replace
 
 from podwright import daemon_log
+from podwright.agent.api_access import connect, keep_serving_certificate
 from podwright.agent.assembly.agent import Agent, assemble
 from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import Clock, SystemClock
@@ -19,7 +20,6 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine.ports import PodSource
 from podwright.agent.lock_file import hold_file
-from podwright.agent.metrics.calls import CallMetrics
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.metrics.runtime import RuntimeMetrics
 from podwright.agent.node.addresses import node_addresses
@@ -31,7 +31,7 @@ from podwright.agent.root_lock import hold_root
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.agent.runtime.scope import OwnRuntime
-from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.runtime.watch import START_IT, RuntimeWatch
 from podwright.agent.server.early_ports import EarlyPorts
 from podwright.agent.server.setup import ShownConfig, serve
 from podwright.agent.sources.changes import FILE, HTTP
@@ -47,13 +47,14 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 UMASK = 0o022
-DEBUG_VERBOSITY = 4  # from this on, debug lines too, as in the kubelet
+OWN_RUNTIME_IS_AWAY = "it is the agent's own, and its lines in this log say why it does not start"
+DEBUG_VERBOSITY = 4  # the least verbosity with debug lines, as in the kubelet
 SUPPORT_ENDS = "1.37.0"  # of runtimes without RuntimeConfig, as a kubelet's metrics say
-LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
+LARGE_BYTES = 1024 * 1024  # larger blocks of memory are given back to the kernel at once
 
 
 async def run(config: AgentConfig, shown: ShownConfig, ports: EarlyPorts) -> int:
-    """Run the agent until SIGTERM or SIGINT. The exit code. Raises a PodwrightError when it cannot start."""
+    """Run the agent until SIGTERM or SIGINT. Returns the exit code. Raises PodwrightError if it cannot start."""
     daemon_log.set_up(logging.DEBUG if config.process.verbosity >= DEBUG_VERBOSITY else logging.INFO)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
@@ -84,7 +85,7 @@ async def start(
     stack: contextlib.AsyncExitStack,
     stopping: asyncio.Event,
 ) -> Agent:
-    """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
+    """Connect, assemble, serve, start. Closing `stack` undoes it in reverse."""
     await _take_turn(config, stack, stopping)
     stack.enter_context(hold_root(config.process.root_dir))
     await _keep_house(config, stack)
@@ -95,10 +96,11 @@ async def start(
     metrics = KubeletMetrics()
     cri, images = await _cri_clients(config, endpoint, metrics.runtime, clock, stack)
     whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
-    watch = RuntimeWatch(whole_runtime, clock, waits=ports.close)
+    remedy = OWN_RUNTIME_IS_AWAY if config.runtime.embedded else START_IT
+    watch = RuntimeWatch(whole_runtime, clock, waits=ports.close, remedy=remedy)
     await watch.first_answer(endpoint)
     driver = await watch.insisted(whole_runtime.cgroup_driver, endpoint)
-    servers = await _connect(config, runner, stack, name, clock, metrics.calls)
+    servers = await connect(config, runner, stack, name, clock, metrics.calls)
     dependencies = Dependencies(
         runtime=OwnRuntime(cri, is_own, config.runtime.request_timeout_s),
         whole_runtime=whole_runtime,
@@ -117,7 +119,7 @@ async def start(
     sources = make_sources(config, name)
     agent = await assemble(config, dependencies, sources)
     stack.push_async_callback(agent.close)
-    # Before the agent starts: what it listens on may be taken, and then it must not touch a pod.
+    # Before the agent starts: if another program has its ports, it must not touch a pod.
     await serve(config, agent, shown, ports, stack)
     await agent.start()
     if servers is not None:
@@ -128,39 +130,21 @@ async def start(
     return agent
 
 
-async def _connect(
-    config: AgentConfig,
-    runner: ProcessRunner,
-    stack: contextlib.AsyncExitStack,
-    node_name: str,
-    clock: Clock,
-    metrics: CallMetrics,
-) -> ApiServers | None:
-    """As `api_access.connect`. An agent that stands alone does not load what talks to an API server."""
-    if not config.api.kubeconfig:
-        return None
-    from podwright.agent.api_access import connect  # noqa: PLC0415 # a sixth of the start, and 9 MiB
-
-    return await connect(config, runner, stack, node_name, clock, metrics)
-
-
 def _keep_serving_certificate(
     config: AgentConfig, servers: ApiServers, agent: Agent, stack: contextlib.AsyncExitStack
 ) -> None:
-    from podwright.agent.api_access import keep_serving_certificate  # noqa: PLC0415 # as above
-
     tasks = Tasks()
     stack.push_async_callback(tasks.close)
     keep_serving_certificate(config, servers.heartbeats, agent.node.current, agent.dependencies.runner, tasks)
 
 
 def is_own(uid: str) -> bool:
-    """Whether the pod with this UID is this agent's to look after, and to end."""
+    """Whether the pod with this UID belongs to this agent, which then syncs and ends it."""
     return not is_of_run(uid)
 
 
 async def _take_turn(config: AgentConfig, stack: contextlib.AsyncExitStack, stopping: asyncio.Event) -> None:
-    """Wait for the lock file, if there is one, and stop when another process wants it."""
+    """Wait for the lock file, if configured, and stop when another process wants it."""
     path = config.process.lock_file
 
     def contended() -> None:
@@ -173,7 +157,7 @@ async def _take_turn(config: AgentConfig, stack: contextlib.AsyncExitStack, stop
 
 
 async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> None:
-    """Apply the configuration to this process and to the system's others, before anything uses much memory."""
+    """Apply the configuration to this process and to the system's cgroups, before anything uses much memory."""
     swap.check(fail_swap_on=config.cgroups.fail_swap_on)
     kept = SystemCgroups(
         cgroup.detect(),
@@ -187,15 +171,15 @@ async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> 
     tasks.start(kept.run(), name="cgroups of the system")
 
 
-def _cgroup_driver(told: str | None, config: AgentConfig, metrics: RuntimeMetrics) -> str:
-    """The runtime's, or the configured one for a runtime that does not tell."""
-    if told is None:
+def _cgroup_driver(reported: str | None, config: AgentConfig, metrics: RuntimeMetrics) -> str:
+    """The runtime's cgroup driver, or the configured one if the runtime does not report it."""
+    if reported is None:
         metrics.losing_support.set(1, SUPPORT_ENDS)
-    return told or config.cgroups.driver
+    return reported or config.cgroups.driver
 
 
 def make_sources(config: AgentConfig, name: str) -> dict[str, PodSource]:
-    """The sources of pods that are configured."""
+    """The configured sources of pods."""
     sources, found = config.sources, dict[str, PodSource]()
     if sources.static_pod_path:
         found[FILE] = FileSource(sources.static_pod_path, name, read_pod, period_s=sources.file_check_frequency_s)
@@ -223,7 +207,7 @@ async def _endpoint(config: AgentConfig, runner: ProcessRunner, stack: contextli
 async def _cri_clients(
     config: AgentConfig, endpoint: str, metrics: RuntimeMetrics, clock: Clock, stack: contextlib.AsyncExitStack
 ) -> tuple[CriClient, CriClient]:
-    """For the runtime and the image service, which is the runtime unless --image-service-endpoint names another."""
+    """Clients of the runtime and of the image service: the same, unless --image-service-endpoint names another."""
     streams = config.feature_gates["CRIListStreaming"]
     runtime = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock, streams_lists=streams))
     images = config.runtime.image_endpoint
@@ -245,7 +229,7 @@ def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:
 
 
 async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:
-    """Wait until the task ends or the agent is to stop."""
+    """Wait until the task ends or the agent must stop."""
     stop = asyncio.create_task(stopping.wait(), name="wait for a signal")
     try:
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)

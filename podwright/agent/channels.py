@@ -1,4 +1,4 @@
-"""The channels that the sync loop listens to: each has its own bound, and none can starve another."""
+"""The channels that the sync loop reads: each has its own limit, and none can starve another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Channels(Generic[Item]):
     """Named queues with one reader, which takes from each in turn."""
 
     def __init__(self, **limits: int) -> None:
-        """The channels' names, and how many items each holds."""
+        """`limits` has the channels' names, and how many items each holds."""
         self._limits = limits
         self._queues: dict[str, deque[Item]] = {name: deque() for name in limits}
         self._turns = deque(limits)
@@ -22,7 +22,7 @@ class Channels(Generic[Item]):
         self._is_woken = False
 
     def offer(self, channel: str, item: Item) -> bool:
-        """Put an item without waiting. False, and nothing done, when the channel is full."""
+        """Put an item without waiting. Returns False, and does nothing, if the channel is full."""
         queue = self._queues[channel]
         if len(queue) >= self._limits[channel]:
             return False
@@ -37,12 +37,12 @@ class Channels(Generic[Item]):
             await self._room.wait()
 
     def wake(self) -> None:
-        """Let the reader look at its clock: something is due sooner than it knew when it began to wait."""
+        """Wake the reader, because something is due sooner than when it began to wait."""
         self._is_woken = True
         self._news.set()
 
     async def get(self, timeout_s: float | None) -> Item | None:
-        """The next item. None when none came in `timeout_s`, or the reader was woken."""
+        """The next item. None after `timeout_s`, or if the reader was woken."""
         try:
             async with asyncio.timeout(timeout_s):
                 while (item := self._take()) is None:

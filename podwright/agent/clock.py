@@ -1,4 +1,4 @@
-"""Time, as the agent reads it. Waiting is asyncio's: a test that runs on virtual time has an event loop for that."""
+"""The clocks of the agent. Waiting is asyncio's: a test on virtual time has an event loop for that."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ class SystemClock:
 
 
 def utc_now(clock: Clock) -> datetime:
-    """The wall time as the API's objects hold it."""
+    """The wall time in the form of the API's objects."""
     return datetime.fromtimestamp(clock.now_ns() / 1e9, UTC)

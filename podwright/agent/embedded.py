@@ -1,7 +1,7 @@
-"""A runtime of the agent's own (`--embedded`): a `podwright serve` beside it, for machines that have no CRI server.
+"""The embedded runtime (`--embedded`): a `podwright serve` of the agent's own, for machines without a CRI server.
 
-The agent starts it, and again when it ends. If the runtime of a killed agent still runs, that one is used. The runtime
-stops at the agent's end. Containers run on, and the next runtime adopts them.
+The agent starts it, and starts it again if it ends. If the runtime of a killed agent still runs, the agent uses that
+one. The runtime stops at the agent's end. Containers run on, and the next runtime adopts them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
 
 class EmbeddedRuntime:
-    """Keeps its things below the agent's root directory, and its sockets below `state`."""
+    """The embedded runtime. Its files are below the agent's root directory, its sockets below `state`."""
 
     def __init__(self, root: str, state: str, runner: ProcessRunner) -> None:
         self._root = f"{root}/runtime"
@@ -40,7 +40,10 @@ class EmbeddedRuntime:
         self.endpoint = normalise(f"{state}/podwright.sock")
 
     async def start(self) -> None:
-        """Start it, unless it answers, and wait until it does, or until that has taken too long."""
+        """Start the runtime unless it answers, and wait until it does, at most START_TIMEOUT_S.
+
+        The agent waits on for it as for any other runtime.
+        """
         if await self._answers():
             log.info("an embedded runtime runs already: endpoint=%s", self.endpoint)
             return
@@ -53,7 +56,7 @@ class EmbeddedRuntime:
                     await asyncio.sleep(POLL_S)
 
     async def close(self) -> None:
-        """Stop the one that was started here."""
+        """Stop the runtime that was started here."""
         await self._tasks.close()
         if self._process is None:
             return

@@ -1,6 +1,6 @@
-"""What the loop does now and then: it makes workers, directories and cgroups agree with the pods that sources want.
+"""Housekeeping: brings workers, directories and cgroups in line with the wanted pods. The loop calls it.
 
-Nothing is taken away before every source has been read once. The steps are those of the kubelet's HandlePodCleanups
+Nothing is removed before every source has been read once. The steps are those of the kubelet's HandlePodCleanups
 (pkg/kubelet/kubelet_pods.go of Kubernetes 1.36).
 """
 
@@ -34,25 +34,25 @@ class PerPodState(Protocol):
     """State that is kept for each pod."""
 
     def retain(self, uids: Collection[str]) -> None:
-        """Drop what is held for all pods but these."""
+        """Drop the state of all pods except these."""
 
 
 class PerPodHostState(Protocol):
     """State on this machine that is kept for each pod, and takes time to remove."""
 
     async def retain(self, uids: Collection[str]) -> None:
-        """Remove what all pods but these have left on this machine. Raises PodwrightError."""
+        """Remove what all pods except these left behind on this machine. Raises PodwrightError."""
 
 
 class OrphanMirrors(Protocol):
-    """What the API shows of static pods."""
+    """The mirrors of static pods."""
 
     async def remove(self, mirrors: Iterable[Pod]) -> None:
         """Delete them. Raises PodwrightError."""
 
 
 class HousekeepingPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept in order."""
+    """What housekeeping needs of other rooms."""
 
     registry: PodRegistry
     workers: PodWorkers
@@ -68,9 +68,9 @@ class HousekeepingPorts(msgspec.Struct, frozen=True, kw_only=True):
     mirrors: OrphanMirrors
     all_sources_read: Callable[[], bool]
     metrics: LifeMetrics
-    is_refused: Callable[[str], bool]  # whether the pod of that UID was not admitted
-    again: Callable[[], None]  # have another round soon
-    end: Callable[[ObservedPod], Awaitable[None]]  # end what runs of a pod; raises PodwrightError
+    is_refused: Callable[[str], bool]  # whether the pod with this UID was not admitted
+    again: Callable[[], None]  # requests another round soon
+    end: Callable[[ObservedPod], Awaitable[None]]  # ends everything of a pod that runs; raises PodwrightError
 
 
 class Housekeeping:
@@ -84,18 +84,21 @@ class Housekeeping:
         self._news = asyncio.Event()
 
     async def close(self) -> None:
-        """Clean up no more."""
+        """Stop cleaning up."""
         await self._tasks.close()
 
     async def next_round(self) -> None:
-        """Wait for the end of a round that begins from now on, with all that it cleans up."""
+        """Wait for the end of a round that begins from now on, including its clean-up."""
         wanted = self._begun + 1
         while self._ended < wanted:
             self._news.clear()
             await self._news.wait()
 
     def run(self) -> bool:
-        """One round, which never waits. False when there is more to do soon: a pod that nobody wants still ends."""
+        """Make one round, without waiting.
+
+        Returns False if another is needed soon, because an unwanted pod is still ending.
+        """
         ports = self._ports
         if not ports.all_sources_read():
             return False
@@ -116,10 +119,10 @@ class Housekeeping:
         return not is_behind and not any(each.orphan for each in known.values())
 
     def _start_missing(self, pods: dict[str, Pod]) -> None:
-        """Start workers for pods without one: wanted again while the pod of their UID ended, or ended before this
-        agent.
+        """Start workers for wanted pods without one.
 
-        A pod that was refused is left alone until it is deleted. Then its worker deletes the API's object.
+        Such a pod was wanted again while the pod with its UID ended, or has ended before this agent started. A refused
+        pod is left alone until it is deleted. Then its worker deletes the API's object.
         """
         ports = self._ports
         for uid, pod in pods.items():
@@ -132,7 +135,7 @@ class Housekeeping:
             ports.workers.update(PodUpdate(kind=kind, pod=pod, mirror=ports.registry.mirror_of(pod)))
 
     def _end_unknown(self) -> None:
-        """End pods that run without a worker: no source has them any more, or this agent has refused them."""
+        """End pods that run without a worker: no source wants them any more, or this agent has refused them."""
         for observed in self._ports.cache.all():
             is_known = self._ports.workers.is_known(observed.uid)
             if not is_known and (observed.running() or observed.ready_sandboxes()):
@@ -155,7 +158,7 @@ class Housekeeping:
     # -- steps that take time
 
     def _clean_up(self) -> None:
-        """Remove what other pods have left, in the background. A step that still runs is not started again."""
+        """Remove what other pods left behind, in the background. A step that still runs is not started again."""
         ports = self._ports
         rooms: Mapping[str, Callable[[], Awaitable[None]]] = {
             "volumes": lambda: ports.volumes.retain(self._in_use()),
@@ -169,7 +172,7 @@ class Housekeeping:
                 self._tasks.start(self._clean(name, clean), name=f"housekeeping: {name}")
 
     async def _end_late(self) -> None:
-        """End what a runtime started after its pod had ended: it may carry out a call that was given up."""
+        """End what a runtime started after its pod had ended: it may still carry out a call that we gave up."""
         ports = self._ports
         for observed in ports.cache.all():
             is_over = ports.workers.is_known(observed.uid) and ports.workers.should_be_finished(observed.uid)
@@ -191,7 +194,7 @@ class Housekeeping:
                 self._news.set()
 
     def _in_use(self) -> set[str]:
-        """The pods that a source, a worker or the runtime has now. Nothing of them is removed."""
+        """The pods that a source, a worker or the runtime has now, of which nothing is removed."""
         return {pod.metadata.uid for pod in self._ports.registry.pods()} | self._with_cgroup()
 
     def _with_cgroup(self) -> set[str]:

@@ -20,10 +20,10 @@ POLL_S = 0.2  # flock(2) can wait only in a thread, which could not be ended
 
 @contextlib.asynccontextmanager
 async def hold_file(path: str, contended: Callable[[], None] | None = None) -> AsyncIterator[None]:
-    """Hold the file, made if need be, until the end of the context or of the process. Waits while another holds it.
+    """Hold the file until the end of the context or of the process. Waits while another process holds it.
 
-    `contended` is called when another process opens the file (`--exit-on-lock-contention`).
-    Raises FailedPrecondition when the file cannot be used.
+    `contended` is called when another process opens the file (`--exit-on-lock-contention`). Makes the file if it is
+    missing. Raises FailedPrecondition if it cannot be used.
     """
     async with contextlib.AsyncExitStack() as stack:
         try:

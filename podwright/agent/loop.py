@@ -1,7 +1,7 @@
-"""The sync loop: it listens to sources, the runtime, probes and managers, and hands each message to pod workers.
+"""The sync loop: it takes the messages of sources, the runtime, probes and managers, and updates pod workers.
 
-It never waits for a pod: handlers only note what is wanted. Only the admission of a new pod may wait, for what allots
-resources to it. While the loop hangs no pod is looked after, so `/healthz` watches when it was last entered.
+The loop never waits for a pod: a handler only notes what is wanted. Only the admission of a new pod may wait, while
+resources are allotted. While the loop hangs, no pod is synced, so `/healthz` checks when it last ran.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from podwright.k8s.objects import Pod
 
 log = logging.getLogger(__name__)
 
-HOUSEKEEPING_S = 2.0  # after a message, and while something is still ending; unless the owner wants it sooner
-QUIET_HOUSEKEEPING_S = 60.0  # otherwise
+HOUSEKEEPING_S = 2.0  # after a message, and while something is still ending
+QUIET_HOUSEKEEPING_S = 60.0  # when nothing has happened
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 5.0  # while the runtime does not work
 CHANNEL_LIMITS = {"sources": 50, "runtime": 1000, "probes": 100, "managers": 100}
 
 
 class PodsChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """A manager's message: these pods must be looked at, for instance since a device of theirs is not healthy."""
+    """A manager's message: sync these pods, for instance because one of their devices has become unhealthy."""
 
     uids: tuple[str, ...]
 
@@ -53,16 +53,16 @@ def new_channels() -> Channels[Message]:
 
 
 class LoopStatuses(Protocol):
-    """The status of pods, as far as the loop needs it: `status.manager`."""
+    """What the loop needs of pod statuses: `status.manager`."""
 
     def set_ready(self, uid: str, container_id: str, *, ready: bool) -> None:
-        """A readiness probe has decided."""
+        """Record the result of a readiness probe."""
 
     def set_started(self, uid: str, container_id: str, *, started: bool) -> None:
-        """A startup probe has decided."""
+        """Record the result of a startup probe."""
 
     def refuse(self, pod: Pod, reason: str, message: str) -> None:
-        """The pod cannot run on this node: it has failed."""
+        """Record that the pod has failed, because it cannot run on this node."""
 
     def is_refused(self, uid: str) -> bool:
         """Whether the pod was refused."""
@@ -72,13 +72,13 @@ class LoopStatuses(Protocol):
 
 
 class DeadContainers(Protocol):
-    """Removes what is left of containers that have ended: `gc`."""
+    """Removes containers that have ended, and their logs: `gc`."""
 
     def pod_changed(self, uid: str) -> None:
-        """A container of the pod has ended."""
+        """Note that a container of the pod has ended."""
 
     def pod_gone(self, uid: str) -> None:
-        """Nothing of the pod is needed any more, its logs included."""
+        """Note that nothing of the pod is needed any more, not even its logs."""
 
 
 class ResizeQueue(Protocol):
@@ -88,7 +88,7 @@ class ResizeQueue(Protocol):
         """The pod with the resources that it may use."""
 
     def admit(self, pod: Pod) -> None:
-        """A new pod was admitted with these resources."""
+        """Note that a new pod was admitted with these resources."""
 
     def note_new(self, pods: Iterable[Pod]) -> None:
         """Note pods that are new to this agent."""
@@ -103,11 +103,11 @@ class ResizeQueue(Protocol):
         """When pending resizes are tried again, in monotonic seconds."""
 
     async def retry(self, active: Callable[[], Sequence[Pod]], *, is_ready: bool, reason: str) -> list[str]:
-        """Try all pending resizes. The UIDs of pods that have to be looked at."""
+        """Try all pending resizes. Returns the UIDs of the pods to sync."""
 
 
 class LoopPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the loop works with."""
+    """What the loop needs of other rooms."""
 
     channels: Channels[Message]
     registry: PodRegistry
@@ -120,17 +120,17 @@ class LoopPorts(msgspec.Struct, frozen=True, kw_only=True):
     events: EventRecorder
     clock: Clock
     metrics: AdmissionMetrics
-    problem: Callable[[], str]  # why the runtime cannot be worked with; empty when it can
+    problem: Callable[[], str]  # why the runtime cannot be used; empty when it can
     problem_of_change: Callable[[Pod, Pod], str]  # why a pod's new version cannot take effect; empty when it can
-    housekeeping: Callable[[], bool]  # false when there is more to do soon
+    housekeeping: Callable[[], bool]  # one round; false when there is more to do soon
     housekeeping_s: float = HOUSEKEEPING_S
 
 
 class SyncLoop:
-    """Serves the channels."""
+    """Reads the channels and updates the workers."""
 
     def __init__(self, ports: LoopPorts, sources: Iterable[str]) -> None:
-        """`sources` are those that must have been read before anything is taken away."""
+        """`sources` names the sources that must be read once before any unknown pod is ended."""
         self._ports = ports
         self._unread = set(sources)
         self._entered_at: float | None = None
@@ -143,11 +143,11 @@ class SyncLoop:
         return not self._unread
 
     def silent_s(self) -> float:
-        """How long ago the loop was entered last, in seconds."""
+        """How long ago the loop's last turn began, in seconds."""
         return 0.0 if self._entered_at is None else self._ports.clock.monotonic() - self._entered_at
 
     async def run(self) -> None:
-        """Serve the channels without end."""
+        """Handle messages forever."""
         ports = self._ports
         while True:
             await self._until_runtime_works()
@@ -163,8 +163,8 @@ class SyncLoop:
                 self._housekept_at = ports.clock.monotonic()
                 self._is_dirty = not ports.housekeeping()
 
-    def keep_house_soon(self) -> None:
-        """Have a round of housekeeping soon, though nothing may happen until then."""
+    def request_housekeeping(self) -> None:
+        """Start a round of housekeeping soon, even if no other message comes."""
         self._ports.channels.offer("managers", PodsChanged(uids=()))
 
     async def _until_runtime_works(self) -> None:
@@ -182,7 +182,7 @@ class SyncLoop:
         return self._housekept_at + (self._ports.housekeeping_s if self._is_dirty else QUIET_HOUSEKEEPING_S)
 
     def _patience_s(self) -> float:
-        """How long nothing is due."""
+        """How long to wait for a message before something is due, in seconds."""
         ports = self._ports
         due, next_pod = min(self._housekeeping_due(), ports.resizes.due()), ports.queue.next_due()
         if next_pod is not None:
@@ -213,7 +213,8 @@ class SyncLoop:
                 await self._remove(change.pods)
             case Operation.RECONCILE:
                 await self._reconcile(change.pods)
-        # Only now is the source read: until then what a pod had before a restart must stay allotted to it.
+        # The source counts as read only now: until its pods are admitted, they keep what they were allotted before a
+        # restart.
         self._unread.discard(change.source)
 
     async def _add(self, pods: Sequence[Pod]) -> None:
@@ -238,11 +239,11 @@ class SyncLoop:
                 ports.resizes.admit(allocated)
                 added.append(pod)
             self._dispatch(pod, UpdateKind.CREATE)
-        ports.resizes.note_new(added)  # after all of them: an older pod's resize must not take what another one has
+        ports.resizes.note_new(added)  # last: a resize must not take what another new pod needs
         await self._retry_resizes("pods_added")
 
     def active(self) -> list[Pod]:
-        """The pods that run, or will, with their allocated resources. Others hold none of the node's resources."""
+        """The pods that run or will run, with their allocated resources. Other pods hold no resources of the node."""
         ports = self._ports
         return [
             ports.resizes.allocated(pod)
@@ -293,7 +294,7 @@ class SyncLoop:
                 self._sync(uid)
 
     def _mirror_changed(self, mirror: Pod) -> None:
-        """Have a static pod's worker make its mirror anew, or delete it."""
+        """Have the static pod's worker create its mirror again, or delete it."""
         static = self._ports.registry.static_of(mirror)
         if static is not None:
             self._dispatch(static, UpdateKind.UPDATE)

@@ -1,4 +1,4 @@
-"""Mirror pods: what an API server shows of static pods.
+"""Mirror pods, which show static pods at the API server.
 
 A mirror is created when its static pod is synced, and deleted when that pod is gone or replaced. Deleting it through
 the API does not stop the static pod (pkg/kubelet/pod/mirror_client.go of Kubernetes 1.36).
@@ -32,17 +32,17 @@ class NoMirrors:
 
 
 class ApiMirrors:
-    """Mirrors at an API server. Fulfils `workers.ports.PodMirrors` and `housekeeping.OrphanMirrors`."""
+    """Mirrors at an API server. Implements `workers.ports.PodMirrors` and `housekeeping.OrphanMirrors`."""
 
     def __init__(self, server: ApiServer, node: CurrentNode) -> None:
         self._server = server
         self._node = node
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
-        """Make the mirror what the static pod is. What fails is logged: the pod runs without it."""
+        """Create the mirror, and replace a stale one. A failure is logged, because the pod runs without a mirror."""
         node = self._node.node
         if not self._node.is_registered or node.metadata.deletion_timestamp is not None:
-            return  # its owner is missing; the node's registration syncs static pods again
+            return  # the node, its owner, is missing; its registration syncs static pods again
         try:
             if mirror is not None and _is_stale(pod, mirror):
                 await self._delete(mirror)
@@ -53,7 +53,7 @@ class ApiMirrors:
             log.warning("the mirror of a static pod is not made: pod=%s/%s error=%s", *_name(pod), failure)
 
     async def remove(self, mirrors: Iterable[Pod]) -> None:
-        """Delete them. One that is gone is fine. Raises PodwrightError."""
+        """Delete the mirrors. An absent one succeeds. Raises PodwrightError."""
         for mirror in mirrors:
             await self._delete(mirror)
 
@@ -72,12 +72,12 @@ class ApiMirrors:
         try:
             await self._server.delete(Pod, metadata.name, namespace=metadata.namespace, options=options)
         except (NotFound, Conflict):
-            return  # it is gone, or another one has its name
+            return  # it is gone, or another pod has its name
         log.info("the mirror of a static pod is deleted: pod=%s/%s", *_name(mirror))
 
 
 def mirror_of(pod: Pod, node: Node) -> Pod:
-    """What the API is to show of a static pod. The node owns it, so that it goes when the node does."""
+    """The mirror of a static pod. The node owns it, so that both are deleted together."""
     owner = OwnerReference(
         api_version="v1", kind="Node", name=node.metadata.name, uid=node.metadata.uid, controller=True
     )

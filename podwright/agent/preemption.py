@@ -1,6 +1,6 @@
-"""Preemption: pods of less importance end, so that a critical pod fits on this node (pkg/kubelet/preemption).
+"""Preemption: ends less important pods, so that a critical pod fits on this node (pkg/kubelet/preemption).
 
-In a kubelet the whole loop waits for their end. Here the critical pod is admitted at once, and only its worker waits.
+In a kubelet the whole loop waits for that. Here the critical pod is admitted at once, and only its worker waits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CAUSE = Cause(
 
 
 class Preemptor:
-    """Fulfils `predicates.Preemption`."""
+    """Implements `predicates.Preemption`."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Preemptor:
         events: EventRecorder,
         metrics: AdmissionMetrics,
     ) -> None:
-        """`pods_changed` is called with the UID of a critical pod when the others have ended."""
+        """`pods_changed` is called with the UID of the critical pod when the others have ended."""
         self._ender = ender
         self._pods_changed = pods_changed
         self._events = events
@@ -46,7 +46,7 @@ class Preemptor:
         self._tasks = Tasks()
 
     def may_begin(self, uid: str) -> bool:
-        """Whether the pod need not wait for others to end."""
+        """Whether the pod may start: it need not wait for others to end."""
         return uid not in self._waiting
 
     def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:

@@ -14,10 +14,10 @@ ROOT_MODE = 0o750
 
 @contextlib.contextmanager
 def hold_root(directory: str) -> Iterator[None]:
-    """Hold the directory, made if need be, until the end of the context or of the process, however it ends.
+    """Hold the directory until the end of the context or of the process, however it ends.
 
-    The directory itself is locked, and no file in it: that works on a full disk, and leaves nothing behind.
-    Raises FailedPrecondition when another process holds it, or when it is no directory that can be used.
+    Makes it if it is missing. The directory itself is locked, not a file in it: this works on a full disk and leaves
+    nothing. Raises FailedPrecondition if another process holds it, or if it cannot be used.
     """
     try:
         os.makedirs(directory, mode=ROOT_MODE, exist_ok=True)

@@ -90,16 +90,16 @@ class Seldom:
     def __init__(self, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval_s = interval_s
         self._clock = clock
-        self._told: dict[str, float] = {}
+        self._reported_at: dict[str, float] = {}
 
     def is_due(self, name: str) -> bool:
         """Whether to report that pull now. The first call is its beginning."""
         now = self._clock()
-        if now < self._told.setdefault(name, now) + self._interval_s:
+        if now < self._reported_at.setdefault(name, now) + self._interval_s:
             return False
-        self._told[name] = now
+        self._reported_at[name] = now
         return True
 
     def forget(self, name: str) -> None:
         """The pull has ended."""
-        self._told.pop(name, None)
+        self._reported_at.pop(name, None)

@@ -23,12 +23,12 @@ async def states(looks: AsyncIterator[api.WatchPullsResponse]) -> AsyncIterator[
     async for look in looks:
         now_s = time.monotonic()
         known, meters = meters, {}
-        told = []
+        current = []
         for pull in look.pulls:
             key = (pull.reference, pull.began_at)
             meters[key] = known.get(key) or PullMeter()
-            told.append(meters[key].state(pull, now_s))
-        yield told
+            current.append(meters[key].state(pull, now_s))
+        yield current
 
 
 @contextlib.asynccontextmanager
@@ -44,7 +44,7 @@ async def followed(cri: CriClient, image: str, tell: Callable[[PullState], None]
 
 async def _follow(cri: CriClient, image: str, tell: Callable[[PullState], None]) -> None:
     with contextlib.suppress(PodwrightError):  # the pull itself reports its failure
-        async for told in states(cri.stream(pulls(cri).WatchPulls, api.WatchPullsRequest(image=image))):
-            for state in told:
+        async for current in states(cri.stream(pulls(cri).WatchPulls, api.WatchPullsRequest(image=image))):
+            for state in current:
                 if state.stage not in ENDED:
                     tell(state)

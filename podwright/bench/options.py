@@ -49,7 +49,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     suites: tuple[str, ...] = SUITES
     rounds: int = 2
-    long_rounds: int = 1  # for suites that take minutes: all but start and exec
+    long_rounds: int = 1  # for suites that take minutes: all except start and exec
     image: str = "busybox:latest"
     warmup: int = 2  # pods before each suite, not counted
     pods: int = 20  # for each of `concurrencies`

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
+
 from podwright.cli.failures import Terminated
 from podwright.cli.invocation import Invocation
-from podwright.cri.endpoint import socket_path
+from podwright.cri.endpoint import DEFAULT_ENDPOINT, socket_path
+from podwright.cri.reaching import why_unreachable
 from podwright.errors import PermissionDenied, Unavailable
 
 if TYPE_CHECKING:
@@ -23,22 +24,24 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+EMBEDDED_ENDPOINT = "unix:///run/podwright/embedded/podwright.sock"  # of podwright agent --embedded, by default
+SILENT_S = 5.0  # until a person hears that a server does not answer
+
 
 def check_listening(endpoint: str) -> None:
     """Fail at once, with a clear message, if no process listens. Raises Unavailable and PermissionDenied."""
-    path = socket_path(endpoint)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except PermissionError as failure:
-            raise PermissionDenied(f"no permission to open {path}", hint="run podwright as root") from failure
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as failure:
-            raise Unavailable(
-                f"no process listens on {path}",
-                hint="start podwright serve, or choose another socket with --endpoint",
-            ) from failure
-        except OSError as failure:
-            raise Unavailable(f"cannot connect to {path}: {os.strerror(failure.errno or 0)}") from failure
+    failure = why_unreachable(endpoint)
+    if isinstance(failure, PermissionDenied):
+        raise failure
+    if failure is not None:
+        raise Unavailable(failure.message, hint=_way_out(endpoint))
+
+
+def _way_out(endpoint: str) -> str:
+    """What to do when no process listens on the endpoint."""
+    if endpoint == DEFAULT_ENDPOINT and why_unreachable(EMBEDDED_ENDPOINT) is None:
+        return f"the agent has a runtime of its own: --endpoint {EMBEDDED_ENDPOINT}"
+    return "start podwright serve, or choose another socket with --endpoint"
 
 
 @contextlib.asynccontextmanager
@@ -49,7 +52,18 @@ async def connected(invocation: Invocation) -> AsyncIterator[CriClient]:
     from podwright.cri.client import CriClient  # noqa: PLC0415 # gRPC takes 80 ms to import
 
     async with CriClient(endpoint) as cri:
-        yield cri
+        telling = asyncio.create_task(_tell_of_silence(cri), name="tell of a silent server")
+        try:
+            yield cri
+        finally:
+            telling.cancel()
+
+
+async def _tell_of_silence(cri: CriClient) -> None:
+    """Say on stderr that the process behind the socket does not speak. Calls end only after minutes then."""
+    await asyncio.sleep(SILENT_S)
+    if cri.channel.get_state().name == "CONNECTING":
+        click.echo(f"podwright: {socket_path(cri.endpoint)} does not answer yet, waiting (Ctrl-C ends it)", err=True)
 
 
 def run_async(work: Coroutine[Any, Any, Result]) -> Result:

@@ -16,11 +16,13 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 
+from podwright.cli.files import doing
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.nesting import check_nesting
 
 STDIN = "-"
+HINT = "name a file in crictl's format, or - for standard input"
 SIZE_LIMIT_BYTES = 16 * 1024 * 1024  # the limit of a CRI server for one message
 DEPTH_LIMIT = 100
 
@@ -28,7 +30,7 @@ Config = TypeVar("Config", bound=Message)
 
 
 def read_pod_config(path: str) -> api.PodSandboxConfig:
-    """The config in the file. `-` is standard input. Adds a uid if it is missing. Raises InvalidArgument, OSError."""
+    """The config in the file. `-` is standard input. Adds a uid if it is missing. Raises InvalidArgument."""
     config = parse_config(_read(path), api.PodSandboxConfig(), path)
     if not config.metadata.name or not config.metadata.namespace:
         raise InvalidArgument(f"{path}: metadata.name and metadata.namespace are required")
@@ -38,7 +40,7 @@ def read_pod_config(path: str) -> api.PodSandboxConfig:
 
 
 def read_container_config(path: str) -> api.ContainerConfig:
-    """The config in the file. `-` is standard input. Raises InvalidArgument, OSError."""
+    """The config in the file. `-` is standard input. Raises InvalidArgument."""
     config = parse_config(_read(path), api.ContainerConfig(), path)
     if not config.metadata.name:
         raise InvalidArgument(f"{path}: metadata.name is required")
@@ -54,7 +56,7 @@ def parse_config(data: bytes, config: Config, path: str) -> Config:
     try:
         content = _load(data)
         if not isinstance(content, dict):
-            raise InvalidArgument(f"{path}: it is no {config.DESCRIPTOR.name}, which is a mapping")
+            raise InvalidArgument(f"{path}: it is not a {config.DESCRIPTOR.name}: a mapping is needed")
         return ParseDict(_readable_fields(content, config.DESCRIPTOR, ""), config)
     except _BadField as failure:
         raise InvalidArgument(f"{path}: {config.DESCRIPTOR.name}: {failure}") from failure
@@ -70,7 +72,7 @@ def _read(path: str) -> bytes:
     if path == STDIN:
         data = sys.stdin.buffer.read(SIZE_LIMIT_BYTES + 1)
     else:
-        with open(path, "rb") as file:
+        with doing("read the config", path, hint=HINT), open(path, "rb") as file:
             data = file.read(SIZE_LIMIT_BYTES + 1)
     if len(data) > SIZE_LIMIT_BYTES:
         raise InvalidArgument(f"{path}: it has more than {SIZE_LIMIT_BYTES} bytes, more than a CRI server accepts")

@@ -10,15 +10,15 @@ from podwright.cli.failures import FAILURE, Leave, exit_code_of, report
 from podwright.errors import PodwrightError
 
 
-async def for_each(words: Iterable[str], act: Callable[[str], Awaitable[str]]) -> None:
-    """Call `act` for each word in turn and print its results.
+async def for_each(references: Iterable[str], act: Callable[[str], Awaitable[str]]) -> None:
+    """Call `act` for each reference in turn and print its results.
 
     If any failed, raises Leave at the end, with their exit code if it is the same for all.
     """
     codes = set()
-    for word in words:
+    for reference in references:
         try:
-            click.echo(await act(word))
+            click.echo(await act(reference))
         except PodwrightError as failure:
             report(failure, debug=False)
             codes.add(exit_code_of(failure))

@@ -72,7 +72,7 @@ def report(failure: BaseException, *, debug: bool) -> None:
         return
     if debug:
         traceback.print_exception(failure)
-    line, hint = _words(failure)
+    line, hint = _line_and_hint(failure)
     click.echo(f"podwright: {line}" + (f" ({hint})" if hint else ""), err=True)
 
 
@@ -87,19 +87,34 @@ def _detach_stdout(failure: BaseException) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _words(failure: BaseException) -> tuple[str, str]:
+def _line_and_hint(failure: BaseException) -> tuple[str, str]:
+    """What has failed, in one line, and what to do."""
     if isinstance(failure, PodwrightError):
         return _one_line(failure.message), failure.hint
     if isinstance(failure, click.UsageError):
-        command = failure.ctx.command_path if failure.ctx else "podwright"
-        return _one_line(failure.format_message()), f"see {command} --help"
+        return _usage_line_and_hint(failure)
     if isinstance(failure, click.ClickException):
-        return _one_line(failure.format_message()), ""
+        return _in_our_form(failure.format_message()), ""
     if isinstance(failure, OSError):
         name = f"{failure.filename}: " if failure.filename else ""
         return f"{name}{failure.strerror or failure}", ""
     kind = type(failure).__name__
     return f"unexpected {kind}: {_one_line(str(failure))}", "please report it, with the output of --debug"
+
+
+def _usage_line_and_hint(failure: click.UsageError) -> tuple[str, str]:
+    """What is wrong with a command line, and what to do."""
+    help_hint = f"see {failure.ctx.command_path if failure.ctx else 'podwright'} --help"
+    if isinstance(failure, click.NoSuchOption):
+        near = " or ".join(failure.possibilities or ())
+        return f"there is no option {failure.option_name}", f"did you mean {near}?" if near else help_hint
+    return _in_our_form(failure.format_message()), help_hint
+
+
+def _in_our_form(text: str) -> str:
+    """A message of click in the form of ours: one line, no capital at its start, no full stop at its end."""
+    line = _one_line(text)
+    return line[:1].lower() + line[1:].removesuffix(".")
 
 
 def _one_line(text: str) -> str:

@@ -22,7 +22,7 @@ LISTED_CHOICES = 5
 
 
 class LookupCandidate(msgspec.Struct, frozen=True, kw_only=True):
-    """An object that a word may refer to. `names` are its other names.
+    """An object that a reference may refer to. `names` are its other names.
 
     Among equal names the latest `created_ns` wins.
     """
@@ -33,26 +33,36 @@ class LookupCandidate(msgspec.Struct, frozen=True, kw_only=True):
     created_ns: int = 0
 
 
-def choose(word: str, candidates: Sequence[LookupCandidate]) -> LookupCandidate:
-    """The candidate for `word`: by complete id, by name, or by the start of exactly one id.
+def choose(reference: str, candidates: Sequence[LookupCandidate]) -> LookupCandidate:
+    """The candidate for `reference`: by complete id, by name, or by the start of exactly one id.
 
     Attempts of one container share a name, and the newest is chosen. Raises NotFound, and InvalidArgument if several
-    match or `word` is empty.
+    match or `reference` is empty.
     """
-    if not word:
+    if not reference:
         raise InvalidArgument("the name is empty")
-    bare = word.removeprefix("sha256:")
+    bare = reference.removeprefix("sha256:")
     exact = [candidate for candidate in candidates if candidate.id.removeprefix("sha256:") == bare]
-    named = [candidate for candidate in candidates if word in candidate.names]
+    named = [candidate for candidate in candidates if reference in candidate.names]
     begun = [candidate for candidate in candidates if candidate.id.removeprefix("sha256:").startswith(bare)]
-    for found in (exact, _newest_attempts(named), begun):
+    for found, hint in (
+        (exact, "use a name"),
+        (_newest_attempts(named), "use a longer name, such as POD/NAME, or an id"),
+        (begun, "use more digits of the id"),
+    ):
         if len(found) == 1:
             return found[0]
         if found:
-            shown = ", ".join(f"{each.kind} {each.id[:16]}" for each in found[:LISTED_CHOICES])
-            raise InvalidArgument(f"{word!r} is ambiguous: {shown}", hint="use more digits of the id")
+            shown = ", ".join(map(_shown, found[:LISTED_CHOICES]))
+            raise InvalidArgument(f"{reference!r} is ambiguous: {shown}", hint=hint)
     kinds = " or ".join(dict.fromkeys(candidate.kind for candidate in candidates)) or "object"
-    raise NotFound(f"no {kinds} is called {word!r} or has an id that starts so")
+    raise NotFound(f"no {kinds} has the name {reference!r}, or an id that starts with it")
+
+
+def _shown(candidate: LookupCandidate) -> str:
+    """`container 3f2a5b1c0d9e (default/web/main)`."""
+    longest = max(candidate.names, key=len, default="")
+    return f"{candidate.kind} {candidate.id.removeprefix('sha256:')[:12]}" + (f" ({longest})" if longest else "")
 
 
 def _newest_attempts(named: Sequence[LookupCandidate]) -> list[LookupCandidate]:
@@ -100,44 +110,54 @@ async def image_candidates(cri: CriClient) -> list[LookupCandidate]:
     ]
 
 
-async def find_container(cri: CriClient, word: str) -> str:
-    """The id of the container. Raises NotFound and InvalidArgument."""
-    return _choose_of_kind(word, await container_candidates(cri), "container").id
+async def find_container(cri: CriClient, reference: str) -> str:
+    """The id of the container. Raises InvalidArgument and NotFound. For a pod's name, the hint has its containers."""
+    candidates = await container_candidates(cri)
+    try:
+        return _choose_of_kind(reference, candidates, "container").id
+    except NotFound as failure:
+        raise NotFound(failure.message, hint=_inside(reference, candidates)) from None
 
 
-async def find_pod(cri: CriClient, word: str) -> str:
+def _inside(reference: str, candidates: Sequence[LookupCandidate]) -> str:
+    """The containers of the pod that a reference names, as a hint. Empty if there are none."""
+    names = [name for each in candidates for name in each.names if name.rpartition("/")[0] == reference]
+    return f"this pod has {', '.join(dict.fromkeys(names))}" if names else ""
+
+
+async def find_pod(cri: CriClient, reference: str) -> str:
     """The id of the sandbox. Raises NotFound and InvalidArgument."""
-    return _choose_of_kind(word, await pod_candidates(cri), "pod").id
+    return _choose_of_kind(reference, await pod_candidates(cri), "pod").id
 
 
-async def find_image(cri: CriClient, word: str) -> str:
+async def find_image(cri: CriClient, reference: str) -> str:
     """The id of the image. The runtime's own resolution of references goes first.
 
     Raises NotFound and InvalidArgument.
     """
-    if word:
-        request = api.ImageStatusRequest(image=api.ImageSpec(image=word))
+    if reference:
+        request = api.ImageStatusRequest(image=api.ImageSpec(image=reference))
         response = await cri.call(cri.images.ImageStatus, request)
         if response.image.id:
             return response.image.id
-    return _choose_of_kind(word, await image_candidates(cri), "image").id
+    return _choose_of_kind(reference, await image_candidates(cri), "image").id
 
 
-async def find_container_or_pod(cri: CriClient, word: str, kind: Kind | None = None) -> LookupCandidate:
+async def find_container_or_pod(cri: CriClient, reference: str, kind: Kind | None = None) -> LookupCandidate:
     """The container or the sandbox, or the one of the given kind. Raises NotFound and InvalidArgument."""
     if kind == "container":
-        return _choose_of_kind(word, await container_candidates(cri), "container")
+        return _choose_of_kind(reference, await container_candidates(cri), "container")
     if kind == "pod":
-        return _choose_of_kind(word, await pod_candidates(cri), "pod")
+        return _choose_of_kind(reference, await pod_candidates(cri), "pod")
     candidates = await container_candidates(cri) + await pod_candidates(cri)
     try:
-        return choose(word, candidates)
+        return choose(reference, candidates)
     except NotFound:
-        raise NotFound(f"no container or pod is called {word!r} or has an id that starts so") from None
+        raise NotFound(f"no container or pod has the name {reference!r}, or an id that starts with it") from None
 
 
-def _choose_of_kind(word: str, candidates: Sequence[LookupCandidate], kind: Kind) -> LookupCandidate:
+def _choose_of_kind(reference: str, candidates: Sequence[LookupCandidate], kind: Kind) -> LookupCandidate:
     try:
-        return choose(word, candidates)
+        return choose(reference, candidates)
     except NotFound:
-        raise NotFound(f"no {kind} is called {word!r} or has an id that starts so") from None
+        raise NotFound(f"no {kind} has the name {reference!r}, or an id that starts with it") from None

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
+from podwright.addresses import host_port
 from podwright.cli import lookup
 from podwright.cli.connection import connected
 from podwright.cli.invocation import Invocation
@@ -38,7 +39,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """`127.0.0.1:8080`, `[::1]:8080`."""
         host, port, *_ = self.socket.getsockname()
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return host_port(host, port)
 
 
 async def forward_ports(invocation: Invocation, pod: str, mappings: Sequence[ForwardedPort]) -> None:

@@ -28,7 +28,7 @@ CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-POLL_S = 0.05  # how soon the server notices that it shall end
+POLL_S = 0.05  # how soon the server notices that it is to end
 Json = dict[str, Any]
 
 

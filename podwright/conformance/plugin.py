@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What `run` passes on."""
     group = parser.getgroup("podwright conformance")
     group.addoption("--endpoint", required=True, help="the CRI socket, unix:///path")
-    group.addoption("--image", required=True, help="an image with busybox, as the server shall pull it")
+    group.addoption("--image", required=True, help="an image with busybox, by the name that the server pulls it by")
     group.addoption("--cgroup-parent", default="", help="the pods' cgroup parent")
 
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import grpc
 
-from podwright.cri.endpoint import normalise
+from podwright.cri.endpoint import normalise, socket_path
+from podwright.cri.reaching import why_unreachable
 from podwright.cri.status import error_from
 from podwright.cri.v1 import api_pb2_grpc
+from podwright.errors import PodwrightError, Unavailable
 
 if TYPE_CHECKING:
     from podwright.cri.v1.api_pb2_grpc import ImageServiceAsyncStub, RuntimeServiceAsyncStub
@@ -82,7 +84,7 @@ class CriClient:
         try:
             return await method(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as failure:
-            raise error_from(failure) from failure
+            raise self._error_from(failure) from failure
 
     async def stream(
         self,
@@ -104,7 +106,21 @@ class CriClient:
             async for response in call:
                 yield response
         except grpc.aio.AioRpcError as failure:
-            raise error_from(failure) from failure
+            raise self._error_from(failure) from failure
         finally:
             with contextlib.suppress(Exception):
                 call.cancel()
+
+    def _error_from(self, failure: grpc.aio.AioRpcError) -> PodwrightError:
+        """The failure of a call. If there is no connection, it says why in words of ours instead of gRPC's."""
+        error = error_from(failure)
+        if not isinstance(error, Unavailable) or self.channel.get_state() is grpc.ChannelConnectivity.READY:
+            return error
+        reason = why_unreachable(self.endpoint)
+        if reason is not None:
+            return Unavailable(reason.message, hint=reason.hint)
+        if self.channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+            path = socket_path(self.endpoint)
+            said = error.message.rpartition(f"{path}: ")[2]
+            return Unavailable(f"the process that listens on {path} does not speak gRPC: {said}")
+        return error

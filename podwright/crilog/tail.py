@@ -109,19 +109,6 @@ def _spans_backwards(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
         yield 0, end
 
 
-def tail_text(path: str, *, lines: int, limit_bytes: int) -> str:
-    """The last lines of a log unchanged, at most `limit_bytes`. Empty if it cannot be read.
-
-    A newline at the end is left out.
-    """
-    try:
-        with open(path, "rb") as file:
-            data = read_tail(file.fileno(), lines=lines, limit_bytes=limit_bytes + 1)
-    except OSError:
-        return ""
-    return data.removesuffix(b"\n")[-limit_bytes:].decode(errors="ignore")
-
-
 def read_tail(descriptor: int, *, lines: int, limit_bytes: int) -> bytes:
     """The last lines of an open log as the container wrote them, at most `limit_bytes`. Raises OSError."""
     tail = find_tail(descriptor, lines)

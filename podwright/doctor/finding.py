@@ -31,7 +31,7 @@ class DoctorCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ok(found: str) -> Finding:
-    """Everything is fine."""
+    """The check found no fault."""
     return Finding(level="ok", found=found)
 
 

@@ -159,11 +159,6 @@ def file_path_faults(path: str) -> Iterator[str]:
         yield "must not start with '..'"
 
 
-def is_inner_path(path: str) -> bool:
-    """A relative path that stays inside: no `..`, no leading slash."""
-    return bool(path) and not any(descending_path_faults(path))
-
-
 def too_long(limit: int) -> str:
     """The API's message for it."""
     return f"must be no more than {limit} characters"

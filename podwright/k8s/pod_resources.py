@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from podwright.k8s.objects.container import Container
 from podwright.k8s.objects.pod import PodSpec
-from podwright.k8s.quantity import Amount, parse
+from podwright.k8s.quantity import Amount, parse_all
 
 Amounts = dict[str, Amount]
 
@@ -39,21 +39,17 @@ def is_pod_level(name: str) -> bool:
 def _aggregate(spec: PodSpec, pick: Callable[[Container], Mapping[str, str]]) -> Amounts:
     running: Amounts = {}
     for container in spec.containers:
-        running = _sum(running, _amounts(pick(container)))
+        running = _sum(running, parse_all(pick(container)))
     sidecars: Amounts = {}
     starting: Amounts = {}
     for container in spec.init_containers:
-        own = _amounts(pick(container))
+        own = parse_all(pick(container))
         if container.restart_policy == "Always":
             running, sidecars = _sum(running, own), _sum(sidecars, own)
             starting = _largest(starting, sidecars)
         else:
             starting = _largest(starting, _sum(own, sidecars))
     return _largest(running, starting)
-
-
-def _amounts(quantities: Mapping[str, str]) -> Amounts:
-    return {name: parse(text) for name, text in quantities.items()}
 
 
 def _sum(left: Amounts, right: Amounts) -> Amounts:

@@ -7,6 +7,7 @@ up), binary amounts end at 2^63-1, and the canonical text has the largest suffix
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -68,6 +69,11 @@ class Amount:
 def parse(text: str | float) -> Amount:
     """The amount. Raises InvalidArgument for what is no quantity."""
     return _parse(str(text))
+
+
+def parse_all(quantities: Mapping[str, str]) -> dict[str, Amount]:
+    """The amounts of several resources, by name. Raises InvalidArgument."""
+    return {name: parse(text) for name, text in quantities.items()}
 
 
 @lru_cache(maxsize=1024)

@@ -36,9 +36,3 @@ def micro_time(time: datetime) -> MicroTime:
 def format_time(time: datetime) -> str:
     """`2026-03-01T10:00:00Z`, as metav1.Time is written."""
     return whole_seconds(time).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def format_nano(time: datetime) -> str:
-    """RFC 3339 with as many digits as are needed (Go's RFC3339Nano): the form in annotations."""
-    fraction = f".{time.microsecond:06d}".rstrip("0") if time.microsecond else ""
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"

@@ -77,6 +77,12 @@ def replace_file(path: str, data: bytes, *, mode: int, sync: bool = False) -> No
         raise
 
 
+def remove_file(path: str) -> None:
+    """Remove a file. Does nothing if it is absent. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
 def remove_tree(path: str) -> None:
     """Delete a directory and its content. Raises OSError.
 

@@ -1,4 +1,4 @@
-"""Files in /proc, /sys and /etc that say what the machine is and has. Pure but for `read_text`."""
+"""Files in /proc, /sys and /etc that say what the machine is and has. Pure except for `read_text`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which processes the kernel killed for lack of memory: its counters of a cgroup, and its log.
 
-The counters say how many, but not which. The log names each victim, but not for ever, and not all if many are killed
+The counters say how many, but not which. The log names each victim, but not for good, and not all if many are killed
 within seconds (the lines that name the cgroup are rate-limited, mm/oom_kill.c).
 """
 

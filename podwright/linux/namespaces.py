@@ -1,6 +1,6 @@
 """Namespaces without a process: created by a thread, kept by bind mounts of its /proc entries.
 
-The thread is used once, because unshare and setns change the calling thread for ever.
+The thread is used once, because unshare and setns change the calling thread for good.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from podwright.linux import libc, mount
 Result = TypeVar("Result")
 
 CLONE_NEWNS = 0x00020000
-CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
 CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
-CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 FLAGS = {"user": CLONE_NEWUSER, "net": CLONE_NEWNET, "ipc": CLONE_NEWIPC, "uts": CLONE_NEWUTS}

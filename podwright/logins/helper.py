@@ -49,7 +49,7 @@ async def ask(runner: ProcessRunner, name: str, host: str, timeout_s: float) -> 
     try:
         answer = msgspec.json.decode(completed.stdout, type=_Answer)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise FailedPrecondition(f"{program} has printed something else than its protocol asks for") from None
+        raise FailedPrecondition(f"{program} printed something other than its protocol requires") from None
     if answer.username == TOKEN_USER:
         return Credential(host=host, identity_token=answer.secret)
     return Credential(host=host, username=answer.username, password=answer.secret) if answer.username else None

@@ -1,4 +1,8 @@
-"""The only way in which Podwright starts programs. See `runner`."""
+"""The only way in which Podwright starts programs.
+
+`runner` starts them, with `pipes` for input and output, and `descriptors` that coroutines read and write. `orphans`
+reaps orphans of our children.
+"""
 
 from podwright.process.descriptors import FdReader, FdWriter
 from podwright.process.orphans import adopt_orphans
@@ -11,6 +15,7 @@ from podwright.process.runner import (
     Process,
     ProcessRunner,
     find_executable,
+    has_program,
     keep_descriptors_to_ourselves,
     new_pipe,
     search_path,
@@ -28,6 +33,7 @@ __all__ = [
     "ProcessRunner",
     "adopt_orphans",
     "find_executable",
+    "has_program",
     "keep_descriptors_to_ourselves",
     "new_pipe",
     "read_line",

@@ -245,7 +245,7 @@ async def _drain(outputs: list[OutputPipe], drain_s: float) -> None:
 
 
 async def _reaped(process: Process) -> None:
-    """Wait for a killed child, even if the caller was cancelled, but not for ever, because it may be in D state."""
+    """Wait for a killed child, even if the caller was cancelled, but with a limit, because it may be in D state."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), KILLED_REAP_S)
 
@@ -316,6 +316,15 @@ def find_executable(name: str) -> str:
         if os.access(path, os.X_OK):
             return path
     raise FailedPrecondition(f"the program {name} is not installed", hint=f"install {name}, or run podwright doctor")
+
+
+def has_program(name: str) -> bool:
+    """Whether a program is installed."""
+    try:
+        find_executable(name)
+    except FailedPrecondition:
+        return False
+    return True
 
 
 def keep_descriptors_to_ourselves() -> None:

@@ -1,1 +1,1 @@
-"""The runtime: a CRI server in the role of containerd and CRI-O. `app` wires it together."""
+"""The runtime: a CRI server in the role of containerd and CRI-O. docs/architecture.md has its rooms."""

@@ -11,12 +11,11 @@ import logging
 import os
 import signal
 
-import msgspec
-
 from podwright import daemon_log
 from podwright.linux import libc
+from podwright.linux.files import remove_file
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
-from podwright.runtime.config import Config, load_config, parse_config
+from podwright.runtime.config import Config, load_config, overridden
 from podwright.runtime.engines import making
 from podwright.runtime.engines.protocol import Engine
 from podwright.runtime.rpc.checkpoints import CheckpointRpcs
@@ -60,9 +59,8 @@ async def serve(
     Arguments override the values of the file.
     """
     given = {"root": root, "state": state, "listen": listen, "log_level": log_level}
-    config = load_config(config_file)
     changed = {key: value for key, value in given.items() if value is not None}
-    config = parse_config({**msgspec.to_builtins(config), **changed}, "command line")
+    config = overridden(load_config(config_file), changed)
     daemon_log.set_up(config.log_level, request_id.get)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
@@ -86,40 +84,35 @@ async def start(config: Config, stack: contextlib.AsyncExitStack) -> None:
     stack.callback(database.close)
     stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would clean up the first one's pods
     os.chdir(config.state)  # conmon writes a file named "oom" to its working directory, which it inherits
-    made = await making.make(config, database, PosixProcessRunner())
-    stack.callback(made.lock.close)
+    engine = await making.make(config, database, PosixProcessRunner())
+    stack.callback(engine.cgroup_lock.close)
     timeline = Timeline()
     edge = Edge(timeline)
-    server = make_server(table(_families(made, timeline)), edge)
-    stack.callback(_unlink, await listen(server, config.listen))
-    stack.push_async_callback(made.close, STOP_GRACE_S)
+    server = make_server(table(_families(engine, timeline)), edge)
+    stack.callback(remove_file, await listen(server, config.listen))
+    stack.push_async_callback(engine.close, STOP_GRACE_S)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
-    stack.callback(made.end_streams)  # first, because server.stop waits for open streams
-    await made.recover(database)
+    stack.callback(engine.end_streams)  # first, because server.stop waits for open streams
+    await engine.recover(database)
     edge.ready = True
     background = Tasks()
     stack.push_async_callback(background.close)
     background.start(timeline.watch(), name="watch for slow calls")
 
 
-def _families(made: Engine, timeline: Timeline) -> Families:
-    lock = made.lock
+def _families(engine: Engine, timeline: Timeline) -> Families:
+    lock = engine.cgroup_lock
     return Families(
-        checkpoints=CheckpointRpcs(made.checkpoints, made.restores),
-        containers=ContainerRpcs(made.containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
-        events=EventRpcs(made.events),
-        image_store=ImageStoreRpcs(made.image_tools, made.stats),
-        images=ImageRpcs(made.images, made.check_handler),
-        pulls=PullRpcs(made.images),
-        resources=ResourceRpcs(made.containers, made.sandboxes),
-        runtime=RuntimeRpcs(made.node, timeline),
-        sandboxes=SandboxRpcs(made.sandboxes, made.pods, made.containers, lock.warm),
-        stats=StatsRpcs(made.stats),
-        streaming=StreamingRpcs(made.streaming),
+        checkpoints=CheckpointRpcs(engine.checkpoints, engine.restores),
+        containers=ContainerRpcs(engine.containers, expect_start=lock.warm, expect_exec=lock.warm_for_exec),
+        events=EventRpcs(engine.events),
+        image_store=ImageStoreRpcs(engine.image_tools, engine.stats),
+        images=ImageRpcs(engine.images, engine.check_handler),
+        pulls=PullRpcs(engine.images),
+        resources=ResourceRpcs(engine.containers, engine.sandboxes),
+        runtime=RuntimeRpcs(engine.node, timeline),
+        sandboxes=SandboxRpcs(engine.sandboxes, engine.pods, engine.containers, lock.warm),
+        stats=StatsRpcs(engine.stats),
+        streaming=StreamingRpcs(engine.streaming),
         timeline=TimelineRpcs(timeline),
     )
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)

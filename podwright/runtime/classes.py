@@ -15,9 +15,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-import yaml
 
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import FailedPrecondition, InvalidArgument, reason
 from podwright.linux.cgroup import CgroupHost
 
 Spec = dict[str, Any]
@@ -98,7 +97,7 @@ class ResourceClasses:
 
     def _check_rdt(self, name: str) -> None:
         if not NAME.fullmatch(name):
-            raise InvalidArgument(f"{name[:80]!r} is no name of an RDT class")
+            raise InvalidArgument(f"{name[:80]!r} is not the name of an RDT class")
         if not os.path.isdir(self._resctrl):
             raise FailedPrecondition(
                 f"RDT class {name} needs the kernel's resctrl, which is not mounted",
@@ -117,12 +116,16 @@ class ResourceClasses:
             raise FailedPrecondition(
                 f"Block I/O class {name} needs a cgroup controller for it, and this host has none"
             )
+        import yaml  # noqa: PLC0415 # 12 ms, and few hosts have such a file
+
         try:
             with open(self._blockio_file, "rb") as file:
                 document = yaml.safe_load(file.read(FILE_LIMIT_BYTES))
             classes = msgspec.convert(document, _BlockioFile).classes
         except (OSError, yaml.YAMLError, msgspec.ValidationError, RecursionError) as failure:
-            raise FailedPrecondition(f"Block I/O classes in {self._blockio_file}: {failure}") from failure
+            raise FailedPrecondition(
+                f"Block I/O classes in {self._blockio_file}: {reason(failure, path=self._blockio_file)}"
+            ) from failure
         if name not in classes:
             known = ", ".join(sorted(classes)) or "none"
             raise FailedPrecondition(f"there is no Block I/O class {name[:80]!r}", hint=f"known classes: {known}")
@@ -152,7 +155,7 @@ def amount(text: Quantity) -> int:
     """A number with a unit such as 10M or 4Ki. Raises FailedPrecondition."""
     matched = QUANTITY.fullmatch(str(text))
     if matched is None:
-        raise FailedPrecondition(f"{str(text)[:40]!r} in the file of Block I/O classes is no number with a unit")
+        raise FailedPrecondition(f"{str(text)[:40]!r} in the file of Block I/O classes is not a number with a unit")
     return int(matched[1]) * UNITS[matched[2]]
 
 

@@ -1,19 +1,20 @@
 """The daemon's configuration: one TOML file, strict. Every key, its type and its default are here.
 
 `app` reads it once at start, and each room gets its section. An unknown key is an error that suggests the nearest
-known key.
+known key. The comment beside a key is its text in docs/config.md: run `python -m tools.config_docs` after a change.
 """
 
 from __future__ import annotations
 
 import difflib
 import tomllib
-from importlib import metadata
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
 from podwright.errors import InvalidArgument
+from podwright.runtime.entry_points import offers
 
 DEFAULT_PATH = "/etc/podwright/config.toml"
 DEFAULT_HANDLER_TYPE = "oci"  # of [handlers.NAME] without a type
@@ -27,30 +28,29 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class OciHandlerSettings(
     Section, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag=DEFAULT_HANDLER_TYPE
 ):
-    """[handlers.NAME], type = "oci": an OCI runtime under conmon. NAME is CRI's `runtime_handler`, here as below."""
+    """[handlers.NAME], type = "oci": an OCI runtime under conmon. NAME is CRI's `runtime_handler`."""
 
     path: str = ""  # the OCI runtime's binary; empty: NAME in the standard directories
-    conmon: str = "conmon"
-    root: str = ""  # the runtime keeps its state in the directory NAME of this one; empty: below the daemon's state
+    conmon: str = "conmon"  # conmon's binary, or its name in the standard directories
+    root: str = ""  # the directory NAME below it has the runtime's state; empty: below the daemon's state
     arguments: tuple[str, ...] = ()  # of every call of the runtime, before its command, such as "--platform=kvm"
-    sandbox_container: Literal["auto", "yes", "no"] = (
-        "auto"  # whether the runtime runs each pod in a sandbox of its own, which a first container is; auto: runsc
-    )
-    allowed_annotations: tuple[str, ...] = ()  # of pods and containers, for the runtime; `*` matches anything
+    # Whether each pod gets a first container that the runtime makes its sandbox of; auto: for runsc.
+    sandbox_container: Literal["auto", "yes", "no"] = "auto"
+    allowed_annotations: tuple[str, ...] = ()  # of pods and containers that the runtime gets; `*` matches anything
     seccomp_profile: str = ""  # for RuntimeDefault; empty: that of [containers]
 
 
 class ShimOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[handlers.NAME.options]: what the shim's runtime takes. Those of io.containerd.runc.v2, and those of others."""
+    """[handlers.NAME.options], for type = "shim": options of io.containerd.runc.v2, and of other runtimes."""
 
     binary_name: str = ""  # runc: the OCI runtime; empty: runc
-    root: str = ""  # runc: where the OCI runtime keeps its state; empty: below the daemon's state directory
+    root: str = ""  # runc: the directory of the OCI runtime's state; empty: below the daemon's state
     shim_cgroup: str = ""  # runc: the cgroup of the shim
-    no_pivot_root: bool = False  # runc
-    no_new_keyring: bool = False  # runc
-    criu_image_path: str = ""  # runc
-    criu_work_path: str = ""  # runc
-    type_url: str = ""  # others: what config_path or config_body holds
+    no_pivot_root: bool = False  # runc: do not use pivot_root(2)
+    no_new_keyring: bool = False  # runc: do not make a session keyring for the container
+    criu_image_path: str = ""  # runc: the directory of CRIU's images
+    criu_work_path: str = ""  # runc: CRIU's working directory
+    type_url: str = ""  # others: the type of the message in config_path or config_body
     config_path: str = ""  # others: the runtime's own configuration file
     config_body: str = ""  # others: the same as text
 
@@ -61,11 +61,12 @@ class ShimHandlerSettings(
     """[handlers.NAME], type = "shim": a containerd shim (runtime v2)."""
 
     runtime_type: str = "io.containerd.runc.v2"  # containerd's name of the runtime, or the shim's absolute path
-    path: str = ""  # the shim's binary; empty: the one that runtime_type names, in the standard directories
-    sandbox: Literal["auto", "none", "container", "api"] = "auto"  # what each pod has besides its containers
-    debug: bool = False  # of the shim's log
+    path: str = ""  # the shim's binary; empty: that of runtime_type in the standard directories
+    # What each pod has besides its containers: nothing, a sandbox container, or a sandbox by the Sandbox API.
+    sandbox: Literal["auto", "none", "container", "api"] = "auto"
+    debug: bool = False  # debug messages in the shim's log
     sched_core: bool = False  # core scheduling: no two pods on the threads of one core at once
-    allowed_annotations: tuple[str, ...] = ()  # of pods and containers, for the shim; `*` matches anything
+    allowed_annotations: tuple[str, ...] = ()  # of pods and containers that the shim gets; `*` matches anything
     options: ShimOptions = ShimOptions()
 
 
@@ -85,12 +86,12 @@ HANDLER_TYPES: dict[str, type[Section]] = {DEFAULT_HANDLER_TYPE: OciHandlerSetti
 class RegistrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[registry]: where images come from."""
 
-    config_path: str = "/etc/podwright/certs.d"  # containerd's certs.d/<host>/hosts.toml
+    config_path: str = "/etc/podwright/certs.d"  # the directory of containerd's files HOST/hosts.toml
     concurrent_downloads: int = 3  # per pull; a large blob uses connections that are free
-    connect_timeout_s: float = 10.0
+    connect_timeout_s: float = 10.0  # for a connection to a server
     stall_timeout_s: float = 60.0  # time without data before the next host is tried
     auth_file: str = ""  # logins for pulls without one; empty: config.json in $DOCKER_CONFIG or ~/.docker
-    credential_helper_timeout_s: float = 10.0
+    credential_helper_timeout_s: float = 10.0  # for a program that has logins
     mirror_timeout_s: float = 30.0  # for a mirror's answer, retries included, if there is another server
     mirror_min_rate_bytes_s: int = 16 * 1024  # a slower mirror is given up for the next server; 0: any rate
 
@@ -98,8 +99,8 @@ class RegistrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields
 class ImageSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[images]: limits for pulls and archives, and what is kept of an image."""
 
-    max_layers: int = 256
-    max_unpacked_bytes: int = 64 * 1024**3  # per layer, including holes of sparse files
+    max_layers: int = 256  # of an image
+    max_unpacked_bytes: int = 64 * 1024**3  # of a layer, including holes of sparse files
     max_entries: int = 4_000_000  # files in a layer
     max_archive_bytes: int = 64 * 1024**3  # of one `load`, after decompression
     pinned: tuple[str, ...] = ()  # complete names, `*` matches anything; the kubelet and `prune` keep these images
@@ -112,7 +113,7 @@ class SignatureRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Names are complete, such as docker.io/library. The longest matching rule applies.
     """
 
-    action: Literal["accept", "reject", "signed"]
+    action: Literal["accept", "reject", "signed"]  # accept or reject images, or require a signature
     keys: tuple[str, ...] = ()  # for signed: PEM files, read at each pull; one valid signature is enough
     signed_as: str = ""  # for copies of signed images: the prefix in the signature instead of PREFIX
 
@@ -121,26 +122,24 @@ class SignatureSettings(Section, frozen=True, kw_only=True, forbid_unknown_field
     """[signatures]: which images may be pulled and loaded, by cosign's signatures."""
 
     default: SignatureRule = SignatureRule(action="accept")  # for images without a rule
-    archives: Literal["rules", "accept"] = (
-        "rules"  # for `load`, because archives have no signatures: apply the rules, or accept every name
-    )
+    # For `load`, because archives have no signatures: apply the rules to names, or accept every name.
+    archives: Literal["rules", "accept"] = "rules"
     rules: dict[str, SignatureRule] = {}
 
 
 class NetworkSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[network]: CNI if `cni_conf_dir` holds a configuration, otherwise the built-in bridge."""
 
-    cni_conf_dir: str = "/etc/cni/net.d"
-    cni_bin_dirs: tuple[str, ...] = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
-    cni_cache_dir: str = "/var/lib/cni"
-    mode: Literal["auto", "cni", "bridge"] = (
-        "auto"  # auto: see above; cni: the node is NotReady without a configuration
-    )
-    bridge: str = "podwright0"
-    subnet: str = "10.88.0.0/16"  # a kubelet's pod CIDR replaces it until this value changes
+    cni_conf_dir: str = "/etc/cni/net.d"  # the configuration of the network
+    cni_bin_dirs: tuple[str, ...] = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")  # the plugins
+    cni_cache_dir: str = "/var/lib/cni"  # libcni's cache of attachments
+    # auto: CNI if there is a configuration; cni: without a configuration the node is NotReady.
+    mode: Literal["auto", "cni", "bridge"] = "auto"
+    bridge: str = "podwright0"  # the name of the built-in bridge
+    subnet: str = "10.88.0.0/16"  # of pods on the bridge; a kubelet's pod CIDR replaces it until this value changes
     no_masquerade: tuple[str, ...] = ()  # networks that see pods' own addresses, such as the pods of other nodes
     mtu: int = 0  # 0: the MTU of the default route's interface
-    timeout_s: float = 60.0  # for one ADD or DEL
+    timeout_s: float = 60.0  # for one ADD or DEL of CNI
 
 
 class StreamingSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,24 +147,24 @@ class StreamingSettings(Section, frozen=True, kw_only=True, forbid_unknown_field
 
     address: str = "127.0.0.1:0"  # IP:PORT; port 0: any free port; TLS unless loopback
     tls_cert_file: str = ""  # PEM; empty: with TLS, a new certificate is made at each start
-    tls_key_file: str = ""
+    tls_key_file: str = ""  # PEM; the key of tls_cert_file
     creation_timeout_s: float = 30.0  # for a client to open its streams
     idle_timeout_s: float = 4 * 3600.0  # without data in either direction, then the connection is closed
-    max_connections: int = 256
+    max_connections: int = 256  # at a time
 
 
 class ContainerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[containers]: defaults for every container."""
 
-    cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
+    cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"  # the same as the kubelet's
     cgroup_parent: str = "/podwright"  # for pods without one in the request
     apparmor_profile: str = "podwright-default"  # on hosts with AppArmor; loaded if missing; empty: none
     seccomp_profile: str = ""  # for RuntimeDefault; empty: the first of the distribution's files that exists
-    cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")  # a later directory overrides an earlier one
+    cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")  # CDI files; a later one overrides an earlier
     device_ownership_from_security_context: bool = False  # true: devices belong to the container's user
     hooks_dirs: tuple[str, ...] = ()  # OCI hooks (oci-hooks(5)), such as /usr/share/containers/oci/hooks.d
-    blockio_config_file: str = ""  # Block I/O classes as containerd has them (goresctrl); empty: none
-    shm_size_bytes: int = 64 * 1024**2
+    blockio_config_file: str = ""  # Block I/O classes in containerd's format (goresctrl); empty: none
+    shm_size_bytes: int = 64 * 1024**2  # of a pod's /dev/shm
     runtime_timeout_s: float = 60.0  # for one call of an OCI runtime
     exec_output_limit_bytes: int = 16 * 1024**2  # of each stream of ExecSync
 
@@ -186,27 +185,27 @@ class CheckpointSettings(Section, frozen=True, kw_only=True, forbid_unknown_fiel
 class NriValidatorSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[nri.default_validator]: what plug-ins may not change, with containerd's keys."""
 
-    enable: bool = False
-    reject_oci_hook_adjustment: bool = False
-    reject_runtime_default_seccomp_adjustment: bool = False
-    reject_unconfined_seccomp_adjustment: bool = False
-    reject_custom_seccomp_adjustment: bool = False
-    reject_namespace_adjustment: bool = False
-    reject_sysctl_adjustment: bool = False
+    enable: bool = False  # check what plug-ins change
+    reject_oci_hook_adjustment: bool = False  # reject changes of OCI hooks
+    reject_runtime_default_seccomp_adjustment: bool = False  # reject changes of the runtime's default seccomp profile
+    reject_unconfined_seccomp_adjustment: bool = False  # reject changes of seccomp of unconfined containers
+    reject_custom_seccomp_adjustment: bool = False  # reject changes of seccomp profiles of the node's files
+    reject_namespace_adjustment: bool = False  # reject changes of namespaces
+    reject_sysctl_adjustment: bool = False  # reject changes of sysctls
     required_plugins: tuple[str, ...] = ()  # without all of these, no container is created
-    tolerate_missing_plugins_annotation: str = ""  # of pods that may do without
+    tolerate_missing_plugins_annotation: str = ""  # the annotation of pods that need no required plug-ins
 
 
 class NriSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[nri]: plug-ins of the Node Resource Interface, with containerd's keys and defaults."""
 
-    disable: bool = False
-    socket_path: str = "/var/run/nri/nri.sock"
-    plugin_path: str = "/opt/nri/plugins"  # programs named NN-NAME are started with the daemon
-    plugin_config_path: str = "/etc/nri/conf.d"  # NN-NAME.conf or NAME.conf
-    plugin_registration_timeout_s: float = 5.0
-    plugin_request_timeout_s: float = 2.0
-    disable_connections: bool = False  # only those that the daemon starts
+    disable: bool = False  # no plug-ins at all
+    socket_path: str = "/var/run/nri/nri.sock"  # at which plug-ins register
+    plugin_path: str = "/opt/nri/plugins"  # programs named NN-NAME, started with the daemon
+    plugin_config_path: str = "/etc/nri/conf.d"  # their files NN-NAME.conf or NAME.conf
+    plugin_registration_timeout_s: float = 5.0  # for a plug-in to register
+    plugin_request_timeout_s: float = 2.0  # for each call of one
+    disable_connections: bool = False  # no socket: only plug-ins that the daemon starts
     default_validator: NriValidatorSettings = NriValidatorSettings()
 
 
@@ -214,18 +213,18 @@ class HookSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """[hooks]: listeners of Python packages, by the names of their entry points (`podwright.hooks`)."""
 
     enabled: tuple[str, ...] = ()  # in the order in which they are called, before NRI's plug-ins
-    timeout_s: float = 5.0  # for each call of one
+    timeout_s: float = 5.0  # for each call of a listener
 
 
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
-    root: str = "/var/lib/podwright"  # survives a reboot: images, records, container filesystems
-    state: str = "/run/podwright"  # does not survive it: sockets, pinned namespaces, monitors' files
-    listen: str = "unix:///run/podwright/podwright.sock"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    root: str = "/var/lib/podwright"  # what survives a reboot: images, records, container filesystems
+    state: str = "/run/podwright"  # what does not: sockets, pinned namespaces, monitors' files
+    listen: str = "unix:///run/podwright/podwright.sock"  # the socket of the CRI server
+    log_level: Literal["debug", "info", "warning", "error"] = "info"  # of the daemon's log
     engine: Literal["native", "docker"] = "native"  # what runs pods: Podwright itself, or a Docker Engine
-    default_handler: str = ""  # empty: crun if there is one, else runc
+    default_handler: str = ""  # for pods without a runtime handler; empty: crun if there is one, else runc
     handlers: dict[str, OciHandlerSettings | ShimHandlerSettings | ForeignHandlerSettings] = {}
     registry: RegistrySettings = RegistrySettings()
     images: ImageSettings = ImageSettings()
@@ -251,7 +250,9 @@ def load_config(path: str | None) -> Config:
         if path is None:
             return Config()
         raise InvalidArgument(f"config {path} does not exist") from missing
-    except (OSError, tomllib.TOMLDecodeError) as failure:
+    except OSError as failure:
+        raise InvalidArgument(f"cannot read config {path or DEFAULT_PATH}: {failure.strerror}") from failure
+    except tomllib.TOMLDecodeError as failure:
         raise InvalidArgument(f"config {path or DEFAULT_PATH}: {failure}") from failure
     return parse_config(document, path or DEFAULT_PATH)
 
@@ -264,10 +265,15 @@ def parse_config(document: dict[str, Any], name: str) -> Config:
         config = msgspec.convert(document, Config)
     except msgspec.ValidationError as failure:
         raise InvalidArgument(f"config {name}: {failure}") from failure
-    for key in ("root", "state"):
-        if not getattr(config, key).startswith("/"):
-            raise InvalidArgument(f"config {name}: {key} must be an absolute path")
+    _check_paths(config, name)
     return config
+
+
+def overridden(config: Config, given: Mapping[str, str]) -> Config:
+    """With texts of the command line in the place of the file's. Raises InvalidArgument."""
+    changed = msgspec.structs.replace(config, **given)
+    _check_paths(changed, "command line")
+    return changed
 
 
 def dump_config(config: Config) -> str:
@@ -277,6 +283,12 @@ def dump_config(config: Config) -> str:
         if settings["type"] == FOREIGN:
             document["handlers"][name] = {"type": settings["kind"], **settings["keys"]}
     return msgspec.toml.encode(document).decode()
+
+
+def _check_paths(config: Config, name: str) -> None:
+    for key in ("root", "state"):
+        if not getattr(config, key).startswith("/"):
+            raise InvalidArgument(f"config {name}: {key} must be an absolute path")
 
 
 def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -291,8 +303,6 @@ def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
         kind = settings.get("type", DEFAULT_HANDLER_TYPE)
         if kind in HANDLER_TYPES:
             typed[handler] = {"type": kind, **settings}
-        elif kind == FOREIGN:  # a configuration that was parsed before
-            typed[handler] = settings
         else:
             _check_foreign(kind, f"config {name}: handlers.{handler}.type")
             keys = {key: value for key, value in settings.items() if key != "type"}
@@ -302,7 +312,7 @@ def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _check_foreign(kind: Any, where: str) -> None:
     """Raises InvalidArgument if no installed package has this type of handlers."""
-    known = {*HANDLER_TYPES, *(entry.name for entry in metadata.entry_points(group=ENTRY_POINTS))}
+    known = {*HANDLER_TYPES, *(offer.name for offer in offers(ENTRY_POINTS))}
     if kind not in known:
         near = difflib.get_close_matches(str(kind), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known types: {', '.join(sorted(known))}"

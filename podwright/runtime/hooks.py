@@ -14,11 +14,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from importlib import metadata
 from typing import TypeVar
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError
 from podwright.runtime.config import HookSettings
+from podwright.runtime.entry_points import offers
 from podwright.runtime.lifecycle import LifeCycle, Spec
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container
@@ -40,16 +40,17 @@ def load(settings: HookSettings) -> list[LifeCycle]:
 
 
 def _made(name: str) -> LifeCycle:
-    found = list(metadata.entry_points(group=ENTRY_POINTS, name=name))
+    installed = offers(ENTRY_POINTS)
+    found = [offer for offer in installed if offer.name == name]
     if not found:
-        known = ", ".join(sorted(entry.name for entry in metadata.entry_points(group=ENTRY_POINTS))) or "none"
+        known = ", ".join(sorted(offer.name for offer in installed)) or "none"
         raise FailedPrecondition(f"hook {name!r} of [hooks] is not installed", hint=f"installed hooks: {known}")
     try:
         made = found[0].load()()
     except Exception as failure:
         raise FailedPrecondition(f"hook {name!r} cannot be made: {type(failure).__name__}: {failure}") from failure
     if not isinstance(made, LifeCycle):
-        raise FailedPrecondition(f"hook {name!r} makes {type(made).__name__}, which is no LifeCycle")
+        raise FailedPrecondition(f"hook {name!r} makes {type(made).__name__}, which is not a LifeCycle")
     return made
 
 

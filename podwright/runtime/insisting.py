@@ -1,6 +1,6 @@
 """Steps that must succeed eventually, such as recording that a process has ended.
 
-They can fail while file descriptors or memory are exhausted. Giving up would leave a record that says for ever that
+They can fail while file descriptors or memory are exhausted. Giving up would leave a record that says permanently that
 the process runs.
 """
 

@@ -120,13 +120,6 @@ def pack_port(port: int) -> bytes:
     return port.to_bytes(2, "little")
 
 
-def parse_announced_port(message: bytes) -> int:
-    """The port at the start of a channel. Raises ProtocolError."""
-    if len(message) != 2:
-        raise ProtocolError("a port-forward channel starts with two bytes, its port")
-    return int.from_bytes(message, "little")
-
-
 def check_ports(ports: Sequence[int]) -> None:
     """Check that there are enough channel numbers. Raises ProtocolError."""
     if len(ports) > 127:

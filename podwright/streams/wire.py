@@ -1,4 +1,4 @@
-"""Byte streams below the protocols: a TCP connection, or a WebSocket that carries one. `tls_wire` adds TLS.
+"""Byte streams below the protocols: a TCP connection. `tls_wire` adds TLS, `tunnel_wire` is one inside a WebSocket.
 
 Built for bulk data: received data stays in the wire's buffer, and the kernel gathers the parts that are sent.
 """
@@ -8,13 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
 
 from podwright.errors import FailedPrecondition
 from podwright.streams.errors import ProtocolError
-from podwright.streams.websocket.connection import Closed, Piece, WebSocket
 
 RECEIVE_BYTES = 256 * 1024
 ANSWERS_LIMIT_BYTES = 4 * 1024 * 1024
@@ -163,52 +161,3 @@ async def send_all(connection: socket.socket, parts: tuple[Buffer, ...]) -> None
             continue
         await loop.sock_sendall(connection, memoryview(part)[sent:])
         sent = 0
-
-
-class TunnelWire:
-    """A byte stream in the binary messages of a WebSocket on another wire."""
-
-    def __init__(self, wire: Wire, websocket: WebSocket) -> None:
-        self._wire = wire
-        self._websocket = websocket
-        self._arrived: deque[Buffer] = deque()
-        self._ended = False
-        self._aside = Aside(wire)
-
-    async def receive(self) -> Buffer:
-        """Also raises ProtocolError."""
-        while not self._arrived:
-            if self._ended:
-                return b""
-            data = await self._wire.receive()
-            self._ended = not data
-            self._take(data)
-        return self._arrived.popleft()
-
-    def _take(self, data: Buffer) -> None:
-        if not data:
-            return
-        try:
-            for event in self._websocket.receive_data(data):
-                if isinstance(event, Piece) and event.payload:
-                    self._arrived.append(event.payload)
-                elif isinstance(event, Closed):
-                    self._ended = True
-        finally:
-            self._aside.send(self._websocket.take_answers())
-
-    def push_back(self, data: bytes) -> None:
-        if data:
-            self._arrived.appendleft(data)
-
-    async def send(self, *parts: Buffer) -> None:
-        """Also raises FailedPrecondition after a close by one side."""
-        await self._wire.send(self._websocket.send_message(b"".join(parts)))
-
-    async def finish(self) -> None:
-        if goodbye := self._websocket.close():
-            await self._wire.send(goodbye)
-
-    async def close(self) -> None:
-        self._aside.cancel()
-        await self._wire.close()

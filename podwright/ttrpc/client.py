@@ -39,7 +39,7 @@ class TtrpcClient:
         timeout_s: float | None,
         metadata: Mapping[str, str] = NO_METADATA,
     ) -> bytes:
-        """One unary call. `timeout_s` None waits for ever.
+        """One unary call. With `timeout_s` None it waits without a limit.
 
         Raises the error of the server's status, DeadlineExceeded, Unavailable when the connection is lost, and
         ResourceExhausted for a message that is too large or when too many calls wait already.
@@ -89,7 +89,7 @@ class TtrpcClient:
                 answer.set_exception(Unavailable("the connection was lost before the answer"))
 
     def close(self) -> None:
-        """End the connection. More than once is fine."""
+        """End the connection. May be called again."""
         self._close()
         self.lost()
 

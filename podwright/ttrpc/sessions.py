@@ -162,7 +162,7 @@ def _read_response(frame: Frame) -> TtrpcResponse:
     try:
         message = pb.Response.FromString(frame.data)
     except DecodeError:
-        return TtrpcResponse(stream=frame.stream, failure=Internal("the answer is no ttrpc response"))
+        return TtrpcResponse(stream=frame.stream, failure=Internal("the answer is not a ttrpc response"))
     if message.status.code != OK:
         return TtrpcResponse(stream=frame.stream, failure=error_of(message.status.code, message.status.message))
     return TtrpcResponse(stream=frame.stream, payload=message.payload)
@@ -216,7 +216,7 @@ class ServerSession(_CallSession):
         try:
             message = pb.Request.FromString(frame.data)
         except DecodeError as broken:
-            raise InvalidArgument("the request is no ttrpc request") from broken
+            raise InvalidArgument("the request is not a ttrpc request") from broken
         sends_more = bool(frame.flags & frames.REMOTE_OPEN)
         streaming = sends_more or bool(frame.flags & frames.REMOTE_CLOSED)
         self._streams[frame.stream] = _CallStream(

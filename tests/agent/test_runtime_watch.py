@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from podwright.agent.clock import utc_now
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.errors import FailedPrecondition, Unavailable
 from tests.agent.fakes.runtime import FakeRuntime
@@ -38,6 +39,41 @@ def test_a_runtime_that_comes_late_is_waited_for() -> None:
         assert waiting.done()
         assert watch.problem() == ""
         assert watch.version.name == "fake"
+
+    watched(check)
+
+
+def test_the_log_says_what_is_waited_for_since_when_and_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    async def check(runtime: FakeRuntime, watch: RuntimeWatch) -> None:
+        began = utc_now(runtime.clock).isoformat(timespec="seconds").replace("+00:00", "Z")
+        runtime.down = Unavailable("no process listens on /run/x.sock")
+        waiting = asyncio.create_task(watch.first_answer("unix:///run/x.sock"))
+        await asyncio.sleep(50)
+        line = f"the agent waits for a container runtime: endpoint=unix:///run/x.sock since={began} reason="
+        remedy = "remedy=start it, or choose another one with --container-runtime-endpoint"
+        assert caplog.messages == [f"{line}no process listens on /run/x.sock {remedy}"]
+        runtime.down = FailedPrecondition("no")
+        await asyncio.sleep(3)
+        assert caplog.messages[1:] == [f"{line}no {remedy}"]
+        await asyncio.sleep(60)
+        assert caplog.messages[2:] == [f"{line}no {remedy}"]
+        runtime.down = None
+        await waiting
+        await asyncio.sleep(3600)
+        assert len(caplog.messages) == 3
+
+    watched(check)
+
+
+def test_the_log_says_soon_that_a_runtime_keeps_silent(caplog: pytest.LogCaptureFixture) -> None:
+    async def check(runtime: FakeRuntime, watch: RuntimeWatch) -> None:
+        never = asyncio.Event()
+        runtime.version = never.wait  # type: ignore[method-assign,assignment] # a call that hangs
+        waiting = asyncio.create_task(watch.first_answer("unix:///run/x.sock"))
+        await asyncio.sleep(10)
+        [message] = caplog.messages
+        assert " reason=it has not answered the first call yet remedy=" in message
+        waiting.cancel()
 
     watched(check)
 

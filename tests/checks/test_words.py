@@ -28,6 +28,13 @@ PHRASES = {
     r"\bhas gone meanwhile\b": "is gone",
     r"\bthe field's (way|tools|runtimes|programs|conventions)\b": "name the programs",
     r"\bwhoever must\b": "name the caller",
+    r"\b(is|are) fine\b": "Does nothing if, Succeeds if",
+    r"\bfor ever\b": "forever, for good",
+    r"\b(all|[Pp]ure) but\b": "all except, pure except",
+    r"\bshall\b": "must, is to",
+    r"\bof (its|their) own accord\b": "unasked, by itself",
+    r"\b[Ff]ulfils?\b": "implements, meets",
+    r"\bfor want of\b": "for lack of",
 }
 
 # "what happened", or "what happened: key=value key=value"

@@ -70,10 +70,10 @@ async def test_the_endpoint_of_podwright_itself_is_the_runtime_s(podwright: Cli)
     ("arguments", "message"),
     [
         (["--maxpods=5"], "podwright: there is no flag --maxpods (did you mean --max-pods?)\n"),
-        (["--feature-gates=EventPLEG=true"], "did you mean EventedPLEG?\n"),
+        (["--feature-gates=EventPLEG=true", "--print-config"], "did you mean EventedPLEG?\n"),
         (["--config=/nonexistent"], "podwright: /nonexistent: cannot be read: No such file or directory\n"),
         (["run"], "podwright: unexpected argument 'run' (flags only)\n"),
-        (["--port=0", "--print-config"], "podwright: configuration: port (--port) 0 must be from 1 to 65535\n"),
+        (["--port=0", "--print-config"], "port (--port) 0 must be between 1 and 65535, inclusive\n"),
     ],
 )
 async def test_wrong_command_lines_are_bad_usage(podwright: Cli, arguments: list[str], message: str) -> None:

@@ -94,6 +94,8 @@ async def test_exec_passes_on_output_and_exit_code(cli: Cli, demo_pod: DemoPod) 
     assert (await cli("exec", demo_pod.container_id, "true")).code == 0
     missing = await cli("exec", "zzz-not-there", "--", "true")
     assert missing.code == 125
+    pod = await cli("exec", demo_pod.name, "--", "true")
+    assert pod.err.endswith(f"(this pod has {name})\n")
 
 
 async def test_logs(cli: Cli, demo_pod: DemoPod) -> None:

@@ -66,8 +66,8 @@ def test_a_pod_in_json_with_a_uid_of_its_own_and_without(tmp_path: Path) -> None
     [
         ("metadata: {name: p}", "metadata.namespace are required"),
         ("{}", "metadata.name"),
-        ("- a", "is no PodSandboxConfig"),
-        ("", "is no PodSandboxConfig"),
+        ("- a", "is not a PodSandboxConfig"),
+        ("", "is not a PodSandboxConfig"),
         ("a: [", "neither JSON nor YAML"),
         ("\x00", "neither JSON nor YAML"),
         ("[" * 200, "nested"),

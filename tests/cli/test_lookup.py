@@ -35,10 +35,21 @@ def test_found(word: str, found: str) -> None:
     assert choose(word, THINGS).id.startswith(found)
 
 
-@pytest.mark.parametrize("word", ["aa", "db", ""])
-def test_ambiguous(word: str) -> None:
-    with pytest.raises(InvalidArgument):
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("aa", "container aa1100000000 (shop/web), container aa2200000000 (shop/web) (use more digits of the id)"),
+        (
+            "db",
+            "container bb1100000000 (shop/db), container bb2200000000 (blog/db) (use a longer name,",
+        ),
+        ("", "the name is empty"),
+    ],
+)
+def test_ambiguous(word: str, message: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
         choose(word, THINGS)
+    assert message in str(caught.value)
 
 
 def test_unknown() -> None:

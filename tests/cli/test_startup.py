@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from podwright import __version__
+from podwright.cli import connection
 from podwright.cli.app import COMMANDS
 from podwright.conformance.patience import patient
+from podwright.errors import Unavailable
 from tests.cli.conftest import Cli, run_cli
+from tests.harness.processes import ended
 
 # What --help must not wait for: it answers in well under 200 ms then.
 HEAVY = ("grpc", "aiohttp", "rich", "google.protobuf", "pyroute2", "asyncio")
@@ -32,14 +37,23 @@ def test_top_level_answers_import_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
-# An HTTP client is for agents with an API server, the messages of a Pod for the Pods API.
-@pytest.mark.parametrize("module", ["aiohttp", "podwright.k8s.protobuf.pod_pb2"])
-def test_an_agent_that_stands_alone_does_not_load_what_few_need(module: str) -> None:
-    script = f"import sys\nimport podwright.agent.app\nprint({module!r} in sys.modules)"
+# For manifests by HTTP and pulls, new keys, exec and its like, the Pods API, YAML files and other packages.
+NEEDED_BY_FEW = {
+    "podwright.agent.app": ("aiohttp", "cryptography", "websockets", "podwright.k8s.protobuf.pod_pb2"),
+    "podwright.runtime.engines.native.engine": (
+        *("aiohttp", "cryptography", "websockets"),
+        *("yaml", "importlib.metadata"),
+    ),
+}
+
+
+@pytest.mark.parametrize("daemon", NEEDED_BY_FEW)
+def test_a_daemon_does_not_load_what_few_need(daemon: str) -> None:
+    script = f"import sys\nimport {daemon}\nprint(*(each for each in {NEEDED_BY_FEW[daemon]} if each in sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(60)
     )
-    assert done.stdout == "False\n"
+    assert done.stdout == "\n"
 
 
 def test_an_agent_binds_its_ports_before_anything_heavy_is_loaded() -> None:
@@ -85,7 +99,7 @@ async def test_version_option(podwright: Cli) -> None:
     ("arguments", "words"),
     [
         pytest.param(["podz"], "did you mean pods?", id="unknown command"),
-        pytest.param(["ps", "--bad"], "No such option", id="unknown option"),
+        pytest.param(["ps", "--bad"], "there is no option --bad", id="unknown option"),
         pytest.param(["ps", "-o", "xml"], "xml", id="unknown form"),
         pytest.param(["exec", "some"], "COMMAND", id="no command to run"),
         pytest.param(["exec", "-it", "some", "--", "sh"], "-t needs a terminal", id="no terminal"),
@@ -108,7 +122,15 @@ async def test_version_option(podwright: Cli) -> None:
         pytest.param(["config", "--config", "/nonexistent"], "does not exist", id="no config file"),
         pytest.param(["bench", "-e", "unix:///x", "-n", "x"], "valid integer", id="not a number"),
         pytest.param(["pods", "-l", "novalue"], "KEY=VALUE", id="not a label"),
-        pytest.param(["run", "/nonexistent.yaml"], "/nonexistent.yaml", id="no manifest"),
+        pytest.param(["config", "--config", "/"], "cannot read config /: Is a directory", id="a folder as config"),
+        pytest.param(["run", "/nonexistent.yaml"], "cannot read /nonexistent.yaml", id="no manifest"),
+        pytest.param(["generate", "/nonexistent.yaml"], "cannot read /nonexistent.yaml", id="nothing to generate"),
+        pytest.param(["load", "/nonexistent"], "the archive /nonexistent: No such file", id="no archive file"),
+        pytest.param(["runp", "/nonexistent"], "the config /nonexistent: No such file", id="no pod config"),
+        pytest.param(["create", "x", "/", "/"], "the config /: Is a directory", id="a folder to create from"),
+        pytest.param(["images", "verify", "--all"], "there is no option --all", id="unknown option below a command"),
+        pytest.param(["push", "x", "--creds", "y"], "did you mean --creds-stdin?", id="nearly an option"),
+        pytest.param(["pull"], "missing argument 'REFERENCE' (see podwright pull --help)", id="no argument"),
     ],
 )
 async def test_bad_usage_is_one_line_and_exit_code_2(podwright: Cli, arguments: list[str], words: str) -> None:
@@ -194,3 +216,32 @@ def test_an_output_that_takes_nothing(redirection: str, code: int, words: str) -
     assert done.returncode == code
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == bool(words)
+
+
+async def test_a_server_that_does_not_speak_is_told_of_while_it_is_waited_for(tmp_path: Path) -> None:
+    """The kernel accepts connections for a process that hangs."""
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(tmp_path / "s.sock"))
+        hung.listen()
+        begun = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "podwright", "-e", str(tmp_path / "s.sock"), "ps"), stderr=subprocess.PIPE
+        )
+        async with ended(begun, within_s=patient(60)):
+            assert begun.stderr is not None
+            line = await asyncio.wait_for(begun.stderr.readline(), patient(60))
+    assert line.decode() == f"podwright: {tmp_path}/s.sock does not answer yet, waiting (Ctrl-C ends it)\n"
+
+
+def test_the_runtime_of_the_agent_is_named_where_there_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded, none = f"unix://{tmp_path}/embedded.sock", f"unix://{tmp_path}/none.sock"
+    monkeypatch.setattr(connection, "DEFAULT_ENDPOINT", none)
+    monkeypatch.setattr(connection, "EMBEDDED_ENDPOINT", embedded)
+    with pytest.raises(Unavailable, match="start podwright serve"):
+        connection.check_listening(none)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "embedded.sock"))
+        listening.listen()
+        with pytest.raises(Unavailable, match=f"--endpoint {re.escape(embedded)}"):
+            connection.check_listening(none)

@@ -1,15 +1,17 @@
-"""A client and servers that are slow."""
+"""A client and servers that are slow, absent, or of another protocol."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import DeadlineExceeded
+from podwright.errors import DeadlineExceeded, Unavailable
 
 
 async def test_a_server_that_is_busy_is_waited_for(tmp_path: Path) -> None:
@@ -20,3 +22,38 @@ async def test_a_server_that_is_busy_is_waited_for(tmp_path: Path) -> None:
         async with CriClient(f"unix://{tmp_path}/s.sock") as cri:
             with pytest.raises(DeadlineExceeded):
                 await cri.call(cri.runtime.Version, api.VersionRequest(), timeout_s=1.5)
+
+
+async def _version(path: Path) -> str:
+    """The message of a failed call."""
+    async with CriClient(f"unix://{path}") as cri:
+        with pytest.raises(Unavailable) as caught:
+            await cri.call(cri.runtime.Version, api.VersionRequest(), timeout_s=patient(30))
+    return str(caught.value)
+
+
+async def test_a_socket_that_is_not_there_is_named_in_plain_words(tmp_path: Path) -> None:
+    assert await _version(tmp_path / "none.sock") == f"no process listens on {tmp_path}/none.sock"
+    (tmp_path / "file").touch()
+    assert await _version(tmp_path / "file") == f"no process listens on {tmp_path}/file"
+
+
+async def test_a_server_of_another_protocol_is_told_apart(tmp_path: Path) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_unix_server(answer, tmp_path / "s.sock"):
+        said = await _version(tmp_path / "s.sock")
+    assert said.startswith(f"the process that listens on {tmp_path}/s.sock does not speak gRPC: Failed parsing HTTP/2")
+
+
+async def test_a_server_that_dies_in_a_call_is_missed(tmp_path: Path) -> None:
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        (tmp_path / "s.sock").unlink()
+        writer.write(b"\0\0\0\4\0\0\0\0\0")  # HTTP/2's SETTINGS, so that the call begins
+        await reader.read(100)
+        writer.close()
+
+    async with await asyncio.start_unix_server(leave, tmp_path / "s.sock"):
+        assert await _version(tmp_path / "s.sock") == f"no process listens on {tmp_path}/s.sock"

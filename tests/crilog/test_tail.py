@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from podwright.crilog import tail
 from podwright.crilog.lines import Line
 from podwright.crilog.records import Stream
-from podwright.crilog.tail import find_tail, read_tail, tail_text
+from podwright.crilog.tail import find_tail, read_tail
 from tests.crilog.build import RECORDS, Parts, lines_of, parsed, record, unfinished_last
 
 
@@ -76,20 +76,24 @@ def test_a_long_line_is_found_whole_and_far_parts_are_not_looked_for() -> None:
     assert pread.call_count < 20
 
 
-def test_the_text_of_the_last_lines(tmp_path: Path) -> None:
+def last_bytes(path: Path, *, lines: int, limit_bytes: int) -> bytes:
+    with path.open("rb") as file:
+        return read_tail(file.fileno(), lines=lines, limit_bytes=limit_bytes)
+
+
+def test_the_bytes_of_the_last_lines(tmp_path: Path) -> None:
     path = tmp_path / "0.log"
     path.write_bytes(b"".join(record("stdout", b"F", f"line {number}".encode()) for number in range(100)))
-    assert tail_text(str(path), lines=2, limit_bytes=2048) == "line 98\nline 99"
-    assert tail_text(str(path), lines=2, limit_bytes=9) == "8\nline 99"
-    assert tail_text(str(tmp_path / "none"), lines=2, limit_bytes=2048) == ""
+    assert last_bytes(path, lines=2, limit_bytes=2048) == b"line 98\nline 99\n"
+    assert last_bytes(path, lines=2, limit_bytes=10) == b"8\nline 99\n"
 
 
-def test_the_text_of_a_log_of_single_bytes_and_of_huge_lines(tmp_path: Path) -> None:
+def test_the_bytes_of_a_log_of_single_bytes_and_of_huge_lines(tmp_path: Path) -> None:
     path = tmp_path / "0.log"
     path.write_bytes(record("stdout", b"P", b"x") * 5000)
-    assert tail_text(str(path), lines=2, limit_bytes=2048) == "x" * 2048
+    assert last_bytes(path, lines=2, limit_bytes=2048) == b"x" * 2048
     path.write_bytes(record("stdout", b"P", b"y" * 16384) * 100 + record("stdout", b"F", b"end"))
-    assert tail_text(str(path), lines=80, limit_bytes=2048) == "y" * 2045 + "end"
+    assert last_bytes(path, lines=80, limit_bytes=2048) == b"y" * 2044 + b"end\n"
 
 
 def test_the_bytes_of_the_last_lines_keep_their_newlines(tmp_path: Path) -> None:

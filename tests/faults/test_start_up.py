@@ -103,9 +103,9 @@ def test_something_else_in_the_place_of_the_socket_stays(fresh_podwright: FreshP
 @pytest.mark.parametrize(
     ("place", "complaint"),
     [
-        ("root", "cannot use {} as the daemon's root directory: {} (mend that, or choose another --root)"),
-        ("state", "cannot use {} as the daemon's state directory: {} (mend that, or choose another --state)"),
-        ("socket", "cannot make the folder of socket {}: {} (mend that, or choose another --listen)"),
+        ("root", "cannot use {} as the daemon's root directory: {} (correct that, or choose another --root)"),
+        ("state", "cannot use {} as the daemon's state directory: {} (correct that, or choose another --state)"),
+        ("socket", "cannot make the folder of socket {}: {} (correct that, or choose another --listen)"),
     ],
 )
 def test_a_read_only_place(fresh_podwright: FreshPodwright, read_only: Path, place: str, complaint: str) -> None:
@@ -121,7 +121,7 @@ def test_a_file_in_the_place_of_a_directory(fresh_podwright: FreshPodwright, tmp
     server = fresh_podwright(QUIET, start=False)
     setattr(server, place, tmp_path / "file")
     said = f"cannot use {tmp_path / 'file'} as the daemon's {place} directory: File exists"
-    assert refused(server) == f"podwright: {said} (mend that, or choose another --{place})"
+    assert refused(server) == f"podwright: {said} (correct that, or choose another --{place})"
 
 
 def test_a_database_that_is_none(fresh_podwright: FreshPodwright) -> None:

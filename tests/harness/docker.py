@@ -29,6 +29,12 @@ def is_installed() -> bool:
     return shutil.which(PROGRAM) is not None
 
 
+def _lowers_its_score() -> bool:
+    """Whether dockerd protects itself from the OOM killer, as it did before version 25."""
+    shown = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
+    return "--oom-score-adjust" in shown.stdout
+
+
 class DockerEngine(Daemon):
     """dockerd with a containerd of its own."""
 
@@ -60,7 +66,7 @@ class DockerEngine(Daemon):
                 else {"bridge": "none", "iptables": False, "ip6tables": False}
             ),
             "live-restore": True,  # containers outlive the daemon, as everywhere else
-            "oom-score-adjust": 0,  # lowering it needs CAP_SYS_RESOURCE
+            **({"oom-score-adjust": 0} if _lowers_its_score() else {}),  # that needs CAP_SYS_RESOURCE
             "insecure-registries": ["127.0.0.0/8"],
             "runtimes": {name: {"path": name} for name in self._runtimes},
         }

@@ -1,11 +1,12 @@
-"""Takes down what a server left: processes, mounts, links, cgroups. The tests must not damage the machine even when
-the program under test does; whatever had to be swept is a finding and is returned.
+"""Takes down what a server left: processes, mounts, links, cgroups, its bridge's rules. The tests must not damage the
+machine even when the program under test does; whatever had to be swept is a finding and is returned.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import time
 
@@ -35,11 +36,22 @@ def sweep(scope: Scope, *, settle_s: float = SETTLE_S) -> list[Thing]:
         if thing.kind == "cgroup":
             with contextlib.suppress(OSError):
                 os.rmdir(thing.name)
-    return found
+    return found + _delete_tables(scope)
 
 
 def _ours(scope: Scope) -> list[Thing]:
     return sorted((thing for thing in snapshot(scope, PODS) if thing.ours), key=lambda thing: (thing.kind, thing.name))
+
+
+def _delete_tables(scope: Scope) -> list[Thing]:
+    """Delete the nftables tables that are named after the scope's bridges. Returns them."""
+    if shutil.which("nft") is None:
+        return []
+    listing = subprocess.run(["nft", "list", "tables", "ip"], check=False, capture_output=True, text=True).stdout
+    names = [name for name in (line.split()[-1] for line in listing.splitlines() if line) if name in scope.links]
+    for name in names:
+        subprocess.run(["nft", "delete", "table", "ip", name], check=False, capture_output=True)
+    return [Thing(kind="rule", name=f"table ip {name}", ours=True) for name in names]
 
 
 def _kill(scope: Scope, found: list[Thing]) -> None:

@@ -49,8 +49,8 @@ async def test_nothing_known(write: Path) -> None:
     ("script", "why"),
     [
         ("echo hush; echo hush >&2; exit 3", "docker-credential-x has failed with exit code 3"),
-        ("echo hush", "something else than its protocol"),
-        ('echo \'{"Username": 3, "Secret": "hush"}\'', "something else than its protocol"),
+        ("echo hush", "something other than its protocol"),
+        ('echo \'{"Username": 3, "Secret": "hush"}\'', "something other than its protocol"),
     ],
 )
 async def test_failures_do_not_show_secrets(write: Path, script: str, why: str) -> None:

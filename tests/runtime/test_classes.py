@@ -98,7 +98,7 @@ def test_rdt_classes(tmp_path: Path) -> None:
         ResourceClasses("", HOST, resctrl=str(tmp_path)).apply(document, WantedClasses(rdt="tin"))
     with pytest.raises(FailedPrecondition, match="needs the kernel's resctrl"):
         ResourceClasses("", HOST, resctrl=str(tmp_path / "none")).apply(document, WantedClasses(rdt="tin"))
-    with pytest.raises(InvalidArgument, match="no name"):
+    with pytest.raises(InvalidArgument, match="not the name"):
         ResourceClasses("", HOST, resctrl=str(tmp_path)).apply(document, WantedClasses(rdt="../x"))
 
 

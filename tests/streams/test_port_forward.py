@@ -105,15 +105,8 @@ def test_any_headers_wait_or_are_refused(headers: dict[str, str]) -> None:
 # -- channels of a WebSocket
 
 
-@given(port=st.integers(1, 65535))
-def test_an_announced_port_comes_back(port: int) -> None:
-    assert port_forward.parse_announced_port(port_forward.pack_port(port)) == port
-
-
 def test_ports_are_announced_little_endian() -> None:
     assert port_forward.pack_port(80) == b"\x50\x00"
-    with pytest.raises(ProtocolError):
-        port_forward.parse_announced_port(b"\x50")
 
 
 def test_channels_of_ports() -> None:

@@ -15,8 +15,9 @@ from websockets.frames import Frame, Opcode
 from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition
 from podwright.streams.errors import ProtocolError
+from podwright.streams.tunnel_wire import TunnelWire
 from podwright.streams.websocket.connection import CLIENT, SERVER, WebSocket
-from podwright.streams.wire import ANSWERS_LIMIT_BYTES, Aside, Buffer, SocketWire, TunnelWire, Wire
+from podwright.streams.wire import ANSWERS_LIMIT_BYTES, Aside, Buffer, SocketWire, Wire
 from tests.streams.splits import pieces
 
 WAIT_S = patient(60.0)

@@ -32,17 +32,18 @@ def kinds(things: list[Thing]) -> set[str]:
 
 
 @pytest.mark.root
-def test_mounts_links_cgroups_and_processes_are_found_and_swept(part: Part) -> None:
+def test_mounts_links_tables_cgroups_and_processes_are_found_and_swept(part: Part) -> None:
     before = snapshot(part.scope)
     point = part.directory / "mnt"
     point.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "none", point], check=True)
     subprocess.run(["ip", "link", "add", part.bridge, "type", "bridge"], check=True)
+    subprocess.run(["nft", "add", "table", "ip", part.bridge], check=True)
     group = Path(hierarchies()[0] + part.cgroup_parent, "c" * 64)
     group.mkdir(parents=True)
     with subprocess.Popen(["sleep", "1000"], cwd=part.directory) as sleeper:
         found = leaked(before, part.scope, whole_host=False, settle_s=0)
-        assert kinds(found) == {"mount", "link", "cgroup", "process"}
+        assert kinds(found) == {"mount", "link", "rule", "cgroup", "process"}
         assert {thing.kind for thing in sweep(part.scope, settle_s=0)} == kinds(found)
         assert sleeper.wait(patient(60)) == -9
     assert leaked(before, part.scope, whole_host=False, settle_s=0) == []

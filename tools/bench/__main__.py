@@ -22,6 +22,7 @@ import argparse
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,37 @@ PAGES = {"markdown": "benchmarks.md", "summary": "summary.md", "svg": "overview.
 
 def main() -> int:
     """Start what is measured, run the bench, take everything down. Returns the bench's exit code."""
+    if {"-h", "--help"} & set(sys.argv):
+        print(__doc__)
+        return 0
+    parser = arguments_parser()
+    own, rest = parser.parse_known_args()
+    section = sections.HANDLERS if own.handlers else sections.AGENTS if own.agent else None
+    if own.publish and section is None:
+        parser.error("--publish goes with --handlers or --agent: for a whole run, use tools.bench.publish")
+    if os.geteuid() != 0:
+        print("bench: needs root, for namespaces and cgroups", file=sys.stderr)
+        return 2
+    out: Path = own.out or TREE / "build/bench" / (section.name if section else "")
+    names: list[str] = own.only.split(",") if own.only else list(HANDLERS if own.handlers else USUAL)
+    if section and "--suite" not in rest:
+        rest += ["--suite", section.suite]
+    out.mkdir(parents=True, exist_ok=True)
+    results = out / "results.json"
+    results.unlink(missing_ok=True)
+    code = measure(names, own.agent, results, rest)
+    if results.exists():
+        for form, name in PAGES.items():
+            page: list[str | Path] = [PODWRIGHT, "bench", "report", results, f"--{form}", "--output", out / name]
+            subprocess.run(page, check=True)
+        print(f"\nreports: {out}", flush=True)
+        if section and own.publish:
+            publish.publish_section(section, out)
+    return code
+
+
+def arguments_parser() -> argparse.ArgumentParser:
+    """The options of this program. All others go to `podwright bench`."""
     parser = argparse.ArgumentParser(prog="tools.bench", allow_abbrev=False, add_help=False)
     parser.add_argument("--only", default="", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--handlers", action="store_true", help="the suite start on every handler and engine")
@@ -57,23 +89,12 @@ def main() -> int:
     )
     parser.add_argument("--agent", action="append", default=[], help="a node agent, on each of them; repeat")
     parser.add_argument("--out", type=Path)
-    if {"-h", "--help"} & set(sys.argv):
-        print(__doc__)
-        return 0
-    own, rest = parser.parse_known_args()
-    section = sections.HANDLERS if own.handlers else sections.AGENTS if own.agent else None
-    if own.publish and section is None:
-        parser.error("--publish goes with --handlers or --agent: for a whole run, use tools.bench.publish")
-    out: Path = own.out or TREE / "build/bench" / (section.name if section else "")
-    names: list[str] = own.only.split(",") if own.only else list(HANDLERS if own.handlers else USUAL)
-    if section and "--suite" not in rest:
-        rest += ["--suite", section.suite]
-    if os.geteuid() != 0:
-        print("bench: needs root, for namespaces and cgroups", file=sys.stderr)
-        return 2
-    out.mkdir(parents=True, exist_ok=True)
-    results = out / "results.json"
-    results.unlink(missing_ok=True)
+    return parser
+
+
+def measure(names: list[str], agents: list[str], results: Path, rest: list[str]) -> int:
+    """Run the bench on the named peers, on a disk of its own, and leave nothing. Returns its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the stack is closed
     with ExitStack() as stack:
         # Not on the disk: a thread that waits in a pipe would keep it from being unmounted.
         pipes = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pwr-")))
@@ -86,28 +107,22 @@ def main() -> int:
         for peer in start_all(scratch, registry, names, stack):
             configs = [portable(file, scratch.directory, scratch.part("configs").directory) for file in peer.configs]
             restart = serve_restarts(peer.server, pipes / peer.name)
-            for name, agent in columns(peer.name, own.agent):
+            for name, agent in columns(peer.name, agents):
                 arguments += [*arguments_of(name, peer, restart, configs), *agent_arguments(name, agent)]
         arguments += (word for note in notes() for word in ("--note", note))
         suites = [] if "--suite" in rest else ["--suite", "all"]
-        files = ["--json", str(results), "--html", str(out / "report.html")]
-        code = run_to_end([str(PODWRIGHT), "bench", *arguments, *suites, *files, *rest])
-    if results.exists():
-        for form, name in PAGES.items():
-            page: list[str | Path] = [PODWRIGHT, "bench", "report", results, f"--{form}", "--output", out / name]
-            subprocess.run(page, check=True)
-        print(f"\nreports: {out}", flush=True)
-        if section and own.publish:
-            publish.publish_section(section, out)
-    return code
+        files = ["--json", str(results), "--html", str(results.with_name("report.html"))]
+        return run_to_end([str(PODWRIGHT), "bench", *arguments, *suites, *files, *rest])
 
 
 def run_to_end(argv: list[str]) -> int:
-    """Run the bench. It gets Ctrl-C as well, and takes its pods away: that is waited for."""
+    """Run the bench. It gets Ctrl-C as well, and SIGTERM from here. It removes its pods, which is waited for."""
     with subprocess.Popen(argv) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         while True:
             try:
-                return process.wait()
+                code = process.wait()
+                return code if code >= 0 else 128 - code
             except KeyboardInterrupt:
                 continue
 
@@ -133,7 +148,7 @@ def start_all(scratch: Scratch, registry: Registry, names: list[str], stack: Exi
 
 
 def columns(peer: str, agents: list[str]) -> list[tuple[str, str]]:
-    """What is measured of one peer: a name and a node agent, for each agent; the peer alone when there is none."""
+    """The columns of one peer: a name and a node agent for each agent, or the peer alone if there is none."""
     return [(f"{agent_name(agent)}-on-{peer}", agent) for agent in agents] or [(peer, "")]
 
 
@@ -161,7 +176,7 @@ def arguments_of(name: str, peer: Peer, restart: str, configs: list[Path]) -> li
 
 
 def notes() -> list[str]:
-    """What was measured, so that somebody else can do it again."""
+    """Notes for the report, with which somebody else can repeat the run."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=TREE, capture_output=True, text=True)  # noqa: PLW1510 # a copy without git has no commit
     command = f"make bench ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "make bench"
     return [
@@ -173,7 +188,7 @@ def notes() -> list[str]:
 
 
 def foreign_rules() -> list[str]:
-    """What the firewall adds to every ADD and DEL of CNI's bridge plugin, if it is much."""
+    """A note if the firewall has so many rules that they slow CNI's bridge plugin down."""
     saved = subprocess.run(["iptables-save", "-t", "nat"], capture_output=True, text=True, check=False).stdout
     count = sum(line.startswith("-A") for line in saved.splitlines())
     told = f"the host's nat table had {count} rules: each call of iptables reads them all, and CNI plugins make many"

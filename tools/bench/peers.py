@@ -1,4 +1,4 @@
-"""What `make bench` measures: Podwright in several configurations, and the distribution's runtimes beside it."""
+"""The servers that `make bench` measures: Podwright in several configurations, and the distribution's runtimes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Peer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What all servers use: the registry's host and port, and the folder that sends other hosts' pulls there."""
+    """Settings of all servers: the registry's host and port, and the folder that sends other hosts' pulls there."""
 
     registry: str
     certs_d: Path
 
     @property
     def pause_image(self) -> str:
-        """What each sandbox of the others is started with."""
+        """The image for the sandboxes of other runtimes."""
         return f"{self.registry}/pause:1"
 
 

@@ -30,7 +30,7 @@ def cgroups(scope: Scope) -> Iterator[Thing]:
 
 
 def hierarchies() -> list[str]:
-    """Where cgroup filesystems are mounted."""
+    """The mount points of cgroup filesystems."""
     found = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         left, _, right = line.partition(" - ")

@@ -20,12 +20,12 @@ POLL_S = 0.2
 
 
 def snapshot(scope: Scope, sources: Sequence[Source] = ALL) -> frozenset[Thing]:
-    """What is there now."""
+    """All things that exist now."""
     return frozenset(thing for source in sources for thing in source(scope))
 
 
 def leaked(before: frozenset[Thing], scope: Scope, *, whole_host: bool = True, settle_s: float = 5.0) -> list[Thing]:
-    """What is there now and was not in `before`, sorted by kind and name.
+    """The things that exist now and are not in `before`, sorted by kind and name.
 
     The kernel and dying processes get `settle_s` to finish. With `whole_host` False only things that can be traced
     to the scope count.

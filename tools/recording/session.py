@@ -1,4 +1,4 @@
-"""What is typed in the recording: a Pod in front of one's eyes, then the same Pod on a node."""
+"""The commands of the recording: a Pod by `podwright run`, then the same Pod on a node."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class RecordingFailed(Exception):
 
 
 class Style(NamedTuple):
-    """How a run of characters looks. Colours are pyte's names or six hexadecimal digits."""
+    """The look of a run of characters. Colours are pyte's names or six hexadecimal digits."""
 
     colour: str
     bold: bool
@@ -49,7 +49,7 @@ Line = tuple[Run, ...]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the screen shows from `at_s` on, in seconds since the recording began."""
+    """The screen from `at_s` on, in seconds since the recording began."""
 
     at_s: float
     lines: tuple[Line, ...]
@@ -103,7 +103,7 @@ class Terminal:
             raise RecordingFailed(f"{' '.join(argv)} ended with {process.returncode}:\n{self.text()}")
 
     def text(self) -> str:
-        """What the screen shows now."""
+        """The screen's text now."""
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
 
     def _follow(

@@ -42,7 +42,7 @@ MODULES = ("bridge", "veth", "overlay", "nf_tables", "nft_chain_nat", "nft_masq"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is asked for. `ends_at` is on time.monotonic's clock; `commit` names the tree as it is now."""
+    """The run that was requested. `ends_at` is on time.monotonic's clock; `commit` names the tree as it is now."""
 
     systems: tuple[System, ...]
     drivers: tuple[Driver, ...]
@@ -173,7 +173,7 @@ def _suite(name: str, driver: Driver, shell: Shell, system: System, plan: Plan) 
 
 
 def _commit() -> str:
-    """What is tested: the commit, and a mark of what was changed since. Outcomes are kept under this name."""
+    """The name of the tested tree: its commit, and a mark of later changes. Outcomes are kept under it."""
     head, changes = (_git(*words) for words in (("rev-parse", "--short=12", "HEAD"), ("diff", "HEAD")))
     mark = f"+{hashlib.sha256(changes.encode()).hexdigest()[:8]}" if changes else ""
     return f"{head.strip()}{mark}"

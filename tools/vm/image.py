@@ -102,7 +102,7 @@ def _make(inputs: Inputs, tree: Path, image: Image) -> None:
 
 
 def _stage(inputs: Inputs, tree: Path, stage: Path, folder: Path) -> None:
-    """What is copied into the image."""
+    """Collect the files that are copied into the image."""
     new = Image(folder=folder)
     host_key = folder / "host"
     for key in (new.key, host_key):

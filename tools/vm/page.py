@@ -110,7 +110,7 @@ def _one_of_each_host(records: list[Record]) -> list[Record]:
 
 
 def load(path: Path) -> list[Record]:
-    """Those that are kept."""
+    """Load the results that are kept."""
     return [_from_json(item) for item in json.loads(path.read_text())] if path.exists() else []
 
 

@@ -1,4 +1,4 @@
-"""How a disk image is made: mmdebstrap's command line, and the name that says what went into it. Pure."""
+"""The recipe of a disk image: mmdebstrap's command line, and the name that says what went into it. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "systemd-networkd-wait-o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What decides the image's content, by name."""
+    """Everything that decides the image's content, by name."""
 
     system: System
     sources: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What every test said on one host with one cgroup driver: kept in a file as it comes, counted at the end."""
+"""The outcome of every test on one host with one cgroup driver: kept in a file as it comes, counted at the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many tests of a suite ended how; `complete` when the suite reached its end."""
+    """Numbers of tests of a suite by outcome. `complete` if the suite reached its end."""
 
     passed: int = 0
     failed: int = 0

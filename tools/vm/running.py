@@ -22,7 +22,7 @@ DECIDED = (0, 1, 5)  # pytest's exit codes when it has run all that it collected
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteRun:
-    """What is run, and where pytest's own output goes."""
+    """A suite to run, and the file for pytest's own output."""
 
     suite: Suite
     driver: Driver

@@ -1,4 +1,4 @@
-"""What runs in a guest, for each cgroup driver. Pure."""
+"""The suites that run in a guest, for each cgroup driver. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Allots devices, CPUs and memory to a pod at its admission. A pod that cannot have them is not admitted.
+"""Allots devices, CPUs and memory to a pod at its admission, and refuses a pod if that fails.
 
-The reasons and sentences are the kubelet's (pkg/kubelet/cm/admission of Kubernetes 1.36).
+Reasons and messages are the kubelet's (pkg/kubelet/cm/admission of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ UNEXPECTED = "UnexpectedAdmissionError"
 
 
 class ResourceAllocator(Protocol):
-    """Allots what containers request: `resources.topology.manager`."""
+    """Allots the resources that containers request: `resources.topology.manager`."""
 
     async def allocate(self, pod: Pod) -> None:
-        """Allot what the pod's containers want, all or nothing. Raises NotAdmitted and other PodwrightErrors."""
+        """Allot what the pod's containers request, all or nothing. Raises NotAdmitted and other PodwrightErrors."""
 
     def retain(self, uids: Collection[str]) -> None:
-        """Release what all pods but these have."""
+        """Release the resources of all pods except these."""
 
 
 class AllocationCheck:
-    """Fulfils `chain.Check`."""
+    """A `chain.Check`."""
 
     def __init__(self, allocator: ResourceAllocator, all_sources_read: Callable[[], bool]) -> None:
-        """Until all sources are read, an unknown pod may still appear and needs what it was allotted."""
+        """Until `all_sources_read`, nothing is released: a pod that is still unknown may need what it was allotted."""
         self._allocator = allocator
         self._all_sources_read = all_sources_read
 
     async def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
-        """See `chain.Check`. What pods had that have ended is free for this one."""
+        """See `chain.Check`. First releases the resources of pods that have ended."""
         if self._all_sources_read():
             self._allocator.retain([each.metadata.uid for each in (pod, *others)])
         try:

@@ -1,4 +1,7 @@
-"""A pod with an AppArmor profile needs a host that has AppArmor (pkg/security/apparmor of Kubernetes 1.36). Pure."""
+"""Refuses pods with an AppArmor profile on a host without AppArmor (pkg/security/apparmor of Kubernetes 1.36).
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ UNCONFINED, LOCALHOST = "Unconfined", "Localhost"
 
 
 class AppArmorCheck:
-    """Fulfils `chain.Check`."""
+    """A `chain.Check`."""
 
     def __init__(self, *, has_apparmor: bool) -> None:
         self._has_apparmor = has_apparmor
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:  # noqa: ARG002 # the protocol's
-        """See `chain.Check`. A pod that has started was admitted before, and is not checked again."""
+        """See `chain.Check`. A pod that has already started is not checked again."""
         profiles = [wanted_apparmor(pod, container) for container in all_containers(pod)]
         if pod.status.phase not in ("", PENDING) or not any(map(_needs_apparmor, profiles)):
             return None

@@ -1,4 +1,4 @@
-"""The checks that a new pod has to pass, in their order. The first refusal decides."""
+"""The checks that a new pod must pass, in order. The first refusal decides."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from podwright.k8s.objects import Pod
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a pod cannot run here: a reason of the kubelet's, such as `OutOfcpu`, and a sentence for people."""
+    """Why a pod cannot run here: a reason of the kubelet's, such as `OutOfcpu`, and a message for people."""
 
     reason: str
     message: str
 
 
 class Check(Protocol):
-    """One check. It may have effects that let the pod in, such as the allocation of devices.
+    """One check. It may do something for the pod, such as allot devices or end other pods.
 
-    A check that has to ask others returns an awaitable. No other pod is admitted meanwhile, so the check needs a
-    deadline.
+    A check that needs I/O returns an awaitable, and sets a deadline: no other pod is admitted meanwhile.
     """
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | Awaitable[Refusal | None] | None:
-        """None when the pod may run beside the `others` that run or will."""
+        """None if the pod may run beside the `others`, which run or will run."""
 
 
 class Admission:
@@ -35,7 +34,7 @@ class Admission:
         self._checks = tuple(checks)
 
     async def refuse(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
-        """The first refusal. None when the pod is admitted."""
+        """The first refusal. None if the pod is admitted."""
         for check in self._checks:
             answer = check(pod, others)
             refusal = await answer if isinstance(answer, Awaitable) else answer

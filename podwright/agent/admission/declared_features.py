@@ -1,7 +1,7 @@
-"""Refuses pods that need a feature which this node does not declare. Pure.
+"""Refuses pods that need a feature that this node does not declare. Pure.
 
-The API server and the scheduler go by the same list (`status.declaredFeatures`, KEP-5328). They never see a static
-pod, and a pod may have been bound, or changed, before the node lost a feature. The rules are the kubelet's
+The API server and the scheduler use the same list (`status.declaredFeatures`, KEP-5328). But they never see static
+pods, and a pod may have been bound or changed before the node lost a feature. The rules are the kubelet's
 (component-helpers/nodedeclaredfeatures of Kubernetes 1.36).
 """
 
@@ -22,7 +22,7 @@ RESIZE_INIT_CONTAINERS = "InPlacePodVerticalScalingInitContainers"
 
 
 class DeclaredFeaturesCheck:
-    """Fulfils `chain.Check`."""
+    """A `chain.Check`."""
 
     def __init__(self, declared: Collection[str]) -> None:
         self._declared = frozenset(declared)
@@ -32,7 +32,7 @@ class DeclaredFeaturesCheck:
         return Refusal(reason=UNSUPPORTED, message=problem) if problem else None
 
     def problem_of_change(self, old: Pod, new: Pod) -> str:
-        """Why a change of a pod cannot take effect. Empty when it can."""
+        """Why a change of a pod cannot take effect. Empty if it can."""
         return self._problem(needed_by_change(old, new))
 
     def _problem(self, features: Iterator[str]) -> str:
@@ -41,7 +41,7 @@ class DeclaredFeaturesCheck:
 
 
 def needed(pod: Pod) -> Iterator[str]:
-    """The features without which the pod cannot run."""
+    """The features that the pod needs."""
     containers = (*pod.spec.containers, *pod.spec.init_containers)
     if any(rule.action == "RestartAllContainers" for each in containers for rule in each.restart_policy_rules):
         yield RESTART_ALL
@@ -50,7 +50,7 @@ def needed(pod: Pod) -> Iterator[str]:
 
 
 def needed_by_change(old: Pod, new: Pod) -> Iterator[str]:
-    """The features without which the change from one version of a pod to the next cannot take effect."""
+    """The features that the change from one version of a pod to the next needs."""
     if not is_same(old.spec.resources, new.spec.resources):
         yield RESIZE_PODS
     wanted = {each.name: each.resources for each in new.spec.init_containers}

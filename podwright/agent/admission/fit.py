@@ -1,6 +1,6 @@
-"""Whether what a pod requests is still free on a node. Pure.
+"""Whether the node still has what a pod requests. Pure.
 
-The rules are those of the scheduler's NodeResourcesFit and NodePorts plug-ins, which the kubelet applies once more
+The rules are those of the scheduler's NodeResourcesFit and NodePorts plug-ins, which the kubelet applies again
 (pkg/kubelet/lifecycle/predicate.go of Kubernetes 1.36).
 """
 
@@ -20,7 +20,7 @@ WILDCARDS = ("", "0.0.0.0")
 
 
 class Shortage(msgspec.Struct, frozen=True, kw_only=True):
-    """A resource that is short. CPU is counted in thousandths, everything else in ones."""
+    """A resource that is short. CPU is counted in thousandths, other resources in units."""
 
     resource: str
     requested: int
@@ -29,12 +29,12 @@ class Shortage(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def missing(self) -> int:
-        """How much would have to become free."""
+        """How much must become free."""
         return self.requested - (self.capacity - self.used)
 
 
 def shortages(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> list[Shortage]:
-    """The resources that the node has too little of. Extended resources that it does not know are not counted."""
+    """The resources of which the node has too little. Extended resources that it does not know do not count."""
     found = []
     if len(others) + 1 > (capacity := _units("pods", parse(allocatable.get("pods", "0")))):
         found.append(Shortage(resource="pods", requested=1, used=len(others), capacity=capacity))
@@ -57,18 +57,18 @@ def shortages(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -
 
 
 def at_least(allocatable: Mapping[str, str], taken: Mapping[str, int]) -> Mapping[str, str]:
-    """`allocatable`, raised to what is `taken` already: a node shows less when devices have become unhealthy."""
+    """`allocatable`, raised to what is already `taken`: a node shows less after devices have become unhealthy."""
     short = {name for name, count in taken.items() if name in allocatable and parse(allocatable[name]).whole < count}
     return {**allocatable, **{name: str(taken[name]) for name in short}}
 
 
 def is_extended(name: str) -> bool:
-    """Whether a resource is one that Kubernetes itself does not know, such as a vendor's devices."""
+    """Whether a resource is not Kubernetes' own, such as a vendor's devices."""
     return "/" in name and not name.partition("/")[0].endswith(NATIVE_DOMAIN.rstrip("/"))
 
 
 def port_conflict(pod: Pod, others: Iterable[Pod]) -> bool:
-    """Whether another pod has a host port that this one wants."""
+    """Whether another pod uses a host port that this pod wants."""
     wanted = list(_host_ports(pod))
     return bool(wanted) and any(
         _collide(port, taken) for other in others for taken in _host_ports(other) for port in wanted
@@ -76,7 +76,7 @@ def port_conflict(pod: Pod, others: Iterable[Pod]) -> bool:
 
 
 def _host_ports(pod: Pod) -> Iterator[ContainerPort]:
-    """The host ports of regular containers and sidecars. Ordinary init containers have ended when those start."""
+    """The host ports of regular containers and sidecars. Other init containers end before those start."""
     sidecars = (each for each in pod.spec.init_containers if each.restart_policy == "Always")
     for container in (*pod.spec.containers, *sidecars):
         yield from (port for port in container.ports if port.host_port > 0)

@@ -1,6 +1,6 @@
-"""Whether a node is one that a pod asks for: by name, labels, and the effects of taints. Pure.
+"""Whether a node is what a pod asks for: by name, labels and taints. Pure.
 
-The rules are the scheduler's (component-helpers/scheduling/corev1), which the kubelet applies once more.
+The rules are the scheduler's (component-helpers/scheduling/corev1), which the kubelet applies again.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ EXISTS, EQUAL = "Exists", "Equal"
 
 
 def matches_name(pod: Pod, node: Node) -> bool:
-    """Whether the pod is for this node, or for none in particular."""
+    """Whether the pod names this node, or no node."""
     return pod.spec.node_name in ("", node.metadata.name)
 
 
 def matches_affinity(pod: Pod, node: Node) -> bool:
-    """Whether the node meets the pod's nodeSelector and what its node affinity requires."""
+    """Whether the node matches the pod's nodeSelector and required node affinity."""
     if not from_labels(pod.spec.node_selector).matches(node.metadata.labels):
         return False
     affinity = pod.spec.affinity
@@ -42,7 +42,7 @@ def untolerated_taint(pod: Pod, taints: Iterable[Taint], effect: str) -> Taint |
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """Whether the toleration is for this taint. An empty effect or key is for all."""
+    """Whether the toleration matches the taint. An empty effect or key matches all."""
     if toleration.effect not in ("", taint.effect) or toleration.key not in ("", taint.key):
         return False
     if toleration.operator == EXISTS:

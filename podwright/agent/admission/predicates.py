@@ -1,6 +1,6 @@
-"""The kubelet's general predicates as one check: may this pod run on this node, beside these others?
+"""The kubelet's general predicates as one check: may this pod run on this node beside these others?
 
-Order and words are the kubelet's (pkg/kubelet/lifecycle/predicate.go of Kubernetes 1.36), since controllers and
+Order and messages are the kubelet's (pkg/kubelet/lifecycle/predicate.go of Kubernetes 1.36), because controllers and
 e2e suites look for them.
 """
 
@@ -23,7 +23,10 @@ class Preemption(Protocol):
     """Makes room for critical pods: `preemption`."""
 
     def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:
-        """End less important pods so that this one fits. Returns why that is impossible, or an empty text."""
+        """End less important pods so that this one fits.
+
+        Returns the reason if that is impossible, else an empty text.
+        """
 
 
 def _no_devices(_: str) -> Mapping[str, int]:
@@ -31,7 +34,7 @@ def _no_devices(_: str) -> Mapping[str, int]:
 
 
 class Predicates:
-    """Fulfils `chain.Check`."""
+    """A `chain.Check`."""
 
     def __init__(
         self,
@@ -39,9 +42,9 @@ class Predicates:
         preemption: Preemption | None = None,
         taken_devices: Callable[[str], Mapping[str, int]] = _no_devices,
     ) -> None:
-        """`node` gives the newest version of the node's object that is known.
+        """`node` returns the newest known version of the Node object.
 
-        `taken_devices` are those that are allotted, by resource, for the UID of a pod that has some of them.
+        `taken_devices` has the numbers of devices that are allotted to the pod with a UID, by resource.
         """
         self._node = node
         self._preemption = preemption
@@ -55,16 +58,16 @@ class Predicates:
         short = shortages(pod, others, at_least(node.status.allocatable, taken))
         mismatches = list(_mismatches(pod, others, node))
         if short and self._preemption is not None and is_critical(pod):
-            return mismatches[0] if mismatches else _unexpected(self._preemption.make_room(pod, others, short))
+            return mismatches[0] if mismatches else _preemption_failure(self._preemption.make_room(pod, others, short))
         if short:
             return _out_of(short[0])
         return mismatches[0] if mismatches else None
 
 
 class FreshNodePredicates:
-    """Fulfils `chain.Check` by Predicates, which get the API server's node when the node's labels refuse a pod.
+    """A `chain.Check`: Predicates that fetch the node from the API server before its labels refuse a pod.
 
-    A label may be newer than what the watch has shown (generalFilter of pkg/kubelet/lifecycle/predicate.go).
+    A label may be newer than the watch's last event (generalFilter of pkg/kubelet/lifecycle/predicate.go).
     """
 
     def __init__(self, predicates: Predicates, refresh_node: Callable[[], Awaitable[None]]) -> None:
@@ -80,7 +83,7 @@ class FreshNodePredicates:
 
 
 def _unsupported(pod: Pod, node: Node) -> Refusal | None:
-    """Why the node cannot run the pod, whichever other pods end."""
+    """Why the node cannot run the pod even if other pods end."""
     if pod.metadata.labels.get(OS_LABEL, OS) != OS:
         return Refusal(
             reason="PodOSSelectorNodeLabelDoesNotMatch",
@@ -116,8 +119,8 @@ def _failed(predicate: str, why: str) -> Refusal:
     return Refusal(reason=predicate, message=f"Predicate {predicate} failed: {why}")
 
 
-def _unexpected(why: str) -> Refusal | None:
-    """No room could be made."""
+def _preemption_failure(why: str) -> Refusal | None:
+    """The refusal after a preemption that failed, and `why`. None if `why` is empty: it succeeded."""
     message = f"Unexpected error while attempting to recover from admission failure: {why}"
     return Refusal(reason="UnexpectedAdmissionError", message=message) if why else None
 

@@ -1,7 +1,7 @@
-"""Kernel parameters that pods may set: the safe ones, and those that the configuration allows. Pure.
+"""Refuses pods that set kernel parameters which are neither safe nor allowed by the configuration. Pure.
 
-A parameter must have a namespace, or it would change the node. The rules are the kubelet's (pkg/kubelet/sysctl of
-Kubernetes 1.36). Its minimum kernel versions (at most 4.15) are older than what Podwright runs on.
+A parameter must belong to a namespace, else it changes the whole node. The rules are the kubelet's (pkg/kubelet/sysctl
+of Kubernetes 1.36). The kubelet's minimum kernel versions (at most 4.15) are older than any that Podwright runs on.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ PREFIXES = {"net.": NET, "fs.mqueue.": IPC}
 
 
 class SysctlCheck:
-    """Fulfils `chain.Check`."""
+    """A `chain.Check`."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        """`patterns` of further names. `*` at an end stands for the rest. Raises InvalidArgument."""
+        """`patterns` has further names. `*` at the end matches any rest. Raises InvalidArgument."""
         self._names: dict[str, str] = {}
         self._prefixes: dict[str, str] = {}
         for pattern in (*SAFE, *patterns):
@@ -71,7 +71,7 @@ class SysctlCheck:
 
 
 def namespace_of(name: str) -> str | None:
-    """The namespace that a parameter, or all that begin with `name`, belongs to. None for the host's."""
+    """The namespace of a parameter, or of all parameters that begin with `name`. None if it is the host's."""
     if name in IPC_NAMES:
         return IPC
     return next((namespace for prefix, namespace in PREFIXES.items() if name.startswith(prefix)), None)

@@ -1,7 +1,7 @@
-"""Which pods are ended to make room for a critical one. Pure. The rules are the kubelet's (pkg/kubelet/preemption).
+"""Chooses the pods to end for a critical one. Pure. The rules are the kubelet's (pkg/kubelet/preemption).
 
-As few guaranteed pods as possible, then as few burstable ones, then as few of the others. Among those that serve
-equally well, the ones that request less.
+It chooses as few guaranteed pods as possible, then as few burstable ones, then as few others. Among equal choices it
+prefers pods that request less.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Needs = Mapping[str, int]  # by resource, in the units of Shortage
 
 
 def needs_of(short: Iterable[Shortage]) -> dict[str, int]:
-    """What has to become free."""
+    """The amounts that must become free."""
     return {each.resource: each.missing for each in short}
 
 
 def victims(pod: Pod, others: Sequence[Pod], needs: Needs) -> list[Pod]:
-    """The pods to end. Raises ResourceExhausted when ending all that may be ended is not enough."""
+    """The pods to end. Raises ResourceExhausted if all pods that may be ended are not enough."""
     classes: dict[str, list[Pod]] = {BEST_EFFORT: [], BURSTABLE: [], GUARANTEED: []}
     for other in others:
         if may_preempt(pod, other):
@@ -49,7 +49,7 @@ def may_preempt(pod: Pod, other: Pod) -> bool:
 
 
 def _closest(pods: Sequence[Pod], needs: Needs) -> list[Pod]:
-    """One after the other, the pod that comes closest to what is still needed."""
+    """Choose pods one by one, each time the one that comes closest to what is still needed."""
     left, found = list(pods), list[Pod]()
     while needs:
         if not left:
@@ -62,13 +62,13 @@ def _closest(pods: Sequence[Pod], needs: Needs) -> list[Pod]:
 
 
 def _distance(pod: Pod, needs: Needs) -> float:
-    """How much of each need the pod leaves open, each counted alike."""
+    """How far the pod is from meeting the needs. Each need has the same weight."""
     open_parts = ((need - _request(pod, name)) / need for name, need in needs.items())
     return sum(part**2 for part in open_parts if part > 0)
 
 
 def _without(needs: Needs, pods: Iterable[Pod]) -> dict[str, int]:
-    """What is still needed when these pods have ended."""
+    """The needs that remain after these pods have ended."""
     ended = list(pods)
     left = {name: need - sum(_request(pod, name) for pod in ended) for name, need in needs.items()}
     return {name: need for name, need in left.items() if need > 0}

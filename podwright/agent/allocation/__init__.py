@@ -1,6 +1,6 @@
-"""In-place resize: what pods were allocated and have, kept over restarts, and which resizes this node takes.
+"""In-place resize: decides which resizes this node accepts, and keeps allocated and actual resources over restarts.
 
-`resizes` ties the parts together. `allocator` decides about each resize, in the `order` of those that wait:
-`feasibility` says which can never be done. `conditions` and `messages` are what people see. `records` keeps what was
-allocated and actuated, in files of the kubelet's format (`checkpoint`).
+`resizes` ties the parts together. `allocator` decides about each pending resize in their `order`, and `feasibility`
+finds those that are never possible. `conditions` and `messages` are for people. `records` keeps allocated and actuated
+resources, in files of the kubelet's format (`checkpoint`).
 """

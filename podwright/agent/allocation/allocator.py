@@ -1,7 +1,7 @@
-"""Which resizes this node takes, when, and what every pod may use until then.
+"""Decides which resizes this node accepts, when, and what every pod may use until then.
 
-The loop calls it for each pod that is added, changed or removed. It only decides. `workers.resizing` carries resizes
-out. The rules are those of pkg/kubelet/allocation of Kubernetes 1.36.
+The loop calls it for each pod that is added, changed or removed. It only decides, and `workers.resizing` carries out
+resizes. The rules are those of pkg/kubelet/allocation of Kubernetes 1.36.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from podwright.k8s.objects import Pod
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_S, PAUSE_S = 30.0, 180.0  # between tries of resizes that wait, when nothing else is a reason for one
+FIRST_PAUSE_S, PAUSE_S = 30.0, 180.0  # between tries of pending resizes, if nothing else happens
 
 
 class AllocatorPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the allocator works with."""
+    """What the allocator needs of other rooms."""
 
-    records: AllocationRecords  # of what is allocated
+    records: AllocationRecords  # of allocated resources
     conditions: ResizeConditions
-    admission: Admission  # of resizes: whether the node has room
-    pod_of: Callable[[str], Pod | None]  # as its source has it, by UID
+    admission: Admission  # decides whether the node has room for a resize
+    pod_of: Callable[[str], Pod | None]  # the wanted pod with this UID
     events: EventRecorder
     clock: Clock
     metrics: ResizeMetrics
@@ -44,15 +44,15 @@ class AllocatorPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResizeAllocator:
-    """Keeps the resizes that wait, and decides about each."""
+    """Keeps pending resizes, and decides about each."""
 
     def __init__(self, ports: AllocatorPorts) -> None:
         self._ports = ports
-        self._pending: list[str] = []  # UIDs, in the order in which they are tried
+        self._pending: list[str] = []  # UIDs, in the order of the tries
         self._due = 0.0
 
     def allocated(self, pod: Pod) -> Pod:
-        """The pod with the resources that it may use. The same object when it wants no others."""
+        """The pod with the resources that it may use. The same object if it wants no others."""
         return with_allocation(pod, self._ports.records.get(pod.metadata.uid), self._ports.rules.gates)
 
     def admit(self, pod: Pod) -> None:
@@ -71,7 +71,7 @@ class ResizeAllocator:
         """Note that a source has changed a pod. Returns whether pending resizes should be tried."""
         if old is None or not self._count_changes(old, new):
             return False
-        if self.allocated(new) is new:  # a resize that waited was taken back
+        if self.allocated(new) is new:  # a pending resize was withdrawn
             self._forget(new.metadata.uid)
             self._ports.conditions.clear_pending(new.metadata.uid)
             return False
@@ -89,10 +89,10 @@ class ResizeAllocator:
         return self._due if self._pending else math.inf
 
     async def retry(self, active: Callable[[], Sequence[Pod]], *, is_ready: bool, reason: str) -> list[str]:
-        """Try all pending resizes in their order. The UIDs of pods whose allocation or conditions have changed.
+        """Try all pending resizes in order. Returns the UIDs of pods whose allocation or conditions have changed.
 
-        `active` are the pods that run or will, with their allocations. Until all sources are read (`is_ready`), it is
-        not known what is free. `reason` is a metric's word for what has happened.
+        `active` returns the pods that run or will run, with their allocations. Until all sources are read
+        (`is_ready`), it is unknown what is free. `reason` is a metric's label for the cause.
         """
         ports = self._ports
         self._due = ports.clock.monotonic() + (PAUSE_S if is_ready else FIRST_PAUSE_S)
@@ -116,7 +116,7 @@ class ResizeAllocator:
         return changed
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget all pods but these."""
+        """Forget all pods except these."""
         self._pending = [uid for uid in self._pending if uid in uids]
         self._ports.records.retain(uids)
         self._ports.conditions.retain(uids)
@@ -124,7 +124,7 @@ class ResizeAllocator:
     # -- inside
 
     async def _try(self, pod: Pod, active: Sequence[Pod]) -> bool:
-        """Whether the pod was allocated what it wants."""
+        """Try the pod's resize. Returns whether the pod was allocated what it wants."""
         ports, uid = self._ports, pod.metadata.uid
         allocated = self.allocated(pod)
         if allocated is pod:
@@ -177,7 +177,7 @@ class ResizeAllocator:
         return [each.wanted.metadata.uid for each in in_order(pending)]
 
     def _count_changes(self, old: Pod, new: Pod) -> bool:
-        """Count the changes that a pod asks for. Returns whether there are any."""
+        """Count the changes that a pod wants. Returns whether there are any."""
         before = {each.name: sizes(each.resources) for each in resizable(old, self._ports.rules.gates)}
         has_changed = sizes(old.spec.resources) != sizes(new.spec.resources)
         for container in resizable(new, self._ports.rules.gates):
@@ -198,7 +198,7 @@ class ResizeAllocator:
 
 
 def _shown(conditions: ResizeConditions, uid: str) -> list[tuple[str, str, str, int]]:
-    """What the API shows of them, without times."""
+    """The conditions as the API shows them, without times."""
     return [(each.type, each.reason, each.message, each.observed_generation) for each in conditions.of(uid)]
 
 

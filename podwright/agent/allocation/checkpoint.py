@@ -1,4 +1,4 @@
-"""The files `allocated_pods_state` and `actuated_pods_state`, in the kubelet's format, so that either can take over.
+"""The kubelet's files `allocated_pods_state` and `actuated_pods_state`, which a kubelet and this agent can share.
 
 A file holds JSON as text, with its checksum: FNV-1a of 32 bits over the text as Go's spew prints it
 (pkg/kubelet/checkpointmanager of Kubernetes 1.36).
@@ -60,7 +60,7 @@ def encode(allocations: Mapping[str, PodAllocation]) -> bytes:
 
 
 def decode(content: bytes) -> Allocations:
-    """What a file holds. Raises InvalidArgument."""
+    """Parse a file. Raises InvalidArgument."""
     try:
         file = msgspec.json.decode(content, type=_AllocationFile)
         if file.checksum != checksum(file.data):
@@ -81,10 +81,10 @@ def decode(content: bytes) -> Allocations:
 
 
 def read(path: str) -> Allocations:
-    """What the file holds. Nothing when it is absent. Raises OSError.
+    """Read the file. Empty if it is absent. Raises OSError.
 
-    A damaged file is set aside, and pods count as allocated what they request. (A kubelet would not start, and nothing
-    would look after the node's pods.)
+    A damaged file is renamed, and pods count as allocated what they request. (A kubelet would not start, and no pod
+    would be synced.)
     """
     try:
         with open(path, "rb") as file:
@@ -104,6 +104,6 @@ def read(path: str) -> Allocations:
 def write(path: str, allocations: Mapping[str, PodAllocation]) -> None:
     """Replace the file. Raises OSError.
 
-    It is not synced: after a power cut no container runs, and pods are admitted anew.
+    It is not synced to disk: after a power cut no container runs, and pods are admitted again.
     """
     replace_file(path, encode(allocations), mode=0o600)

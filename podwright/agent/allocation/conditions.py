@@ -31,7 +31,7 @@ class ResizeConditions:
         self._pods: dict[str, _Resize] = {}
 
     def of(self, uid: str) -> tuple[PodCondition, ...]:
-        """The conditions that a pod has now."""
+        """The present conditions of a pod."""
         known = self._of(uid)
         return tuple(each for each in (known.pending, known.in_progress) if each is not None)
 
@@ -40,7 +40,7 @@ class ResizeConditions:
         return self._of(uid).pending
 
     def defer(self, pod: Pod, reason: str, message: str) -> bool:
-        """The resize is not taken now.
+        """Set PodResizePending, because the resize is not accepted now.
 
         Returns whether the condition has changed. All reasons but `Infeasible` are `Deferred`.
         """
@@ -53,18 +53,18 @@ class ResizeConditions:
         return before is None or (before.reason, before.observed_generation) != (reason, generation)
 
     def clear_pending(self, uid: str) -> None:
-        """The pod has no pending resize any more."""
+        """Remove PodResizePending."""
         self._put(uid, _Resize(in_progress=self._of(uid).in_progress))
 
     def begin(self, pod: Pod) -> None:
-        """A resize was allocated. Forget the failure of the one before."""
+        """Note that a resize was allocated. Forgets the failure of the one before."""
         new = self._condition(IN_PROGRESS, None, "", "", pod.metadata.generation)
         self._put(pod.metadata.uid, _Resize(in_progress=new))
 
     def progress(self, pod: Pod, reason: str = "", message: str = "") -> tuple[int, bool]:
-        """A resize is under way, or has failed for now. Returns its generation, and whether the condition has changed.
+        """Set PodResizeInProgress, with a reason after a failure. Returns its generation, and whether it has changed.
 
-        Without a reason, the one before stays: it holds until the resize is done.
+        Without a new reason the old one stays, until the resize is done.
         """
         known = self._of(pod.metadata.uid)
         before, generation = known.in_progress, pod.metadata.generation
@@ -77,16 +77,16 @@ class ResizeConditions:
         return generation, before is None or (before.reason, before.message) != (reason, message)
 
     def finish(self, uid: str) -> int | None:
-        """The pod has what it was allocated.
+        """Remove PodResizeInProgress, because the pod has what it was allocated.
 
-        Returns the generation of the finished resize, None when there was none.
+        Returns the generation of the finished resize, None if there was none.
         """
         known = self._of(uid)
         self._put(uid, _Resize(pending=known.pending))
         return known.in_progress.observed_generation if known.in_progress is not None else None
 
     def recover(self, pods: Iterable[Pod]) -> None:
-        """Take over the conditions that the API shows of pods new to this agent."""
+        """Take over the conditions at the API of pods that are new to this agent."""
         for pod in pods:
             shown = {each.type: each for each in pod.status.conditions}
             found = _Resize(pending=shown.get(PENDING), in_progress=shown.get(IN_PROGRESS))
@@ -94,7 +94,7 @@ class ResizeConditions:
                 self._put(pod.metadata.uid, found)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget all pods but these."""
+        """Forget all pods except these."""
         self._pods = {uid: each for uid, each in self._pods.items() if uid in uids}
 
     def _of(self, uid: str) -> _Resize:
@@ -109,7 +109,7 @@ class ResizeConditions:
     def _condition(
         self, type_: str, before: PodCondition | None, reason: str, message: str, generation: int
     ) -> PodCondition:
-        """The time of transition changes with the reason, not with the status, which is always True."""
+        """A condition. Its time of transition changes with the reason, because the status is always True."""
         now = self._now()
         is_same = before is not None and before.reason == reason
         since = before.last_transition_time if before is not None and is_same else now

@@ -1,4 +1,4 @@
-"""Resizes that this node can never do. Pure.
+"""Finds resizes that are never possible on this node. Pure.
 
 The rules and messages are those of pkg/kubelet/allocation/handlers.go of Kubernetes 1.36.
 """
@@ -20,7 +20,7 @@ SWAP_MESSAGE = "In-place resize of containers with swap is not supported."
 
 
 class ResizeRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What this node's settings say about resizes."""
+    """The node's settings for resizes."""
 
     gates: ResizeGates = msgspec.field(default_factory=ResizeGates)
     cpu_policy: str = ""  # of the CPU manager
@@ -29,7 +29,7 @@ class ResizeRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def infeasible(wanted: Pod, allocated: Pod, rules: ResizeRules) -> tuple[str, str] | None:
-    """Why the resize cannot be done here: a word for metrics and a sentence. None when it may be."""
+    """Why the resize is impossible: a label for metrics and a message. None if it is possible."""
     if _recalculates_swap(wanted, allocated, rules):
         return "swap_limitation", SWAP_MESSAGE
     own, given = wanted.spec.resources, allocated.spec.resources
@@ -58,7 +58,7 @@ def _changes_request(wanted: Pod, allocated: Pod, resource: str, gates: ResizeGa
 
 
 def _recalculates_swap(wanted: Pod, allocated: Pod, rules: ResizeRules) -> bool:
-    """A container's share of swap follows its memory request, and does not change while it runs."""
+    """Whether the resize changes a container's share of swap, which follows its memory request and cannot change."""
     given = {each.name: each for each in (*allocated.spec.containers, *allocated.spec.init_containers)}
     for container in (*wanted.spec.containers, *wanted.spec.init_containers):
         before = given.get(container.name)

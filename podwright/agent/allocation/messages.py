@@ -1,4 +1,4 @@
-"""What events say about a resize: the resources that the spec wants, as JSON (pkg/kubelet/events/resize.go). Pure."""
+"""The messages of events about a resize, with the wanted resources as JSON (pkg/kubelet/events/resize.go). Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STARTED, COMPLETED, FAILED = "Pod resize started", "Pod resize completed", "Pod 
 
 
 def pending(reason: str) -> str:
-    """How the message of a resize that is not taken begins."""
+    """The begin of the message about a resize that is not accepted."""
     return f"Pod resize {reason}"
 
 

@@ -1,7 +1,7 @@
-"""In which order pending resizes are tried. Pure.
+"""The order in which pending resizes are tried. Pure.
 
-The rules are those of sortPendingResizes (pkg/kubelet/allocation of Kubernetes 1.36): those that ask for no more come
-first, then by priority, then guaranteed pods, then who has waited longest.
+The rules are those of sortPendingResizes (pkg/kubelet/allocation of Kubernetes 1.36): those that want no more come
+first, then by priority, then guaranteed pods, then those that have waited longest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class PendingResize(msgspec.Struct, frozen=True, kw_only=True):
-    """A pod as its spec wants it, as it was allocated, and since when it waits (None: not tried yet)."""
+    """A pod as wanted and as allocated, and since when it waits (None: not tried yet)."""
 
     wanted: Pod
     allocated: Pod
@@ -28,7 +28,7 @@ class PendingResize(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def in_order(pending: Sequence[PendingResize]) -> list[PendingResize]:
-    """The order in which to try them."""
+    """The resizes in the order of the tries."""
     return sorted(pending, key=_rank)
 
 

@@ -1,4 +1,4 @@
-"""The resources of every pod, in memory and in one file. Two are kept: what was allocated, and what was actuated."""
+"""Keeps resources of every pod, in memory and in a file: one for allocated and one for actuated resources."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class AllocationRecords:
     """The resources of pods, by UID."""
 
     def __init__(self, path: str) -> None:
-        """Nothing is read before `recover`."""
+        """Reads nothing before `recover`."""
         self._path = path
         self._pods: checkpoint.Allocations = {}
 
     def recover(self) -> None:
-        """Take over what an agent before this one has written. Raises OSError."""
+        """Take over the file of an earlier agent. Raises OSError."""
         self._pods = checkpoint.read(self._path)
 
     def get(self, uid: str) -> PodAllocation | None:
@@ -37,20 +37,20 @@ class AllocationRecords:
             self._write()
 
     def put_container(self, uid: str, name: str, resources: ResourceRequirements) -> None:
-        """Record those of one container."""
+        """Record the resources of one container."""
         known = self._pods.get(uid) or PodAllocation()
         self.put(uid, replace(known, containers={**known.containers, name: resources}))
 
     def put_pod_level(self, uid: str, resources: ResourceRequirements | None) -> None:
-        """Record the pod's own."""
+        """Record the pod-level resources."""
         self.put(uid, replace(self._pods.get(uid) or PodAllocation(), pod=resources))
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget all pods but these. The file says so with its next change."""
+        """Forget all pods except these. The file follows with its next change."""
         self._pods = {uid: allocation for uid, allocation in self._pods.items() if uid in uids}
 
     def _write(self) -> None:
-        """A full disk must not stop pods: the next change tries again."""
+        """Write the file. A failure is logged, because a full disk must not stop pods. The next change tries again."""
         try:
             checkpoint.write(self._path, self._pods)
         except OSError as failure:

@@ -1,4 +1,4 @@
-"""In-place resize as the engine has it: what the loop asks, and what workers and statuses share."""
+"""The parts of in-place resize, for the loop, workers and statuses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from podwright.k8s.objects import Pod
 
 
 class Resizes(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of in-place resize. `actuated` are the resources that the runtime and the cgroups were given last."""
+    """The parts of in-place resize. `actuated` are the resources that were last set at the runtime and on cgroups."""
 
     allocator: ResizeAllocator
     allocated: AllocationRecords
@@ -28,12 +28,12 @@ class Resizes(msgspec.Struct, frozen=True, kw_only=True):
     conditions: ResizeConditions
 
     def recover(self) -> None:
-        """Take over what an agent before this one has written. Raises OSError."""
+        """Take over the records of an earlier agent. Raises OSError."""
         self.allocated.recover()
         self.actuated.recover()
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget all pods but these."""
+        """Forget all pods except these."""
         self.allocator.retain(uids)
         self.actuated.retain(uids)
 
@@ -47,7 +47,10 @@ def make_resizes(
     metrics: ResizeMetrics,
     rules: ResizeRules | None = None,
 ) -> Resizes:
-    """Keep the records in the directory `root`. A resize must pass `checks`. `pod_of` finds a pod by UID."""
+    """Make the parts.
+
+    Records are in the directory `root`. A resize must pass `checks`. `pod_of` finds a pod by UID.
+    """
     allocated = AllocationRecords(os.path.join(root, ALLOCATED))
     conditions = ResizeConditions(lambda: utc_now(clock))
     allocator = ResizeAllocator(

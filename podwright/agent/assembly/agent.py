@@ -1,4 +1,4 @@
-"""The agent: its parts in the order in which they are made, its start and its end."""
+"""The assembled agent: its parts in the order of their creation, its start and its end."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.worker import Pauses
 from podwright.tasks import Tasks
 
-IDS_PER_POD = 65536  # unless the configuration says otherwise
+IDS_PER_POD = 65536  # without a configured number
 
 
 class Agent:
-    """The assembled agent: made by `assemble`, and not running yet."""
+    """The agent. `assemble` makes it, `start` runs it."""
 
     def __init__(
         self, config: AgentConfig, dependencies: Dependencies, sources: Mapping[str, PodSource], ids: IdRange
     ) -> None:
-        """`ids` are for pods with users of their own. Raises PodwrightError and OSError."""
+        """`ids` are for pods with user namespaces. Raises PodwrightError and OSError."""
         self.config = config
         self.dependencies = dependencies
         self._context = context = make_context(config, dependencies)
@@ -154,7 +154,7 @@ class Agent:
         return ConfigBuilder(ports, self.node.facts, settings_of(self.config))
 
     async def start(self) -> None:
-        """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
+        """Recover the state of an earlier agent, then start to sync pods. Raises PodwrightError and OSError."""
         await self._recover()
         self.dependencies.watch.start()
         if self.dependencies.has_plugins:
@@ -194,14 +194,15 @@ class Agent:
             set_pod_cidr=self.dependencies.runtime.set_pod_cidr,
             runner=self.dependencies.runner,
             on_registered=self._sync_static_pods,
+            status_took=self.dependencies.metrics.lives.status_syncs.observe,
         )
 
     def _sync_static_pods(self) -> None:
-        """The node is registered, so it can own their mirrors now."""
+        """Sync static pods after the node is registered, because now it can own their mirrors."""
         self.shared.pods_changed([pod.metadata.uid for pod in self.shared.registry.pods() if is_static(pod)])
 
     async def _findings(self) -> NodeFindings:
-        """What the node's status says now. Raises PodwrightError."""
+        """The findings for the node's status. Raises PodwrightError."""
         problems = (
             self.engine.problem(),
             _network_message(self.dependencies.watch.network_problem()),
@@ -217,16 +218,16 @@ class Agent:
         )
 
     def volume_counts(self) -> tuple[Counter[str], Counter[str]]:
-        """How many volumes of each plug-in are wanted, and how many are there."""
+        """The numbers of volumes that are wanted and mounted, each by plug-in."""
         return self._volumes.counts()
 
     def metric_families(self) -> Iterator[Family]:
-        """What this agent counts."""
+        """The agent's metrics."""
         yield from self.dependencies.metrics.families()
         yield from self._cluster.metric_families()
 
     async def close(self) -> None:
-        """Stop looking after pods. They run on."""
+        """Stop syncing pods. They run on."""
         await self._tasks.close()
         await self._preemptor.close()
         await self._shutdown.close()
@@ -241,7 +242,7 @@ class Agent:
 
 
 async def assemble(config: AgentConfig, dependencies: Dependencies, sources: Mapping[str, PodSource]) -> Agent:
-    """Make the agent and its directory. Raises PodwrightError and OSError."""
+    """Make the agent and its root directory. Raises PodwrightError and OSError."""
     os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
     ids = await find_range(dependencies.runner, config.pods.user_namespace_ids or IDS_PER_POD)
     return Agent(config, dependencies, sources, ids)

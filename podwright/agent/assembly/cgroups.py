@@ -1,4 +1,4 @@
-"""The cgroups of pods, of their QoS classes, and of what is reserved."""
+"""Makes the cgroups of pods and of QoS classes, and enforces reservations."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from podwright.linux.cgroup import CgroupHost
 
 
 def make_cgroups(context: AssemblyContext, managers: ResourceManagers, volumes: VolumeManager) -> PodCgroups:
-    """The cgroups of pods, kept in step with them. With `cgroupsPerQOS: false` there are none."""
+    """The cgroups of pods, kept up to date with the pods. With `cgroupsPerQOS: false` there are none."""
     tree = _tree(context, managers) if context.config.cgroups.per_qos else NoCgroups()
     return PodCgroups(tree, context.engine.active_pods, volumes.has_volumes)
 
 
 async def enforce_reserved(context: AssemblyContext) -> None:
-    """Limit the cgroups of what is reserved. Raises FailedPrecondition."""
+    """Enforce the reservations on their cgroups. Raises FailedPrecondition."""
     host, names = cgroup.detect(), _names(context)
     reserved = reserved_cgroups(context.config, names.driver)
     await enforce(reserved, host, _driver(context, host), context.events)
 
 
 def pods_cgroup(context: AssemblyContext) -> str:
-    """The cgroup above all pods. Empty when the agent makes no cgroups."""
+    """The cgroup above all pods. Empty if the agent makes no cgroups."""
     return _names(context).kubepods if context.config.cgroups.per_qos else ""
 
 
@@ -63,7 +63,7 @@ def _driver(context: AssemblyContext, host: CgroupHost) -> CgroupDriver:
 
 
 def _root_limits(context: AssemblyContext, rules: LimitRules) -> CgroupLimits:
-    """What all pods get together: the capacity, without what is reserved when that is enforced."""
+    """The limits of all pods together: the capacity, without reservations if they are enforced."""
     config, max_pids = context.config, context.dependencies.machine.max_pids
     reserved = reserved_amounts(config) if "pods" in config.reserved.enforced else ()
     pids = {PIDS: Amount(max_pids * NANO)} if max_pids else {}

@@ -1,4 +1,4 @@
-"""The cluster of the agent's node: with an API server, or without one."""
+"""Makes the cluster of the agent's node, with or without an API server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from podwright.agent.runtime.handlers import HandlerNames
 
 
 def make_cluster(dependencies: Dependencies, node: CurrentNode, events: EventLog) -> Cluster:
-    """The one place that asks whether there is an API server. Nothing is sent yet."""
+    """The cluster. Only this function asks whether there is an API server. Sends nothing."""
     if dependencies.servers is None:
         return Standalone(dependencies.objects, dependencies.services, HandlerNames(dependencies.watch))
     return ApiCluster(dependencies.servers, node, dependencies.clock, events)

@@ -1,4 +1,4 @@
-"""What every part of the agent may be made with."""
+"""The inputs of all parts of the agent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from podwright.agent.events.log import EventLog
 
 
 class AssemblyContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The configuration and the dependencies, and what is made of them alone. `root` is the agent's directory."""
+    """The configuration, the dependencies, and values that follow from them. `root` is the agent's root directory."""
 
     config: AgentConfig
     dependencies: Dependencies
@@ -25,7 +25,7 @@ class AssemblyContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_context(config: AgentConfig, dependencies: Dependencies) -> AssemblyContext:
-    """Raises InvalidArgument for a configuration that this machine cannot fulfil, and OSError."""
+    """Make the context. Raises InvalidArgument for a configuration that this machine cannot carry out, and OSError."""
     return AssemblyContext(
         config=config,
         dependencies=dependencies,

@@ -1,4 +1,4 @@
-"""What protects the node: admission of pods, eviction, and the end of pods before a shutdown."""
+"""Makes the parts that protect the node: admission of pods, eviction, and graceful shutdown."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make_checks(
     eviction: EvictionManager,
     shutdown: ShutdownManager,
 ) -> list[Check]:
-    """What a pod must pass, in the kubelet's order: the first refusal decides."""
+    """The checks that a new pod must pass, in the kubelet's order."""
     return [
         PressureCheck(lambda: eviction.pressures),
         SysctlCheck(context.config.pods.allowed_unsafe_sysctls),
@@ -52,7 +52,7 @@ def make_checks(
 
 
 def make_features(context: AssemblyContext) -> DeclaredFeaturesCheck:
-    """What this node declares. A node that declares nothing takes pods as if it had everything."""
+    """The check of declared features. A node that declares none accepts pods as if it had all."""
     gates = context.config.feature_gates
     declared = declared_features(gates, context.dependencies.watch.state)
     return DeclaredFeaturesCheck(declared if gates["NodeDeclaredFeatures"] else DECLARED)
@@ -66,7 +66,7 @@ def make_node_eviction(
     images: ImageGc,
     node_changed: Callable[[], None],
 ) -> EvictionManager:
-    """Eviction under pressure. It collects garbage before it ends a pod."""
+    """The eviction manager. It removes garbage before it evicts a pod."""
     inputs = EvictionInputs(
         stats=stats,
         active=context.engine.active_pods,
@@ -87,7 +87,7 @@ def make_node_eviction(
 def make_shutdown(
     context: AssemblyContext, ender: Ender, volumes: VolumeManager, node_changed: Callable[[], None]
 ) -> ShutdownManager:
-    """The end of pods before the machine goes down."""
+    """The shutdown manager."""
     gates = context.config.feature_gates
     by_priority = gates["GracefulNodeShutdownBasedOnPodPriority"]
     found = periods(context.config.shutdown, by_priority=by_priority) if gates["GracefulNodeShutdown"] else ()

@@ -1,4 +1,4 @@
-"""What the agent is given beside its configuration."""
+"""What the agent needs in addition to its configuration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from podwright.process import ProcessRunner
 class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     """`watch` has had its first answer. `objects` and `services` are for an agent without an API server.
 
-    `runtime` shows the agent's own pods, `whole_runtime` those of others too: images that they use must stay.
+    `runtime` shows the agent's own pods, `whole_runtime` also those of others, whose images must stay.
     """
 
     runtime: CriRuntime
@@ -39,6 +39,6 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     cgroup_driver: str  # `cgroupfs` or `systemd`
     endpoint: str = ""  # of the runtime
     housekeeping_s: float = HOUSEKEEPING_S
-    has_plugins: bool = True  # whether plug-ins of the node may register: not with an agent that ends with its pods
-    is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
+    has_plugins: bool = True  # whether plug-ins may register; not with `podwright run`
+    is_own: Callable[[str], bool] = lambda _: True  # whether the pod with this UID belongs to this agent
     metrics: KubeletMetrics = msgspec.field(default_factory=KubeletMetrics)

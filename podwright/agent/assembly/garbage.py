@@ -1,4 +1,4 @@
-"""What is removed when nothing needs it: dead containers, unused images, and old logs."""
+"""Makes the collectors of dead containers, unused images, and old logs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def make_image_gc(context: AssemblyContext, records: PullRecords | None) -> Imag
 
 
 def make_log_rotator(context: AssemblyContext) -> LogRotator:
-    """What rotates the logs of containers."""
+    """The rotator of containers' logs."""
     logs, dependencies = context.config.container_logs, context.dependencies
     limits = LogLimits(
         max_size_bytes=logs.max_size_bytes,

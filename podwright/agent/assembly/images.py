@@ -1,4 +1,4 @@
-"""The images of pods: pulls, credentials, and the records of who may use an image."""
+"""Makes the parts for images: pulls, credentials, and the records of which pods may use an image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from podwright.agent.pods.backoff import KeyedBackoff
 
 
 def make_pull_records(context: AssemblyContext) -> PullRecords | None:
-    """With what credentials each image was pulled. None when that is not asked for."""
+    """The records of images and the credentials of their pulls. None if the configuration does not need them."""
     config, dependencies = context.config, context.dependencies
     if not config.feature_gates["KubeletEnsureSecretPulledImages"]:
         return None
@@ -38,7 +38,7 @@ def make_images(
     records: PullRecords | None,
     pulled: Callable[[str, float], None],
 ) -> ImageManager:
-    """The manager of images. `pulled` gets pods' UIDs, and how long pulls for them took, in seconds.
+    """The manager of images. `pulled` is called with a pod's UID, and the seconds that a pull for it took.
 
     Raises PodwrightError for a configuration of credential providers that is invalid.
     """

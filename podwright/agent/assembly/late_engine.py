@@ -1,4 +1,4 @@
-"""The engine as its own parts see it. It is made of them, so it comes after them."""
+"""The engine for parts that are made before it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from podwright.k8s.objects import Pod
 
 
 class LateEngine:
-    """Passes calls on to the engine. Fulfils `gc.containers.PodStates` and `workers.ending.PodKiller`.
+    """Passes calls on to the engine. Implements `gc.containers.PodStates` and `workers.ending.PodKiller`.
 
     Parts call it only while the agent runs. Before `set`, each method raises Internal.
     """
@@ -28,11 +28,11 @@ class LateEngine:
         return self._made
 
     def active_pods(self) -> list[Pod]:
-        """The pods that run, or will."""
+        """The pods that run or will run."""
         return self._engine.active_pods()
 
     def active_uids(self) -> list[str]:
-        """The UIDs of the pods that run, or will."""
+        """The UIDs of the pods that run or will run."""
         return [pod.metadata.uid for pod in self.active_pods()]
 
     def all_sources_read(self) -> bool:
@@ -44,12 +44,12 @@ class LateEngine:
         return self._engine.workers.could_have_running_containers(uid)
 
     def is_idle(self, uid: str) -> bool:
-        """Whether the runtime shows no container of the pod that runs."""
+        """Whether no container of the pod runs, according to the runtime."""
         observed = self._engine.cache.peek(uid)
         return observed is None or not observed.running()
 
     def is_finished(self, uid: str) -> bool:
-        """Whether nothing is left to do for the pod."""
+        """Whether nothing remains to be done for the pod."""
         return self._engine.workers.should_be_finished(uid)
 
     def should_content_be_removed(self, uid: str) -> bool:

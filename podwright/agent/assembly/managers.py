@@ -1,4 +1,4 @@
-"""Plug-ins of the node, and what is allotted to pods: devices, claims, CPUs, memory, and resizes."""
+"""Makes the managers that allot resources to pods: devices, claims, CPUs, memory, and resizes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def make_plugins(context: AssemblyContext, cluster: Cluster) -> NodePlugins:
 
 
 def resource_health(plugins: NodePlugins, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
-    """The health of what each container of the pod was allotted, by its name."""
+    """The health of the allotted resources of each container of the pod, by container."""
     devices, uid = plugins.devices.manager, pod.metadata.uid
     return {
         each.name: (*device_statuses(devices.health(uid, each.name)), *plugins.claims.health(pod, each))
@@ -63,7 +63,7 @@ def resource_health(plugins: NodePlugins, pod: Pod) -> dict[str, tuple[ResourceS
 def pod_resources_ports(
     context: AssemblyContext, managers: ResourceManagers, plugins: NodePlugins
 ) -> PodResourcesPorts:
-    """What monitors may see of the pods."""
+    """The inputs of the pod-resources API."""
     dependencies, engine = context.dependencies, context.engine
 
     def active_pods() -> list[Pod]:
@@ -84,7 +84,7 @@ def pod_resources_ports(
 
 
 def cpu_reconciler_ports(context: AssemblyContext, managers: ResourceManagers) -> CpuReconcilerPorts:
-    """What the reconciler of CPUs works with."""
+    """The inputs of the reconciler of CPUs."""
     engine = context.engine
     return CpuReconcilerPorts(
         manager=managers.cpus,
@@ -96,7 +96,7 @@ def cpu_reconciler_ports(context: AssemblyContext, managers: ResourceManagers) -
 
 
 def make_pod_resizes(context: AssemblyContext, predicates: Predicates) -> Resizes:
-    """In-place resizes. A resize is taken when the pod still fits on the node."""
+    """The parts of in-place resize. A resize is accepted if the pod still fits on the node."""
     config, dependencies, node = context.config, context.dependencies, context.node
     settings = settings_of(config)
     rules = ResizeRules(

@@ -1,4 +1,4 @@
-"""This node: what it has, what pods may use of it, and its Node object."""
+"""Makes the facts about this node: its capacity, what pods may use, and its Node object."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from podwright.agent.resources.devices.inventory import DeviceCounts
 from podwright.agent.resources.reserved import check_reservations
 from podwright.k8s.objects import Node, Taint
 
-STARTING = "container runtime status check may not have completed yet"  # a kubelet's first problem
+STARTING = "container runtime status check may not have completed yet"  # a kubelet's problem at its start
 
 
 class OwnNode(msgspec.Struct, frozen=True, kw_only=True):
-    """`capacity` and `allocatable` are without devices, which come and go. `current` is the Node object."""
+    """The node. `capacity` and `allocatable` are without devices, which come and go. `current` is the Node object."""
 
     capacity: Amounts
     allocatable: Amounts
@@ -31,7 +31,7 @@ class OwnNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_node(config: AgentConfig, dependencies: Dependencies) -> OwnNode:
-    """Look at this machine. Raises InvalidArgument for reservations of more than it has, and OSError."""
+    """Read this machine. Raises InvalidArgument for reservations that exceed its capacity, and OSError."""
     machine = dependencies.machine
     total = capacity(machine, config, config.process.root_dir)
     check_reservations(total, config)
@@ -46,7 +46,7 @@ def make_node(config: AgentConfig, dependencies: Dependencies) -> OwnNode:
 def node_findings(
     config: AgentConfig, dependencies: Dependencies, node: OwnNode, devices: DeviceCounts
 ) -> NodeFindings:
-    """What the node's status says of this machine and its runtime now."""
+    """The present findings about this machine and its runtime, for the node's status."""
     return _findings(config, dependencies, node.facts, node.capacity, devices)
 
 
@@ -67,7 +67,7 @@ def _findings(
 
 
 def _first_object(config: AgentConfig, dependencies: Dependencies, findings: NodeFindings) -> Node:
-    """The node as this agent registers it. Without an API server it is the node for all purposes."""
+    """The Node object to register. Without an API server it is the only one."""
     starting = msgspec.structs.replace(findings, problems=(STARTING,))
     taints = [Taint(key=each.key, value=each.value, effect=each.effect) for each in config.node.taints]
     name = dependencies.node_name

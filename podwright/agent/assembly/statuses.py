@@ -1,4 +1,4 @@
-"""The parts that find out how pods are, and show it: probes, statuses, usage."""
+"""Makes the parts that observe pods: probes, statuses, statistics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from podwright.linux import cgroup
 
 
 def make_probes(context: AssemblyContext) -> ProbeManager:
-    """The probes of containers. What they find goes to the loop."""
+    """The probes of containers. Their results go to the loop."""
     dependencies, shared = context.dependencies, context.shared
     probers = Probers(dependencies.runtime, expand)
     return ProbeManager(
@@ -48,7 +48,7 @@ def make_statuses(
     plugins: NodePlugins,
     resizes: Resizes,
 ) -> StatusManager:
-    """The statuses of pods."""
+    """The status manager."""
     config, dependencies, shared = context.config, context.dependencies, context.shared
     ports = StatusPorts(
         clock=dependencies.clock,
@@ -69,7 +69,7 @@ def make_statuses(
 
 
 def count_lives(context: AssemblyContext, statuses: StatusManager) -> PodLives:
-    """Counts how pods start and end."""
+    """The counter of pods' starts and ends."""
     metrics, pod_of = context.dependencies.metrics.lives, context.shared.registry.get
     lives = PodLives(metrics, pod_of, lambda uid: statuses.get(uid) is not None, context.dependencies.clock)
     statuses.on_change(lives.changed)
@@ -79,7 +79,7 @@ def count_lives(context: AssemblyContext, statuses: StatusManager) -> PodLives:
 def make_stats(
     context: AssemblyContext, volumes: VolumeManager, drivers: CsiDrivers, cgroups: PodCgroups
 ) -> HostStats:
-    """What the node and its pods use."""
+    """The provider of statistics."""
     config, dependencies, shared = context.config, context.dependencies, context.shared
     clock, host = dependencies.clock, cgroup.detect()
     usage = VolumeUsage(

@@ -1,4 +1,4 @@
-"""The volumes of pods, and the messages to the runtime that mount them."""
+"""Makes the volume manager, and the builder of CRI's messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from podwright.linux import selinux
 
 
 def make_volumes(context: AssemblyContext, cluster: Cluster, drivers: CsiDrivers) -> VolumeManager:
-    """The manager of volumes. It finds what is mounted when it recovers."""
+    """The volume manager. Its recovery finds mounted volumes."""
     node, dependencies = context.node, context.dependencies
     memory_bytes = node.allocatable["memory"].whole
     ports = VolumePorts(

@@ -1,4 +1,4 @@
-"""The `Cluster` of an agent with an API server: its node, its pods, their objects, and what is written back."""
+"""The `Cluster` of an agent with an API server: node, pods, their objects, and all that is written back."""
 
 from __future__ import annotations
 
@@ -54,11 +54,14 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 Held = TypeVar("Held", ConfigMap, Secret)
-REFRESH_S = 5.0  # no pod is admitted meanwhile
+REFRESH_S = 5.0  # the limit; no pod is admitted meanwhile
 
 
 class ApiServers(msgspec.Struct, frozen=True, kw_only=True):
-    """One API server, with a rate limit for each use: heartbeats must not wait for pods, nor pods for events."""
+    """Clients of one API server, each with its own rate limit.
+
+    Heartbeats must not wait for pods, nor pods for events.
+    """
 
     pods: ApiServer
     heartbeats: ApiServer
@@ -66,17 +69,17 @@ class ApiServers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiCluster:
-    """See `protocol.Cluster`. Objects can be read from the start. `join` adds what is written back."""
+    """See `protocol.Cluster`. Objects can be read at once. Writing begins with `join`."""
 
     def __init__(self, servers: ApiServers, node: CurrentNode, clock: Clock, events: EventLog) -> None:
-        """`events` recorded before the node joins are written too: the writer's queue keeps them."""
+        """`events` that are recorded before `join` are written too: they wait in the writer's queue."""
         self._servers = servers
         self._node = node
         self._clock = clock
         self._tasks = Tasks()
         name = node.node.metadata.name
         server = servers.pods
-        self._event_writer = EventWriter(servers.events, name)
+        self._event_writer = EventWriter(servers.events, name, clock)
         events.listen(self._event_writer.take)
         self._own_node = FollowedObjects(server, Node, Selection(fields=f"metadata.name={name}"))
         self._pods = FollowedObjects(server, Pod, Selection(fields=f"spec.nodeName={name}"))
@@ -86,7 +89,7 @@ class ApiCluster:
         self._objects = ApiObjects(partial(self._watch, ConfigMap), partial(self._watch, Secret))
         self._csi_node = CsiNodeInfo(servers.heartbeats, node)
         self._keeper: NodeKeeper | None = None
-        self._nodes: FollowedObjects[Node] | None = None  # all of them, for the routes to their pods
+        self._nodes: FollowedObjects[Node] | None = None  # all nodes, for the routes to their pods
         tokens = PodTokens(server, clock)
         self._certificates = PodCertificates(server, node, clock)
         projections = ApiProjections(server, tokens, self._certificates)
@@ -105,7 +108,7 @@ class ApiCluster:
 
     @property
     def problem(self) -> str:
-        """See Cluster: the CSINode is missing."""
+        """See Cluster. The only problem is a missing CSINode."""
         return self._csi_node.problem
 
     def metric_families(self) -> Iterator[Family]:
@@ -121,6 +124,7 @@ class ApiCluster:
                 registry=ports.registry,
                 may_run=ports.may_run,
                 clock=self._clock,
+                took=ports.status_took,
             )
         )
         lease = NodeLease(servers.heartbeats, self._node, self._clock, ports.events, config.node.lease_duration_s)
@@ -170,7 +174,7 @@ class ApiCluster:
         )
 
     async def _follow_node(self) -> None:
-        """Labels, taints and pod ranges that others give to the node."""
+        """Follow the labels, taints and pod CIDRs that others set on the node."""
         await self._node.registered.wait()
         while True:
             await self._own_node.changed()
@@ -209,6 +213,6 @@ def _keeper_settings(config: AgentConfig) -> KeeperSettings:
 
 
 def _is_newer(node: Node, than: Node) -> bool:
-    """Resource versions grow (KEP-5504)."""
+    """Whether `node` is newer than `than`: resource versions grow (KEP-5504)."""
     new, old = node.metadata.resource_version, than.metadata.resource_version
     return new != old and not is_older(new, old)

@@ -1,4 +1,4 @@
-"""What the agent needs of a cluster."""
+"""The interface between the agent and its cluster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from podwright.process import ProcessRunner
 
 
 class ClusterPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the agent takes part in the cluster."""
+    """What the cluster needs of the agent."""
 
     config: AgentConfig
     statuses: StatusManager
@@ -38,10 +38,11 @@ class ClusterPorts(msgspec.Struct, frozen=True, kw_only=True):
     set_pod_cidr: Callable[[str], Awaitable[None]]
     runner: ProcessRunner
     on_registered: Callable[[], None]
+    status_took: Callable[[float], None]  # hears in how many seconds a pod's status came to the API server
 
 
 class Cluster(Protocol):
-    """What parts of the agent get from the cluster, and how the agent joins it."""
+    """What the agent gets from the cluster, and how it joins."""
 
     sources: Mapping[str, PodSource]  # of pods that are bound to this node
     objects: ObjectGetter  # ConfigMaps and Secrets
@@ -58,19 +59,19 @@ class Cluster(Protocol):
 
     @property
     def problem(self) -> str:
-        """Why the node is not ready. Empty when the cluster is no reason."""
+        """Why the node cannot be ready yet. Empty if the cluster knows no reason."""
 
     def metric_families(self) -> Iterable[Family]:
         """The metrics of what pods get from the cluster."""
 
     def join(self, ports: ClusterPorts) -> None:
-        """Register the node, follow what is bound to it, and write back."""
+        """Register the node, follow the pods that are bound to it, and write statuses and events."""
 
     async def refresh_node(self) -> None:
-        """Get the newest version of the node's object. What is known stays when the API server does not answer."""
+        """Fetch the newest Node object. If the API server does not answer, the known one stays."""
 
     def node_changed(self) -> None:
-        """Have the node's status computed now."""
+        """Compute the node's status now."""
 
     async def close(self) -> None:
         """Stop following and writing. The cluster stays as it is."""

@@ -1,4 +1,4 @@
-"""The `Cluster` of an agent without an API server: only its own sources have pods, and nothing is written back."""
+"""The `Cluster` of an agent without an API server: it has no pods, and nothing is written back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from podwright.agent.volumes.ports import (
 
 
 class Standalone:
-    """A cluster that has nothing, see `protocol.Cluster`."""
+    """See `protocol.Cluster`. This one has nothing."""
 
     problem = ""
 
@@ -49,13 +49,13 @@ class Standalone:
         return ()
 
     def join(self, ports: ClusterPorts) -> None:
-        """There is nothing to join."""
+        """Does nothing."""
 
     async def refresh_node(self) -> None:
-        """The agent's own node is all there is."""
+        """Does nothing: the agent's own Node object is the newest."""
 
     def node_changed(self) -> None:
-        """Nobody reads the node's status."""
+        """Does nothing: nobody reads the node's status."""
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Does nothing."""

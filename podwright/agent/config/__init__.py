@@ -6,6 +6,6 @@
 `settings` is the table of all settings, a `setting` each, of some value `kinds`. `command_line` and `flag_syntax` read
 flags, `files` and `document` a file, `values` and `reading` what is in it, `merge` a drop-in, `defaults` what is
 missing. `validation`, `validation_eviction`, `validation_images`, `validation_managers` and `validation_node` say what
-a kubelet refuses. `gates` and `known_gates` are the feature gates, `thresholds` those of eviction, `go_duration` Go's
-durations. `structure` makes the AgentConfig.
+a kubelet refuses, with the kubelet's messages (`refusals`). `gates` and `known_gates` are the feature gates,
+`thresholds` those of eviction, `go_duration` Go's durations. `structure` makes the AgentConfig.
 """

@@ -1,7 +1,7 @@
-"""AgentConfig: the one value that the rest of the agent reads its configuration from.
+"""AgentConfig: the value from which the rest of the agent reads its configuration.
 
-Every attribute names its setting, so that no second list has to be kept. `AgentConfig()` is what a kubelet has when
-its file says nothing.
+Every attribute names its setting, so there is no second list. `AgentConfig()` is what a kubelet has with an empty
+file.
 """
 
 from __future__ import annotations

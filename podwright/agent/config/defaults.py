@@ -8,7 +8,7 @@ from podwright.agent.config.go_duration import SECOND_NS
 from podwright.agent.config.settings import BY_KEY, FIELDS
 from podwright.agent.config.values import Values
 
-# What a hard eviction threshold is when the file of --config names none (pkg/kubelet/eviction/defaults_linux.go).
+# The hard eviction thresholds if the file of --config has none (pkg/kubelet/eviction/defaults_linux.go).
 EVICTION_HARD = {
     "memory.available": "100Mi",
     "nodefs.available": "10%",
@@ -16,7 +16,7 @@ EVICTION_HARD = {
     "imagefs.available": "15%",
     "imagefs.inodesFree": "5%",
 }
-# Without --config the kubelet keeps the defaults that its flags had before there were files.
+# Without --config the kubelet has the defaults that its flags had before there were files.
 LEGACY: Values = {
     "authentication.anonymous.enabled": True,
     "authentication.webhook.enabled": False,
@@ -46,7 +46,7 @@ def complete(given: Values, gates: Mapping[str, bool]) -> Values:
 
 
 def with_file_eviction(values: Values) -> Values:
-    """What the kubelet adds to the file of --config, and to no other: the default hard eviction thresholds."""
+    """Add what the kubelet adds only to the file of --config: the default hard eviction thresholds."""
     given = values["evictionHard"]
     if given is None:
         return values | {"evictionHard": EVICTION_HARD}

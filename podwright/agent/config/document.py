@@ -1,6 +1,6 @@
-"""The text of a configuration file to raw data: YAML 1.1 or JSON, as the kubelet's decoder reads it.
+"""Parses the text of a configuration file: YAML 1.1 or JSON, as the kubelet's decoder does.
 
-Timestamps stay text, keys become text, a key given twice is noted and the last one counts.
+Timestamps stay text, keys become text. A repeated key is noted, and its last value counts.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 else:
     BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-SIZE_LIMIT_BYTES = 3 * 1024 * 1024  # a configuration has a few kilobytes
+SIZE_LIMIT_BYTES = 3 * 1024 * 1024  # a usual configuration has a few kilobytes
 DEPTH_LIMIT = 50
-KEYS_LIMIT = 10_000  # of one mapping
+KEYS_LIMIT = 10_000  # in one mapping
 
 
 class ConfigDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The first document of a file. `repeated` are keys that it gives twice, `further` tells that more follow."""
+    """The first document of a file. `repeated` has its repeated keys, `further` says whether more documents follow."""
 
     content: dict[str, Any]
     repeated: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class ConfigDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _YamlLoader(BaseLoader):
-    """SafeLoader without timestamps. It notes keys that come twice, and merges (`<<`) have an end."""
+    """SafeLoader without timestamps. It notes repeated keys, and limits merges (`<<`)."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -92,7 +92,7 @@ def parse_document(data: bytes, source: str) -> ConfigDocument:
 
 
 def _from_json(text: str) -> ConfigDocument | None:
-    """None for a flow mapping of YAML, which only looks like JSON at first."""
+    """The document. None for a flow mapping of YAML, which looks like JSON at first."""
     pairs_seen = _Pairs()
     try:
         content = json.loads(text, object_pairs_hook=pairs_seen.collect)

@@ -1,4 +1,4 @@
-"""The files of a configuration: which drop-ins there are, and their bytes."""
+"""Reads the files of a configuration, and lists drop-ins."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SUFFIX = ".conf"
 
 
 def read_bytes(path: str) -> bytes:
-    """The file's content, up to a byte over the limit. Raises ConfigError."""
+    """The file's content, up to one byte over the limit. Raises ConfigError."""
     try:
-        # A pipe that nobody writes to would block the open.
+        # A pipe without a writer would block the open.
         with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(path, ["is not a regular file"])
@@ -27,7 +27,7 @@ def read_bytes(path: str) -> bytes:
 def list_drop_ins(folder: str) -> list[str]:
     """The drop-ins in the order of Go's filepath.WalkDir: sorted by name folder by folder, links not followed.
 
-    A `folder` that is itself a link holds none then, as in a kubelet. Raises ConfigError when it cannot be listed.
+    A `folder` that is a link has none, as in a kubelet. Raises ConfigError if it cannot be listed.
     """
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):

@@ -1,7 +1,7 @@
-"""How the kubelet's flags spell values: pflag's own types and those of k8s.io/component-base/cli/flag.
+"""The syntax of values in the kubelet's flags: pflag's own types and those of k8s.io/component-base/cli/flag.
 
-Every function takes the text of one occurrence, the value so far, and whether this is the flag's first occurrence:
-a first map or list replaces what a file says, further ones add to it. All raise InvalidArgument.
+Every function takes the text of one occurrence, the value so far, and whether this is the flag's first occurrence: a
+first map or list replaces that of a file, further ones add to it. All raise InvalidArgument.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def gates(value: str, current: dict[str, bool] | None, first: bool) -> dict[str,
 
 
 def headers(value: str, current: dict[str, tuple[str, ...]] | None, first: bool) -> dict[str, tuple[str, ...]]:
-    """`a:hello,b:again`. A name may come several times."""
+    """`a:hello,b:again`. A name may be repeated."""
     found = {} if first else dict(current or {})
     for key, word in _pairs(value, ":"):
         found[key] = (*found.get(key, ()), word)

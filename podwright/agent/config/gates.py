@@ -1,4 +1,4 @@
-"""Feature gates: which exist, what they are by default, and what a choice of them means."""
+"""Feature gates: names, defaults, and the meaning of a choice."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from types import MappingProxyType
 import msgspec
 
 from podwright.agent.config.known_gates import KNOWN, NEEDS
-from podwright.agent.config.reading import nearest
+from podwright.spelling import nearest
 
-# Gates that change what this agent does; any other gate that is set is named in a warning.
+# Gates that change what this agent does. Any other gate that is set is named in a warning.
 HONOURED = frozenset(
     {
         "AllAlpha",
@@ -95,7 +95,7 @@ def problems(chosen: Mapping[str, bool]) -> list[str]:
 
 
 def remarks(chosen: Mapping[str, bool]) -> list[str]:
-    """Remarks for the user: which chosen gates go away, and which change nothing here."""
+    """Remarks for the user: which chosen gates are deprecated, and which change nothing here."""
     leaving = [f"{name} ({GATES[name].stage})" for name in chosen if GATES[name].stage in {"GA", "Deprecated"}]
     idle = [name for name in chosen if name not in HONOURED]
     found = [f"feature gates that a later release drops: {', '.join(leaving)}"] if leaving else []

@@ -1,4 +1,4 @@
-"""Go's durations: `1m30s` to nanoseconds and back, as time.ParseDuration and Duration.String do it."""
+"""Go's durations: `1m30s` to nanoseconds and back, like time.ParseDuration and Duration.String."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from podwright.errors import InvalidArgument
 
 SECOND_NS = 1_000_000_000
 LIMIT_NS = 1 << 63  # Go keeps a duration in a signed 64-bit number
-# U+00B5 and U+03BC are both in use as the sign of micro.
+# Both U+00B5 and U+03BC are used as the sign of micro.
 _UNITS_NS = {"ns": 1, "us": 1_000, "\u00b5s": 1_000, "\u03bcs": 1_000, "ms": 1_000_000, "s": SECOND_NS}
 _UNITS_NS |= {"m": 60 * SECOND_NS, "h": 3600 * SECOND_NS}
 _PART = re.compile(r"([0-9]{0,40})(?:\.([0-9]{0,40}))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h)")
 
 
 def parse_duration(text: str) -> int:
-    """Nanoseconds. A fraction of one is cut off. Raises InvalidArgument for what Go refuses."""
+    """The nanoseconds, without a fraction. Raises InvalidArgument where Go fails."""
     rest = text[1:] if text[:1] in {"+", "-"} else text
     if rest == "0":
         return 0

@@ -1,7 +1,7 @@
-"""The kinds of values in the configuration: how each is read from a file, written, and spelled as a flag.
+"""The kinds of values in the configuration: how each is read from a file, written, and given by a flag.
 
-In memory a duration is a whole number of nanoseconds, a quantity is its text, a list is a tuple, and None is a value
-that is not set.
+In memory a duration is a whole number of nanoseconds, a quantity is its text, a list is a tuple, and None means not
+set.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def _as_it_is(value: Any) -> Any:
 class ValueKind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind.
 
-    `zero` is Go's zero value: a field that is not optional and holds it counts as not set. `decode` takes a value of
-    JSON, notes a fault and returns `zero` when it is of another kind. `shown_as_zero` marks Go structs, which JSON
-    shows also when they are zero. `bare` is what the flag means without a value. `limits` bound a number. `members`
-    are the fields of the objects in a list.
+    `zero` is Go's zero value: a field that is not optional and has it counts as not set. `decode` converts a value of
+    JSON. For another kind it notes a fault and returns `zero`. `shown_as_zero` marks Go structs, which JSON shows even
+    if they are zero. `bare` is the value of a flag without one. `limits` are those of a number. `members` are the
+    fields of the objects in a list.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ValueKind(msgspec.Struct, frozen=True, kw_only=True):
     members: Mapping[str, ValueKind] = msgspec.field(default_factory=dict)
 
     def check_limits(self, value: Any) -> Any:
-        """The value, when it is in range. Raises InvalidArgument."""
+        """The value. Raises InvalidArgument if it is out of range."""
         if self.limits and not self.limits[0] <= value <= self.limits[1]:
             raise InvalidArgument(f"{value} is not from {self.limits[0]} to {self.limits[1]}")
         return value
@@ -98,7 +98,7 @@ def _list_of(item: Decoder) -> Decoder:
 
 
 def _map_of(item: Decoder, zero: Any) -> Decoder:
-    """An entry that is null gets Go's zero value, or in a drop-in removes the entry."""
+    """A decoder of maps. A null entry gets Go's zero value, or in a drop-in removes the entry."""
 
     def decode(raw: Any, path: str, reading: Reading) -> Any:
         if not isinstance(raw, dict):
@@ -156,7 +156,7 @@ def _quantity(raw: Any, path: str, reading: Reading) -> str:
 
 
 def _text_or_nanoseconds(raw: Any, path: str, reading: Reading) -> int:
-    """logging.flushFrequency was a plain number of nanoseconds once, and may still be."""
+    """The duration. logging.flushFrequency was a number of nanoseconds once, and may still be."""
     kind = INT64 if isinstance(raw, int) and not isinstance(raw, bool) else DURATION
     decoded: int = kind.decode(raw, path, reading)
     return decoded

@@ -19,11 +19,14 @@ from podwright.agent.config.defaults import LEGACY, complete, with_file_eviction
 from podwright.agent.config.document import ConfigDocument, parse_document
 from podwright.agent.config.files import list_drop_ins, read_bytes
 from podwright.agent.config.merge import merge_patch
-from podwright.agent.config.reading import ConfigError, Reading, nearest
+from podwright.agent.config.reading import ConfigError, Reading
+from podwright.agent.config.refusals import aggregated, invalid, named
 from podwright.agent.config.setting import Setting
 from podwright.agent.config.settings import API_VERSION, BY_KEY, FIELDS, KIND
 from podwright.agent.config.structure import build
 from podwright.agent.config.values import Values, decode, encode, flag_texts, known_part, to_file
+from podwright.errors import InvalidArgument
+from podwright.spelling import nearest
 
 _LENIENT_HINT = "--lenient-config reads such a file as a kubelet does, and warns"
 
@@ -50,14 +53,12 @@ class _ConfigLoader(msgspec.Struct, kw_only=True):
         _check_head(document.content, path)
         reading = Reading()
         values = decode(document.content, reading)
-        if reading.faults:
-            raise ConfigError(path, reading.faults)
         repeated = [f"{key}: given twice" for key in document.repeated]
-        if drop_in and repeated:  # a kubelet has no second try for these
-            raise ConfigError(path, repeated)
-        complaints = repeated + reading.strict
-        if complaints and not self.lenient:
-            raise ConfigError(path, complaints, hint=_LENIENT_HINT)
+        faults = reading.faults + (repeated if drop_in else [])  # a kubelet has no second try for those of a drop-in
+        complaints = [*([] if drop_in else repeated), *reading.strict]
+        refused = faults if self.lenient else faults + complaints
+        if refused:
+            raise ConfigError(path, refused, hint="" if faults else _LENIENT_HINT)
         self.warnings += [f"{path}: {complaint}; ignored" for complaint in complaints]
         if document.further:
             self.warnings.append(f"{path}: only the first document counts")
@@ -97,7 +98,6 @@ def load(occurrences: Sequence[GivenFlag], *, unified_cgroups: bool) -> LoadedCo
     """The effective configuration on a host with or without cgroup v2. Raises InvalidArgument for what is wrong."""
     given = apply({}, occurrences)
     flag_gates = given.get("featureGates") or {}
-    _refuse("--feature-gates", gates.problems(flag_gates))
     loader = _ConfigLoader(lenient=given.get("--lenient-config", False))
     values = apply(complete(LEGACY, gates.enabled({})), occurrences)
     path, folder = values["--config"], values["--config-dir"]
@@ -108,8 +108,10 @@ def load(occurrences: Sequence[GivenFlag], *, unified_cgroups: bool) -> LoadedCo
     chosen = (values["featureGates"] or {}) | flag_gates
     if path or folder:
         values = apply(values, occurrences) | {"featureGates": chosen or None}
-    _refuse("featureGates", gates.problems(chosen))
-    _refuse("configuration", validation.problems(values, gates.enabled(chosen), unified_cgroups=unified_cgroups))
+    problems = [invalid(f"{named('featureGates')}: {problem}") for problem in gates.problems(chosen)]
+    problems += validation.problems(values, gates.enabled(chosen), unified_cgroups=unified_cgroups)
+    if problems:
+        raise InvalidArgument(aggregated(problems))
     config = build(AgentConfig, values)
     loader.note_ignored("command line", (occurrence.setting for occurrence in occurrences), by_flag=True)
     loader.warnings += gates.remarks(chosen)
@@ -120,13 +122,7 @@ def load(occurrences: Sequence[GivenFlag], *, unified_cgroups: bool) -> LoadedCo
 def _complete(given: Values, flag_gates: dict[str, bool]) -> Values:
     """Defaults that depend on gates follow the file where flags and file differ, as in a kubelet."""
     chosen = flag_gates | (given.get("featureGates") or {})
-    _refuse("featureGates", gates.problems(chosen))
     return complete(given, gates.enabled(chosen))
-
-
-def _refuse(source: str, problems: Sequence[str]) -> None:
-    if problems:
-        raise ConfigError(source, problems)
 
 
 def _check_head(content: dict[str, Any], path: str) -> None:

@@ -12,7 +12,7 @@ from podwright.agent.config.thresholds import Threshold, thresholds
 
 
 class MemoryReservation(msgspec.Struct, frozen=True, kw_only=True):
-    """Memory of a NUMA node that pods do not get, in billionths of a byte by resource."""
+    """Memory of a NUMA node that is reserved, in billionths of a byte by resource."""
 
     numa_node: int
     limits_nano: Mapping[str, int]
@@ -26,7 +26,7 @@ def _reservations(entries: tuple[dict[str, Any], ...] | None) -> tuple[MemoryRes
 
 
 class CgroupSection(msgspec.Struct, frozen=True, kw_only=True):
-    """The tree of cgroups, and what is enforced in it."""
+    """The tree of cgroups, and which limits are enforced in it."""
 
     driver: str = plain("cgroupDriver")
     root: str = plain("cgroupRoot")
@@ -45,7 +45,7 @@ class CgroupSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReservedSection(msgspec.Struct, frozen=True, kw_only=True):
-    """What pods do not get. Quantities in billionths of their unit."""
+    """What is reserved. Quantities in billionths of their unit."""
 
     system_nano: Mapping[str, int] = nano_mapping("systemReserved")
     kube_nano: Mapping[str, int] = nano_mapping("kubeReserved")
@@ -69,7 +69,7 @@ class ManagerSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvictionSection(msgspec.Struct, frozen=True, kw_only=True):
-    """When pods have to go."""
+    """When pods are evicted."""
 
     thresholds: tuple[Threshold, ...] = source(
         "evictionHard",
@@ -85,7 +85,7 @@ class EvictionSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PriorityGrace(msgspec.Struct, frozen=True, kw_only=True):
-    """How long pods of this priority and above have when the node shuts down."""
+    """The grace of pods with this priority and above when the node shuts down."""
 
     priority: int
     grace_s: int
@@ -99,7 +99,7 @@ def _graces(entries: tuple[dict[str, Any], ...] | None) -> tuple[PriorityGrace, 
 
 
 class ShutdownSection(msgspec.Struct, frozen=True, kw_only=True):
-    """What pods get when the node shuts down."""
+    """The graces of pods when the node shuts down."""
 
     grace_s: float = seconds("shutdownGracePeriod")
     critical_grace_s: float = seconds("shutdownGracePeriodCriticalPods")

@@ -24,7 +24,7 @@ def _taints(entries: tuple[dict[str, Any], ...] | None) -> tuple[ConfiguredTaint
 
 
 class FileVerbosity(msgspec.Struct, frozen=True, kw_only=True):
-    """A log level of its own for files whose names fit a pattern."""
+    """The log level of files whose names match a pattern."""
 
     pattern: str
     level: int
@@ -37,7 +37,7 @@ def _verbosities(entries: tuple[dict[str, Any], ...] | None) -> tuple[FileVerbos
 
 
 class NodeSection(msgspec.Struct, frozen=True, kw_only=True):
-    """This node, as it registers and reports. An empty `hostname_override` is the host's own name."""
+    """This node, as it registers and reports. An empty `hostname_override` means the host's own name."""
 
     hostname_override: str = plain("--hostname-override")
     ips: tuple[str, ...] = source("--node-ip", convert=addresses)
@@ -54,7 +54,7 @@ class NodeSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiSection(msgspec.Struct, frozen=True, kw_only=True):
-    """The API server. Without a `kubeconfig` the agent stands alone."""
+    """The API server. Without a `kubeconfig` there is none."""
 
     kubeconfig: str = plain("--kubeconfig")
     bootstrap_kubeconfig: str = plain("--bootstrap-kubeconfig")
@@ -86,7 +86,7 @@ class ServerSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecuritySection(msgspec.Struct, frozen=True, kw_only=True):
-    """Certificates of the server, and who may use it."""
+    """The certificates and the users of the servers."""
 
     cert_dir: str = plain("--cert-dir")
     tls_cert_file: str = plain("tlsCertFile")

@@ -1,4 +1,4 @@
-"""The parts of AgentConfig that say how pods come, run and look."""
+"""The parts of AgentConfig about pods: their sources, their runtime, and what they see."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from podwright.agent.config.structure import either, mapping, plain, seconds, si
 
 
 class SourceSection(msgspec.Struct, frozen=True, kw_only=True):
-    """Where pods come from, besides the API."""
+    """The sources of pods besides the API."""
 
     static_pod_path: str = plain("staticPodPath")
     static_pod_url: str = plain("staticPodURL")
@@ -20,7 +20,7 @@ class SourceSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuntimeSection(msgspec.Struct, frozen=True, kw_only=True):
-    """The CRI server. `embedded` starts one of our own. An empty `image_endpoint` is the same as `endpoint`."""
+    """The CRI server. `embedded` starts one of our own. An empty `image_endpoint` means `endpoint`."""
 
     endpoint: str = plain("containerRuntimeEndpoint")
     image_endpoint: str = plain("imageServiceEndpoint")
@@ -30,7 +30,7 @@ class RuntimeSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PodSection(msgspec.Struct, frozen=True, kw_only=True):
-    """The loop, and what holds for every pod. `max_pid_count` is -1 for no limit."""
+    """The loop, and settings for every pod. `max_pid_count` -1 means no limit."""
 
     sync_frequency_s: float = seconds("syncFrequency")
     max_pods: int = plain("maxPods")
@@ -44,7 +44,7 @@ class PodSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadContainerSection(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of containers that ended. `total` is -1 for no limit."""
+    """How many ended containers are kept. `total` -1 means no limit."""
 
     per_container: int = plain("--maximum-dead-containers-per-container")
     total: int = plain("--maximum-dead-containers")
@@ -52,7 +52,7 @@ class DeadContainerSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageSection(msgspec.Struct, frozen=True, kw_only=True):
-    """Pulling images, and removing them. `pull_qps` and `max_age_s` of 0, `max_parallel_pulls` of None: no limit."""
+    """Pulls and removal of images. `pull_qps` and `max_age_s` 0, `max_parallel_pulls` None: no limit."""
 
     pull_qps: int = plain("registryPullQPS")
     pull_burst: int = plain("registryBurst")
@@ -69,7 +69,7 @@ class ImageSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContainerLogSection(msgspec.Struct, frozen=True, kw_only=True):
-    """Where containers' logs are, and their rotation."""
+    """The directory and the rotation of containers' logs."""
 
     root: str = plain("podLogsDir")
     max_size_bytes: int = size_bytes("containerLogMaxSize")

@@ -1,23 +1,23 @@
-"""What was wrong with a file or a command line: collected with paths, raised as one error."""
+"""The faults of a file or a command line: collected with paths, raised as one error."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from podwright.errors import InvalidArgument
+from podwright.spelling import nearest
 
 _KINDS = {dict: "a mapping", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 
 
 class Reading(msgspec.Struct):
-    """What reading one file has found.
+    """The faults of one file.
 
-    `faults` are values that no kubelet reads. `strict` are fields that do not exist and keys given twice: errors of
-    a strict reading, warnings of a lenient one.
+    `faults` are values that a kubelet cannot read. `strict` are unknown fields and repeated keys: errors if the file
+    is read strictly, else warnings.
     """
 
     faults: list[str] = msgspec.field(default_factory=list)
@@ -36,22 +36,15 @@ class Reading(msgspec.Struct):
 
 
 class ConfigError(InvalidArgument):
-    """The configuration cannot be used. `problems` are all that was found."""
+    """The configuration is invalid. `problems` has all problems."""
 
     def __init__(self, source: str, problems: Iterable[str], *, hint: str = "") -> None:
         self.problems = tuple(problems)
         super().__init__(f"{source}: {'; '.join(self.problems)}", hint=hint)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name that `word` was most likely meant to be. Empty when none is near."""
-    lowered = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    return lowered[found[0]] if found else ""
-
-
 def shown(raw: Any) -> str:
-    """A value in a message: its kind for what is long, the value itself for what is short."""
+    """A value in a message: the kind of a long value, or a short value itself."""
     if isinstance(raw, str | bool | int | float) and len(str(raw)) <= 60:
         return repr(raw) if isinstance(raw, str) else str(raw).lower()
     return _KINDS.get(type(raw), "nothing" if raw is None else type(raw).__name__)

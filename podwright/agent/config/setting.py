@@ -1,4 +1,4 @@
-"""One thing that can be configured: a field of KubeletConfiguration, a flag, or both."""
+"""One setting: a field of KubeletConfiguration, a flag, or both."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from podwright.agent.config.reading import Reading
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """`key` is the dotted path of a field, or `--name` for what only a flag can set.
+    """`key` is the dotted path of a field, or `--name` for a setting that is only a flag.
 
-    `default` counts when the setting is not set. An `optional` field (a pointer in Go) is not set when it is absent.
-    Any other also when it is zero. A relative `path` is relative to the file that it stands in. `shown` fields are
-    shown also when they are zero. `honoured` tells whether the agent acts on it. `ours` marks what a kubelet does not
-    have.
+    `default` counts if the setting is not set. An `optional` field (a pointer in Go) is not set if it is absent, any
+    other also if it is zero. A relative `path` is relative to its file. `shown` fields are shown even if they are
+    zero. `honoured` says whether the agent uses it. `ours` marks settings that a kubelet does not have.
     """
 
     key: str
@@ -71,6 +70,6 @@ def field(
 
 
 def flag(name: str, kind: ValueKind, default: Any = None, *, honoured: bool = False, ours: bool = False) -> Setting:
-    """A flag that no field stands for."""
+    """A setting that is only a flag."""
     value = kind.decode(default, name, Reading()) if default is not None else kind.zero
     return Setting(key=f"--{name}", kind=kind, default=value, flag=name, honoured=honoured, ours=ours)

@@ -1,10 +1,10 @@
-"""Everything that can be configured, a line each: what a kubelet 1.36 knows, and what this agent honours of it.
+"""The table of all settings, a line each: those of a kubelet 1.36, and whether this agent honours them.
 
-This is the one table: files, flags, help, warnings, `AgentConfig` and the documentation follow from it. To honour one
-more setting, read it from `AgentConfig` and add `honoured=True` to its line.
+Files, flags, help, warnings, `AgentConfig` and the documentation all use this table. To honour one more setting, read
+it from `AgentConfig` and add `honoured=True` to its line.
 
-Facts: k8s.io/kubelet/config/v1beta1/types.go, pkg/kubelet/apis/config/v1beta1/defaults.go and
-cmd/kubelet/app/options of Kubernetes 1.36. `python -m tools.kubelet_facts` reads them anew for another release.
+Facts: k8s.io/kubelet/config/v1beta1/types.go, pkg/kubelet/apis/config/v1beta1/defaults.go and cmd/kubelet/app/options
+of Kubernetes 1.36. `python -m tools.kubelet_facts` reads them for another release.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How an attribute of AgentConfig names the setting that it comes from.
+"""Lets an attribute of AgentConfig name the setting that it comes from.
 
-`sync_frequency_s: float = seconds("syncFrequency")` declares an attribute, where its value comes from, how it is
-converted, and its default: what a kubelet takes for a file that does not name the field.
+`sync_frequency_s: float = seconds("syncFrequency")` declares an attribute, where its value comes from, its conversion,
+and its default: the kubelet's value if the file does not have the field.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DEFAULTS = complete({}, gates.enabled({}))
 
 
 class SettingSource(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that an attribute comes from, and the function of their values that gives it."""
+    """The settings that an attribute comes from, and the function that computes it from their values."""
 
     keys: tuple[str, ...]
     convert: Callable[..., Any]
@@ -44,7 +44,7 @@ class SettingSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def source(*keys: str, convert: Callable[..., Any]) -> Any:
-    """An attribute that `convert` makes of the settings' values."""
+    """An attribute that `convert` computes from the settings' values."""
     return msgspec.field(default_factory=SettingSource(keys=keys, convert=convert))
 
 
@@ -64,7 +64,7 @@ def build(kind: type[Section], values: Values) -> Section:
 
 
 def origins(kind: type[Section]) -> dict[str, SettingSource | type[msgspec.Struct]]:
-    """What each attribute of a section comes from: settings, or a section."""
+    """The source of each attribute of a section: settings, or a section."""
     return {attribute.name: attribute.default_factory for attribute in msgspec.structs.fields(kind)}
 
 
@@ -78,12 +78,12 @@ def sources(kind: type[Section]) -> Iterator[SettingSource]:
 
 
 def plain(key: str) -> Any:
-    """The value as it is: a text, a number, a boolean, or None."""
+    """The unchanged value: a text, a number, a boolean, or None."""
     return source(key, convert=lambda value: value)
 
 
 def either(*keys: str) -> Any:
-    """True when one of them is."""
+    """True if one of the settings is."""
     return source(*keys, convert=lambda *values: any(values))
 
 
@@ -93,12 +93,12 @@ def seconds(key: str) -> Any:
 
 
 def texts(key: str) -> Any:
-    """A tuple, empty when it is not set."""
+    """A tuple, empty if not set."""
     return source(key, convert=lambda value: tuple(value or ()))
 
 
 def mapping(key: str) -> Any:
-    """A read-only mapping, empty when it is not set."""
+    """A read-only mapping, empty if not set."""
     return source(key, convert=lambda value: MappingProxyType(dict(value or {})))
 
 

@@ -1,4 +1,4 @@
-"""When eviction begins: thresholds as KubeletConfiguration writes them, by signal. Pure.
+"""Eviction thresholds, from the format of KubeletConfiguration. Pure.
 
 The rules are those of pkg/kubelet/eviction/helpers.go of Kubernetes 1.36.
 """
@@ -21,7 +21,7 @@ _PERCENTAGE = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?%")
 
 
 class EvictionSignal(enum.Enum):
-    """What is measured on the node."""
+    """A signal of eviction: something that is measured on the node."""
 
     MEMORY = "memory.available"
     NODE_FS = "nodefs.available"
@@ -41,17 +41,17 @@ class ThresholdValue(msgspec.Struct, frozen=True, kw_only=True):
     share: float = 0.0
 
     def of(self, capacity: int) -> Amount:
-        """The amount for this capacity, in ones. A share is rounded down."""
+        """The amount for this capacity, in units. A share is rounded down."""
         return self.amount if self.amount is not None else Amount(int(capacity * self.share) * NANO, Format.BINARY)
 
 
 class Threshold(msgspec.Struct, frozen=True, kw_only=True):
-    """Met while less than `value` is available. `grace_s` of 0: a hard one."""
+    """A threshold, which is met while less than `value` is available. `grace_s` 0: a hard one."""
 
     signal: EvictionSignal
     value: ThresholdValue
     grace_s: float = 0.0
-    min_reclaim: ThresholdValue | None = None  # how much more must be free until it is met no more
+    min_reclaim: ThresholdValue | None = None  # how much more must be free before it is not met any more
 
     @property
     def is_hard(self) -> bool:
@@ -76,13 +76,13 @@ def thresholds(
 
 
 def of_all_pods(found: Iterable[Threshold]) -> tuple[Threshold, ...]:
-    """The thresholds for the memory of all pods together, when that is limited: the hard thresholds of memory."""
+    """The thresholds for the memory of all pods together, if that is limited: the hard memory thresholds."""
     memory = [each for each in found if each.signal is EvictionSignal.MEMORY and each.is_hard]
     return tuple(replace(each, signal=EvictionSignal.ALLOCATABLE_MEMORY) for each in memory)
 
 
 def _in_order(texts: Mapping[str, str] | None) -> list[tuple[str, str]]:
-    """In the order of the signals, whatever the order in the file."""
+    """The entries in the order of the signals, whatever their order in the file."""
     given = texts or {}
     order = [each.value for each in EvictionSignal]
     return sorted(given.items(), key=lambda entry: order.index(signal_of(entry[0]).value))
@@ -97,7 +97,7 @@ def _threshold(name: str, text: str, grace_s: float, reclaims: Mapping[str, str]
 
 
 def signal_of(name: str) -> EvictionSignal:
-    """The signal of that name. Raises InvalidArgument."""
+    """The signal with this name. Raises InvalidArgument."""
     try:
         return EvictionSignal(name)
     except ValueError as failure:
@@ -145,7 +145,7 @@ def soft_grace_s(graces: Mapping[str, str], name: str) -> float:
 
 
 def _share(name: str, text: str) -> float:
-    """In single precision, as in the kubelet: the amounts are then the same to the byte."""
+    """A share, in single precision as in the kubelet, so that amounts are equal to the byte."""
     if _PERCENTAGE.fullmatch(text) is None:
         raise InvalidArgument(f"{name}: {text!r} is not a percentage")
     return _single(_single(float(text[:-1])) / 100)

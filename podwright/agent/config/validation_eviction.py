@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from podwright.agent.config.refusals import invalid
 from podwright.agent.config.thresholds import reclaim_value, signal_of, soft_grace_s, threshold_value
 from podwright.agent.config.values import Values
 from podwright.errors import InvalidArgument
@@ -32,4 +33,4 @@ def _faults(key: str, entries: Mapping[str, str], check: Callable[[str, str], ob
         try:
             check(name, text)
         except InvalidArgument as failure:
-            yield f"{key}: {failure}"
+            yield invalid(f"{key}: {failure}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from podwright.agent.config.refusals import either, invalid, named, quoted
 from podwright.agent.config.values import Values
 from podwright.k8s.quantity import parse_nano
 
@@ -16,55 +17,85 @@ _ENFORCEMENTS = (
     "kube-reserved-compressible",
     "none",
 )
-_CPU_RANGE = re.compile(r"[+-]?\d{1,9}(-\d{1,9})?")
+_ENFORCE = "enforceNodeAllocatable (--enforce-node-allocatable)"
+_CGROUPS = {"system-reserved": "systemReservedCgroup", "kube-reserved": "kubeReservedCgroup"}
+_CPU = re.compile(r"[+-]?\d{1,9}")
 
 
 def problems(values: Values) -> list[str]:
     """What is wrong with reservations and their enforcement."""
-    return [*_cgroups(values), *_enforcement(values), *_reserved_cpus(values), *_reserved_memory(values)]
+    found = [*_cgroups(values), *_enforcement(values), *_reserved_cpus(values), *_reserved_memory(values)]
+    return list(map(invalid, found))
 
 
 def _cgroups(values: Values) -> list[str]:
     if values["systemCgroups"] and not values["cgroupRoot"]:
-        return ["systemCgroups (--system-cgroups) needs cgroupRoot (--cgroup-root)"]
+        return ["systemCgroups (--system-cgroups) was specified and cgroupRoot (--cgroup-root) was not specified"]
     return []
 
 
 def _enforcement(values: Values) -> list[str]:
     levels = values["enforceNodeAllocatable"] or ()
-    name = "enforceNodeAllocatable (--enforce-node-allocatable)"
-    found = [f"{name} has {level!r} twice" for level, times in Counter(levels).items() if times > 1]
+    found = [
+        f"both {quoted(level)} and {quoted(f'{level}-compressible')} cannot be specified together in {_ENFORCE}"
+        for level in ("system-reserved", "kube-reserved")
+        if {level, f"{level}-compressible"} <= set(levels)
+    ]
+    found += [
+        f"duplicated enforcements {quoted(level)} in {_ENFORCE}"
+        for level, times in Counter(levels).items()
+        if times > 1
+    ]
     for level in dict.fromkeys(levels):
-        owner = level.removesuffix("-compressible")
-        if level not in _ENFORCEMENTS:
-            found.append(f"{name} has {level!r}, which is none of {', '.join(_ENFORCEMENTS)}")
-            continue
-        if level == "none":
-            found += [f"{name} must hold nothing else beside 'none'"] if len(levels) > 1 else []
-            continue
-        if owner != level and owner in levels:
-            found.append(f"{name} must not hold both {owner!r} and {level!r}")
-        cgroup = {"system-reserved": "systemReservedCgroup", "kube-reserved": "kubeReservedCgroup"}.get(owner)
-        if cgroup and not values[cgroup]:
-            found.append(f"{name} with {level!r} needs {cgroup}")
-        if not values["cgroupsPerQOS"]:
-            found.append(f"{name} with {level!r} needs cgroupsPerQOS (--cgroups-per-qos)")
+        found += _level(level, values, is_alone=len(levels) == 1)
+    return found
+
+
+def _level(level: str, values: Values, *, is_alone: bool) -> list[str]:
+    """What is wrong with one entry of enforceNodeAllocatable."""
+    if level not in _ENFORCEMENTS:
+        return [f"option {quoted(level)} specified for {_ENFORCE}. Valid options are {either(_ENFORCEMENTS)}"]
+    if level == "none":
+        told = f'{_ENFORCE} may not contain additional enforcements when "none" is specified'
+        return [] if is_alone else [told]
+    found = []
+    owner = level.removesuffix("-compressible")
+    cgroup = _CGROUPS.get(owner)
+    if cgroup and not values[cgroup]:
+        found.append(
+            f"{named(cgroup)} must be specified when {quoted(owner)} or {quoted(f'{owner}-compressible')} included "
+            f"in {_ENFORCE}"
+        )
+    if not values["cgroupsPerQOS"]:
+        found.append(
+            f"cgroupsPerQOS (--cgroups-per-qos) must be set to true when {quoted(level)} contained in {_ENFORCE}"
+        )
     return found
 
 
 def _reserved_cpus(values: Values) -> list[str]:
-    cpus, name = values["reservedSystemCPUs"], "reservedSystemCPUs (--reserved-cpus)"
+    cpus = values["reservedSystemCPUs"]
     if not cpus:
         return []
     found = []
     if values["systemReservedCgroup"] or values["kubeReservedCgroup"]:
-        found.append(f"{name} excludes systemReservedCgroup and kubeReservedCgroup")
-    for entry in cpus.split(","):
-        low, dash, high = entry.partition("-")
-        if not _CPU_RANGE.fullmatch(entry) or (low and dash and int(low) > int(high)):
-            found.append(f"{name} {cpus!r} is not a list of CPUs such as 0-3,8")
-            break
+        found.append(
+            "can't use reservedSystemCPUs (--reserved-cpus) with systemReservedCgroup (--system-reserved-cgroup) or "
+            "kubeReservedCgroup (--kube-reserved-cgroup)"
+        )
+    faults = [fault for entry in cpus.split(",") if (fault := _bad_cpus(entry))]
+    if faults:
+        found.append(f"unable to parse reservedSystemCPUs (--reserved-cpus) {cpus}, error: {faults[0]}")
     return found
+
+
+def _bad_cpus(entry: str) -> str:
+    """Why this is no CPU and no range of CPUs. Empty when it is one."""
+    low, dash, high = entry.partition("-")
+    for number in (low, high) if dash else (low,):
+        if not _CPU.fullmatch(number):
+            return f"strconv.Atoi: parsing {quoted(number)}: invalid syntax"
+    return f"invalid range {quoted(entry)} ({int(low)} > {int(high)})" if dash and int(low) > int(high) else ""
 
 
 def _reserved_memory(values: Values) -> list[str]:
@@ -73,12 +104,15 @@ def _reserved_memory(values: Values) -> list[str]:
     for reservation in values["reservedMemory"] or ():
         node = reservation.get("numaNode", 0)
         for resource, size in (reservation.get("limits") or {}).items():
-            place = f"reservedMemory of NUMA node {node}: {resource}"
+            place = f"for NUMA node {node} and resource {quoted(resource)}"
             if resource != "memory" and not resource.startswith("hugepages-"):
-                found.append(f"{place} is neither memory nor hugepages-SIZE")
+                found.append(
+                    f"the limit type {quoted(resource)} for NUMA node {node} is not supported, only "
+                    "[memory hugepages-<HugePageSize>] is accepted"
+                )
             if parse_nano(size) == 0:
-                found.append(f"{place} must not be zero")
+                found.append(f"reserved memory may not be zero {place}")
             if (node, resource) in seen:
-                found.append(f"{place} is given twice")
+                found.append(f"the reserved memory has a duplicate value {place}")
             seen.add((node, resource))
     return found

@@ -1,7 +1,6 @@
-"""Raw data to values by key, and back.
+"""Converts raw data to values by key, and back.
 
-`Values` hold, by the key of its setting, what is known of a configuration: only what was given after `decode`,
-everything after `defaults.complete`.
+`Values` have the values of settings by key: the given ones after `decode`, all of them after `defaults.complete`.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from podwright.agent.config.settings import API_VERSION, BY_KEY, FIELDS, KIND
 
 Values = dict[str, Any]
 
-# Objects that hold fields. Those that Go keeps behind a pointer are not shown when they are empty.
+# Objects with fields. Those behind a pointer in Go are not shown if they are empty.
 GROUPS = frozenset(setting.key[:end] for setting in FIELDS for end, letter in enumerate(setting.key) if letter == ".")
 _POINTERS = frozenset({"tracing", "userNamespaces"})
 _HEAD = frozenset({"apiVersion", "kind"})
 
 
 def decode(content: dict[str, Any], reading: Reading) -> Values:
-    """The fields that are given and not null. Faults are noted in `reading`. Unknown fields are left out."""
+    """The given fields that are not null, without unknown ones. Notes faults in `reading`."""
     return _decode_group({key: value for key, value in content.items() if key not in _HEAD}, "", reading)
 
 
@@ -45,7 +44,7 @@ def _decode_group(content: dict[str, Any], prefix: str, reading: Reading) -> Val
 
 
 def known_part(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`content` without fields that do not exist. Nulls stay."""
+    """`content` without unknown fields. Nulls stay."""
     kept = {}
     for key, raw in content.items():
         if prefix + key in GROUPS and isinstance(raw, dict):
@@ -61,14 +60,14 @@ def _children(prefix: str) -> set[str]:
 
 
 def encode(values: Values) -> dict[str, Any]:
-    """A complete KubeletConfiguration as Go's encoder writes it. What is only a flag is left out."""
+    """A complete KubeletConfiguration as Go's encoder writes it, without settings that are only flags."""
     return _document(values, Setting.is_shown)
 
 
 def to_file(values: Values) -> dict[str, Any]:
-    """The same, fit to be a file of --config.
+    """The same in the form of a file for --config.
 
-    A list or map that was set to nothing stays, since its absence may mean the default.
+    An empty list or map stays, because its absence may mean the default.
     """
     return _document(values, lambda setting, value: setting.is_shown(value) or value in ((), {}))
 
@@ -84,7 +83,7 @@ def _document(values: Values, is_shown: Callable[[Setting, Any], bool]) -> dict[
 
 
 def flag_texts(values: Values) -> dict[str, str]:
-    """All flags with the values that they would need to say the same."""
+    """All flags, with values that give the same configuration."""
     return {
         setting.flag: _flag_text(setting.kind.encode(values[setting.key]))
         for setting in BY_KEY.values()

@@ -8,7 +8,10 @@ from podwright.k8s.objects import Pod
 
 
 def pod_addresses(pod: Pod, observed: ObservedPod, facts: NodeFacts) -> tuple[str, ...]:
-    """At most one of each family, that of the node's first address first. The node's for a pod on its network."""
+    """At most one address of each family, the node's first family first.
+
+    The node's for a pod on the node's network.
+    """
     if pod.spec.host_network:
         return facts.addresses
     prefers_v6 = bool(facts.addresses) and ":" in facts.addresses[0]

@@ -1,6 +1,6 @@
-"""Builds CRI's messages for workers: gathers what they depend on, and makes ready what they name.
+"""Builds CRI's messages for workers: gathers their inputs, and prepares the files that they name.
 
-Fulfils `Configs` of `workers.ports`.
+Implements `workers.ports.Configs`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Undo = Callable[[], Awaitable[None]]
 
 
 class BuilderPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the builder works with."""
+    """What the builder needs of other rooms."""
 
     volumes: MountedVolumes
     subpaths: SubPaths
@@ -60,11 +60,11 @@ class BuilderPorts(msgspec.Struct, frozen=True, kw_only=True):
     events: EventRecorder
     services: Services = msgspec.field(default_factory=NoServices)
     allocations: Allocations = msgspec.field(default_factory=NoAllocations)
-    lifts_quota: Callable[[Pod], bool] = lambda _: False  # whether the pod has CPUs to itself, and no CPU quota
+    lifts_quota: Callable[[Pod], bool] = lambda _: False  # whether the pod has exclusive CPUs, and so no CPU quota
 
 
 class ConfigBuilder:
-    """Builds the messages of one pod at a time, see `workers.ports.Configs`."""
+    """Builds the messages of one pod at a time. Implements `workers.ports.Configs`."""
 
     def __init__(self, ports: BuilderPorts, facts: NodeFacts, settings: NodeSettings) -> None:
         self._ports = ports
@@ -72,15 +72,15 @@ class ConfigBuilder:
         self._settings = settings
 
     def addresses(self, pod: Pod, observed: ObservedPod) -> tuple[str, ...]:
-        """The pod's addresses, its first one first. The node's for a pod on the node's network."""
+        """The pod's addresses, the primary one first. The node's addresses for a pod on the node's network."""
         return pod_addresses(pod, observed, self._facts)
 
     def log_directory(self, pod: Pod) -> str:
-        """Where the logs of the pod's containers are."""
+        """The directory of the logs of the pod's containers."""
         return pod_log_directory(self._settings.log_root, pod)
 
     def sandbox(self, pod: Pod, attempt: int) -> api.PodSandboxConfig:
-        """What the sandbox is made of. Events say what had to be left out. Raises PodwrightError."""
+        """The config of a sandbox. Events report what had to be left out. Raises PodwrightError."""
         inputs = SandboxConfigInputs(
             attempt=attempt,
             facts=self._facts,
@@ -97,16 +97,16 @@ class ConfigBuilder:
         return config
 
     async def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
-        """The resources that `container` gives to a container of this size. Raises PodwrightError."""
+        """The resources that a container of this size gets. Raises PodwrightError."""
         allocation = await self._ports.allocations.of(pod, container)
         return with_allotted(pod, container, self._facts, self._settings, allocation)
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: StartImage, observed: ObservedPod, attempt: int
     ) -> tuple[api.ContainerConfig, Undo]:
-        """What a container is made of, and a stack that undoes what was made ready for it.
+        """The config of a container, and a stack that undoes what was prepared for it.
 
-        Raises ContainerFailure with reason CreateContainerConfigError. Nothing is left then.
+        Raises ContainerFailure with reason CreateContainerConfigError. A failure leaves nothing.
         """
         async with AsyncExitStack() as made:
             try:
@@ -195,19 +195,19 @@ class ConfigBuilder:
 
 @functools.lru_cache(maxsize=2)
 def _parsed(resolv_conf: bytes) -> Resolver:
-    """The file is read for each pod, since it may change, and mostly is the same."""
+    """The parsed file, cached: it is read for each pod, and rarely changes."""
     return parse_resolv_conf(resolv_conf.decode(errors="replace"))
 
 
 def _extra_groups(pod: Pod, volumes: Iterable[VolumeContent]) -> tuple[int, ...]:
-    """Groups that volumes need and the pod does not name."""
+    """The groups that volumes need in addition to the pod's."""
     context = pod.spec.security_context
     named = context.supplemental_groups if context is not None else ()
     return tuple(sorted({volume.gid for volume in volumes if volume.gid is not None} - set(named)))
 
 
 def _target_id(container: AnyContainer, observed: ObservedPod) -> str:
-    """The container whose processes an ephemeral container is to see."""
+    """The container whose processes an ephemeral container must see."""
     if not isinstance(container, EphemeralContainer) or not container.target_container_name:
         return ""
     target = observed.newest(container.target_container_name)

@@ -20,7 +20,10 @@ from podwright.k8s.objects import Pod
 
 
 class ContainerConfigInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known only at the start of an instance. `image_reference` is what the runtime calls the image."""
+    """The inputs that are known only at the start of an instance.
+
+    `image_reference` is the runtime's reference of the image.
+    """
 
     attempt: int
     image_reference: str
@@ -31,7 +34,7 @@ class ContainerConfigInputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def container_config(pod: Pod, container: AnyContainer, inputs: ContainerConfigInputs) -> api.ContainerConfig:
-    """What CreateContainer takes. Raises InvalidArgument and NotFound."""
+    """The config for CreateContainer. Raises InvalidArgument and NotFound."""
     allocation, security = inputs.allocation, inputs.security
     resources = with_allotted(pod, container, security.facts, security.settings, allocation)
     return api.ContainerConfig(
@@ -63,14 +66,14 @@ def container_config(pod: Pod, container: AnyContainer, inputs: ContainerConfigI
 def with_allotted(
     pod: Pod, container: AnyContainer, facts: NodeFacts, settings: NodeSettings, allocation: Allocation
 ) -> api.LinuxContainerResources:
-    """The container's resources, on the CPUs and memory nodes that it was allotted."""
+    """The container's resources with its allotted CPUs and memory nodes."""
     resources = container_resources(pod, container, facts, settings, has_own_cpus=allocation.has_own_cpus)
     resources.cpuset_cpus, resources.cpuset_mems = allocation.cpus, allocation.memory_nodes
     return resources
 
 
 def _expanded(what: str, texts: tuple[str, ...], environment: Mapping[str, str]) -> list[str]:
-    """Commands travel as text, so that a variable in them must be UTF-8."""
+    """The texts with expanded variables. Commands are sent as text, so the variables in them must be UTF-8."""
     expanded = [expand(text, environment) for text in texts]
     for text in expanded:
         try:

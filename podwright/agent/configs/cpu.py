@@ -1,15 +1,15 @@
-"""CPU in thousandths to the kernel's numbers, by the kubelet's arithmetic. Pure."""
+"""Converts thousandths of CPUs to the kernel's values, by the kubelet's arithmetic. Pure."""
 
 from __future__ import annotations
 
 SHARES_MIN = 2  # the kernel's bounds of cpu.shares (kernel/sched/sched.h)
 SHARES_MAX = 262144
 PERIOD_US = 100_000
-QUOTA_MIN_US = 1000  # the kernel takes no less (kernel/sched/core.c)
+QUOTA_MIN_US = 1000  # the kernel's least quota (kernel/sched/core.c)
 
 
 def cpu_shares(milli_cpu: int) -> int:
-    """The cpu.shares of cgroup v1 for a CPU request. No request gets the least."""
+    """The cpu.shares of cgroup v1 for a CPU request. No request gets the least shares."""
     return max(SHARES_MIN, min(SHARES_MAX, milli_cpu * 1024 // 1000))
 
 
@@ -19,5 +19,5 @@ def cpu_quota_us(milli_cpu: int, period_us: int = PERIOD_US) -> int:
 
 
 def cpu_weight(shares: int) -> int:
-    """cgroup v2's cpu.weight that stands for these shares."""
+    """The cpu.weight of cgroup v2 for these shares."""
     return 1 + (min(shares, SHARES_MAX) - SHARES_MIN) * 9999 // (SHARES_MAX - SHARES_MIN)

@@ -1,4 +1,4 @@
-"""What the managers of devices, CPUs and memory add to a container, as a value. Pure."""
+"""What the managers of devices, CPUs, memory and claims add to a container, as a value. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from podwright.errors import InvalidArgument, NotFound
 
 
 class AllottedDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """A device node. `permissions` are letters of r, w, m."""
+    """A device node. `permissions` has letters of r, w and m."""
 
     host_path: str
     container_path: str
@@ -30,10 +30,10 @@ class HostMount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
-    """What has been allotted to one container.
+    """The allotments of one container.
 
-    `cpus` and `memory_nodes` are lists such as `0-3,8`, empty for all. `block_volumes` are the host's paths of raw
-    volumes by name, of which those in `read_only_volumes` must not be written to.
+    `cpus` and `memory_nodes` are lists such as `0-3,8`, empty for all. `block_volumes` has the host's paths of block
+    volumes by name. Those in `read_only_volumes` must not be written to.
     """
 
     devices: tuple[AllottedDevice, ...] = ()
@@ -52,7 +52,7 @@ NOTHING = Allocation()
 
 
 def with_block_volumes(allocation: Allocation, volumes: Mapping[str, VolumeContent]) -> Allocation:
-    """The allotted with the pod's raw volumes."""
+    """The allocation with the pod's block volumes."""
     blocks = {name: volume for name, volume in volumes.items() if volume.is_block}
     if not blocks:
         return allocation
@@ -64,7 +64,7 @@ def with_block_volumes(allocation: Allocation, volumes: Mapping[str, VolumeConte
 
 
 def combined(parts: Iterable[Allocation]) -> Allocation:
-    """What several managers have allotted to one container. A later one's variables and annotations win."""
+    """The allocations of several managers as one. A later one's variables and annotations replace earlier ones."""
     found = list(parts)
     return Allocation(
         devices=tuple(device for part in found for device in part.devices),
@@ -81,7 +81,7 @@ def combined(parts: Iterable[Allocation]) -> Allocation:
 
 
 def container_devices(container: AnyContainer, allocation: Allocation) -> list[api.Device]:
-    """Device nodes: those allotted, then the container's raw block volumes. Raises InvalidArgument, NotFound."""
+    """The device nodes: allotted ones, then the container's block volumes. Raises InvalidArgument and NotFound."""
     devices = [
         api.Device(host_path=device.host_path, container_path=device.container_path, permissions=device.permissions)
         for device in allocation.devices

@@ -19,12 +19,12 @@ from podwright.k8s.objects import Pod, PodDNSConfigOption
 NAMESERVERS_MAX = 3  # resolv.conf(5): MAXNS
 SEARCHES_MAX = 32
 SEARCH_LINE_MAX = 2048
-SEARCH_MAX = 253  # of one name, since older glibc aborts on longer ones
+SEARCH_MAX = 253  # of one name, because older glibc aborts on longer ones
 CLUSTER_OPTIONS = ("ndots:5",)
 
 
 class DnsWarning(msgspec.Struct, frozen=True, kw_only=True):
-    """An event to record: about the pod, or about the node."""
+    """An event to record, about the pod or about the node."""
 
     reason: str
     message: str
@@ -34,7 +34,7 @@ class DnsWarning(msgspec.Struct, frozen=True, kw_only=True):
 def dns_config(
     pod: Pod, settings: NodeSettings, facts: NodeFacts, host: Resolver
 ) -> tuple[api.DNSConfig, tuple[DnsWarning, ...]]:
-    """What the pod resolves names with. `host` is the contents of the node's `resolver_config`."""
+    """The pod's DNS config, and warnings. `host` is the content of the node's `resolver_config`."""
     base, warnings = _by_policy(pod, settings, facts, host)
     added = pod.spec.dns_config
     if added is not None:
@@ -75,7 +75,7 @@ def _missing_cluster_dns(pod: Pod) -> tuple[DnsWarning, ...]:
 
 
 def _of_host(settings: NodeSettings, facts: NodeFacts, host: Resolver) -> Resolver:
-    """The node's servers. Without a resolv.conf for pods, pods may ask only loopback."""
+    """The node's servers. Without a resolv.conf for pods, only loopback."""
     if settings.resolver_config:
         return host
     loopback = tuple("::1" if ":" in address else "127.0.0.1" for address in facts.addresses)
@@ -87,7 +87,7 @@ def _unique(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def _merged(base: Iterable[str], added: Iterable[PodDNSConfigOption]) -> tuple[str, ...]:
-    """The pod's options replace those of the same name."""
+    """The options. Those of the pod replace others with the same name."""
     values = {name: value for name, _, value in (option.partition(":") for option in base)}
     values.update({option.name: option.value or "" for option in added})
     return tuple(f"{name}:{value}" if value else name for name, value in values.items())

@@ -1,6 +1,6 @@
 """The downward API: fields of the pod and resources of its containers as text. Pure.
 
-Called for environment variables here, and for the files of downwardAPI volumes.
+Used for environment variables, and for the files of downwardAPI volumes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def field_text(pod: Pod, reference: ObjectFieldSelector, facts: NodeFacts, addre
         "metadata.namespace": metadata.namespace,
         "metadata.uid": metadata.uid,
         "spec.nodeName": spec.node_name or facts.node_name,
-        "spec.host": spec.node_name or facts.node_name,  # the name of old clients
+        "spec.host": spec.node_name or facts.node_name,  # the field's name in old clients
         "spec.serviceAccountName": spec.service_account_name,
         "status.hostIP": facts.addresses[0] if facts.addresses else "",
         "status.hostIPs": ",".join(facts.addresses),
@@ -50,7 +50,7 @@ def field_text(pod: Pod, reference: ObjectFieldSelector, facts: NodeFacts, addre
 
 
 class DownwardFields:
-    """The same for the files of volumes, which are written before the pod has an address."""
+    """The same for files of volumes, which are written before the pod has an address."""
 
     def __init__(self, facts: NodeFacts) -> None:
         self._facts = facts
@@ -76,8 +76,8 @@ def map_text(values: Mapping[str, str]) -> str:
 def resource_text(pod: Pod, container: AnyContainer, reference: ResourceFieldSelector, facts: NodeFacts) -> str:
     """The value of a resourceFieldRef in units of its divisor, rounded up.
 
-    An absent limit is the pod's, or else what the node can give. Raises InvalidArgument for a resource that the API
-    does not know, NotFound for a container that the pod does not have.
+    An absent limit is the pod's, or else the node's allocatable amount. Raises InvalidArgument for an unknown
+    resource, NotFound for an unknown container.
     """
     kind, _, name = reference.resource.partition(".")
     if kind not in ("limits", "requests") or not (name in COMPUTE or is_huge_pages(name)):
@@ -85,7 +85,7 @@ def resource_text(pod: Pod, container: AnyContainer, reference: ResourceFieldSel
     amount = _amount(pod, _named(pod, container, reference.container_name), kind, name, facts)
     divisor = parse(reference.divisor or "0")
     divisor = divisor if divisor.nano else Amount(NANO)
-    if name == "cpu":  # CPU is counted in thousandths, everything else in ones
+    if name == "cpu":  # CPU is counted in thousandths, other resources in units
         return str(whole_units(amount.milli, divisor.milli))
     return str(whole_units(amount.whole, divisor.whole))
 
@@ -108,7 +108,7 @@ def _amount(pod: Pod, container: AnyContainer, kind: str, name: str, facts: Node
 
 
 def _available(pod: Pod, facts: NodeFacts) -> Amounts:
-    """What a container without limits can use at most."""
+    """The most that a container without limits can use."""
     node = {name: parse(text) for name, text in facts.allocatable.items()}
     limits = {name: amount for name, amount in pod_level_limits(pod.spec).items() if amount.nano and name in node}
     return {**node, **limits}

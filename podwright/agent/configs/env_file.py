@@ -1,4 +1,4 @@
-"""Files of variables (fileKeyRef): lines of NAME='value', a strict part of a shell's syntax. Pure.
+"""Parses files of variables (fileKeyRef): lines of NAME='value', a strict subset of a shell's syntax. Pure.
 
 A value may have several lines, has no escapes, and must be in single quotes. Text after `#` is a comment.
 """
@@ -14,14 +14,14 @@ BLANKS = " \t"
 
 
 def find_variable(text: str, key: str) -> str:
-    """The first value of the name, empty when the file does not have it. Raises InvalidArgument with the line."""
+    """The first value of the name, or an empty text. Raises InvalidArgument that names the line."""
     return next((value for name, value in _variables(text) if name == key), "")
 
 
 def _variables(text: str) -> Iterator[tuple[str, str]]:
     lines = iter(enumerate(text.split("\n"), start=1))
     for number, line in lines:
-        line = line.removesuffix("\r").lstrip(BLANKS)  # noqa: PLW2901 # the rest of the loop wants it so
+        line = line.removesuffix("\r").lstrip(BLANKS)  # noqa: PLW2901 # used below
         if not line or line.startswith("#"):
             continue
         name, equals, rest = line.partition("=")
@@ -40,7 +40,7 @@ def _variables(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _quoted(rest: str, start: int, lines: Iterator[tuple[int, str]]) -> str:
-    """The value up to the closing quote, which may be some lines down."""
+    """The value up to the closing quote, which may be some lines below."""
     parts, number = [], start
     while "'" not in rest:
         parts.append(f"{rest}\n")

@@ -1,7 +1,7 @@
 """The environment of a container. Pure.
 
-Values are text. Bytes of Secrets that are not UTF-8 travel as lone surrogates (`surrogateescape`), so that they can be
-expanded into other values and come out as they were.
+Values are text. Bytes of Secrets that are not UTF-8 are kept as lone surrogates (`surrogateescape`), so that they can
+be expanded into other values unchanged.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from podwright.k8s.objects import (
 )
 
 Environment = dict[str, str]
-# The value of a fileKeyRef, empty when its file does not have the key. Raises PodwrightError.
+# The value of a fileKeyRef, empty if the file lacks the key. Raises PodwrightError.
 FileValue = Callable[[FileKeySelector], str]
 
 
 class EnvironmentSources(msgspec.Struct, frozen=True, kw_only=True):
-    """What values come from, beside the pod itself. `addresses` are the pod's."""
+    """The sources of values, in addition to the pod itself. `addresses` are the pod's."""
 
     objects: PodObjects
     facts: NodeFacts
@@ -42,9 +42,9 @@ class EnvironmentSources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def container_environment(pod: Pod, container: AnyContainer, sources: EnvironmentSources) -> Environment:
-    """envFrom, then env, each in order, then links to services. A later value of a name replaces an earlier one.
+    """The variables: envFrom, then env, each in order, then links to services. A later value replaces an earlier one.
 
-    Raises NotFound for objects and keys that are missing and not optional, and other PodwrightErrors.
+    Raises NotFound for missing objects and keys that are not optional, and other PodwrightErrors.
     """
     links = _links(pod, sources.objects)
     variables: Environment = {}

@@ -1,4 +1,4 @@
-"""`$(NAME)` in commands, arguments, variables and subPathExpr. Pure."""
+"""Expands `$(NAME)` in commands, arguments, variables and subPathExpr. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def expand(text: str, *scopes: Mapping[str, str]) -> str:
 
 
 def expand_all(text: str, scope: Mapping[str, str]) -> str:
-    """The same, for texts in which every reference must mean something. Raises NotFound with the names."""
+    """The same, but every name must exist. Raises NotFound with the missing names."""
     missing = set()
 
     def value(name: str) -> str:

@@ -1,8 +1,10 @@
-"""The files that the messages name: /etc/hosts, termination messages, files of variables. Blocking, but short."""
+"""The files that the messages name: /etc/hosts, termination messages, files of variables.
+
+Calls block, but not long.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 
@@ -16,7 +18,7 @@ HOSTS_MODE = 0o644
 HOSTS_LIMIT = 10 * 1024 * 1024
 CONTAINER_MODE = 0o750
 LOG_MODE = 0o755
-TERMINATION_MODE = 0o666  # whoever the container runs as may write
+TERMINATION_MODE = 0o666  # every user of the container may write
 
 
 def hosts_path(pod_directory: str) -> str:
@@ -29,7 +31,7 @@ def write_hosts(path: str, contents: bytes) -> None:
     try:
         _write_hosts(path, contents)
     except OSError as failure:
-        raise OSError(failure.errno, failure.strerror, path) from failure  # a write does not say where
+        raise OSError(failure.errno, failure.strerror, path) from failure  # a failed write does not name the file
 
 
 def _write_hosts(path: str, contents: bytes) -> None:
@@ -53,14 +55,8 @@ def make_termination_file(pod_directory: str, container: str) -> str:
     return path
 
 
-def remove_file(path: str) -> None:
-    """An absent one is fine. Raises OSError."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-
-
 def make_log_directory(path: str) -> None:
-    """Where the runtime writes the logs of one container. Raises OSError."""
+    """Make the directory for the logs of one container. Raises OSError."""
     ensure_directory(path, LOG_MODE)
 
 

@@ -1,4 +1,4 @@
-"""Quoting as Go's strconv.Quote does it: programs read such lines with Go's own unquoting. Pure."""
+"""Quotes text as Go's strconv.Quote does, because programs read such lines with Go's unquoting. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ESCAPES = {
 
 
 def quoted(text: str) -> str:
-    """The text in double quotes. Characters that cannot be printed are escaped by their numbers."""
+    """The text in double quotes. Unprintable characters are escaped by their numbers."""
     return '"' + "".join(_ESCAPES.get(character) or _printable(character) for character in text) + '"'
 
 

@@ -1,4 +1,4 @@
-"""What a pod calls itself. Pure."""
+"""The host name and domain of a pod. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from podwright.errors import InvalidArgument
 from podwright.k8s.names import label_faults, subdomain_faults
 from podwright.k8s.objects import Pod
 
-HOST_NAME_MAX = 63  # sethostname(2) takes 64 bytes, and some readers want a zero byte at the end
+HOST_NAME_MAX = 63  # sethostname(2) accepts 64 bytes, but some readers need a zero byte at the end
 FQDN_MAX = 64
 
 
@@ -37,7 +37,7 @@ def pod_names(pod: Pod, cluster_domain: str) -> PodNames:
 
 
 def sandbox_hostname(pod: Pod, cluster_domain: str) -> str:
-    """The name that the kernel shows in the pod. Empty on the host's network. Raises InvalidArgument."""
+    """The host name in the pod's UTS namespace. Empty on the host's network. Raises InvalidArgument."""
     if pod.spec.host_network:
         return ""
     names = pod_names(pod, cluster_domain)

@@ -22,7 +22,7 @@ LOCALHOST = (
 
 
 def pod_hosts(names: PodNames, addresses: Iterable[str], aliases: Iterable[HostAlias]) -> bytes:
-    """The file of a pod with a network of its own."""
+    """The file of a pod with its own network."""
     full = f"{names.host}.{names.domain}\t{names.host}" if names.domain else names.host
     own = "".join(f"{address}\t{full}\n" for address in addresses)
     return HEADER + LOCALHOST + own.encode() + _entries(aliases)

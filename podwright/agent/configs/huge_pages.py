@@ -1,4 +1,4 @@
-"""Sizes of huge pages, as the API writes them (hugepages-2Mi) and as CRI and the kernel's files do (2MB)."""
+"""Sizes of huge pages: from the API's format (hugepages-2Mi) to that of CRI and the kernel (2MB)."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ PREFIX = "hugepages-"
 
 
 def page_size(resource: str) -> str:
-    """The size in a resource's name. Raises InvalidArgument for what is no size."""
+    """The size in a resource's name. Raises InvalidArgument for an invalid size."""
     return spelt(whole(resource.removeprefix(PREFIX)))

@@ -1,4 +1,7 @@
-"""Labels and annotations of sandboxes and containers, by which an agent without the pod can end them well. Pure."""
+"""Labels and annotations of sandboxes and containers.
+
+With them an agent without the pod can end its containers. Pure.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,16 @@ def sandbox_labels(pod: Pod) -> dict[str, str]:
 
 
 def container_labels(pod: Pod, container: AnyContainer) -> dict[str, str]:
-    """The identity and the container's name. Only the sandbox has the pod's own labels."""
+    """The identity and the container's name. Only sandboxes have the pod's own labels."""
     return {**identity.identity_labels(pod), identity.CONTAINER_NAME: container.name}
 
 
 def container_annotations(
     pod: Pod, container: AnyContainer, attempt: int, allotted: Mapping[str, str]
 ) -> dict[str, str]:
-    """What an agent without the pod needs to recognise and end the container.
+    """The annotations by which an agent without the pod can recognise and end the container.
 
-    `allotted` are annotations of device plugins.
+    `allotted` are annotations of device plug-ins.
     """
     annotations = {
         **allotted,

@@ -1,4 +1,4 @@
-"""Where the logs of pods and containers are. Tools look for these paths. Pure."""
+"""The paths of the logs of pods and containers, on which tools rely. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ LINKS = "containers"
 
 
 def pod_log_directory(log_root: str, pod: Pod) -> str:
-    """`<log root>/<namespace>_<name>_<UID>`. Raises InvalidArgument for what cannot be a part of a path."""
+    """`<log root>/<namespace>_<name>_<UID>`. Raises InvalidArgument for parts that cannot be in a path."""
     metadata = pod.metadata
     return log_directory(log_root, metadata.namespace, metadata.name, metadata.uid)
 
 
 def links_directory(log_root: str) -> str:
-    """Where links to logs are that name their pods: beside the log root, as log collectors expect them."""
+    """The directory of links to logs that name their pods: beside the log root, as log collectors expect."""
     return os.path.join(os.path.dirname(log_root.rstrip("/")), LINKS)
 
 
 def log_path(container: str, attempt: int) -> str:
-    """Relative to the pod's log directory, as CRI wants it."""
+    """The log's path relative to the pod's log directory, as CRI requires."""
     return f"{container}/{attempt}.log"

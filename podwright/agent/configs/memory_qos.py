@@ -1,6 +1,6 @@
-"""Memory that the kernel keeps for containers, and from where on it slows them down (the gate MemoryQoS). Pure.
+"""Memory that the kernel protects for containers, and limits above which it throttles them (the gate MemoryQoS). Pure.
 
-Only cgroup v2 can do it. The arithmetic is the kubelet's (KEP-2570 and
+Only cgroup v2 supports it. The arithmetic is the kubelet's (KEP-2570 and
 pkg/kubelet/kuberuntime/kuberuntime_container_linux.go of Kubernetes 1.36).
 """
 
@@ -21,9 +21,9 @@ MIN, LOW, HIGH = "memory.min", "memory.low", "memory.high"
 
 
 class MemoryQos(msgspec.Struct, frozen=True, kw_only=True):
-    """`is_tiered`: requests are kept for pods, hard for guaranteed ones, soft for others (TieredReservation).
+    """`is_tiered`: requests are protected, strictly for guaranteed pods, else if possible (TieredReservation).
 
-    `throttling` is the part of what a container may use beyond its request before it is slowed down.
+    A container is throttled when it uses more than its request plus `throttling` times the rest up to its limit.
     """
 
     is_tiered: bool = False
@@ -31,7 +31,7 @@ class MemoryQos(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def memory_files(pod: Pod, container: AnyContainer, rules: MemoryQos, allocatable_bytes: int) -> dict[str, str]:
-    """What goes into the files of the container's cgroup."""
+    """The content for files of the container's cgroup."""
     request = whole(container.resources.requests.get("memory", "0"))
     limit = whole(container.resources.limits.get("memory", "0"))
     files = {MIN: "0", LOW: "0"}

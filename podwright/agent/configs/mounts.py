@@ -1,4 +1,4 @@
-"""The mounts of a container, as a plan: what CRI is sent, and which subPaths must be bound before. Pure."""
+"""Plans the mounts of a container: those for CRI, and the subPaths to bind before. Pure."""
 
 from __future__ import annotations
 
@@ -34,16 +34,19 @@ class SubPath(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MountPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Mounts for CRI. `subpaths` are to be bound: by position in `mounts`, whose host path is still empty."""
+    """Mounts for CRI.
+
+    `subpaths` has the subPaths to bind, by position in `mounts`, where the host path is still empty.
+    """
 
     mounts: tuple[api.Mount, ...]
     subpaths: Mapping[int, SubPath]
 
 
 class MountInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What mounts depend on beside the container.
+    """The inputs of mounts in addition to the container.
 
-    `hosts_file` and `termination_file` are files on the host, empty when they are not to be mounted.
+    `hosts_file` and `termination_file` are files on the host, empty if they must not be mounted.
     """
 
     volumes: Mapping[str, VolumeContent] = msgspec.field(default_factory=dict)
@@ -66,7 +69,8 @@ def wants_hosts_file(pod: Pod, container: AnyContainer, addresses: Iterable[str]
 def plan_mounts(container: AnyContainer, inputs: MountInputs) -> MountPlan:
     """Mounts for devices, volumes, /etc/hosts and the termination message, in this order.
 
-    Raises InvalidArgument, NotFound for a volume that is not mounted, FailedPrecondition for what the runtime lacks.
+    Raises InvalidArgument, NotFound for a volume that is not mounted, FailedPrecondition if the runtime lacks a
+    feature.
     """
     mounts = [_device_mount(mount) for mount in inputs.device_mounts]
     subpaths = {}
@@ -92,7 +96,7 @@ def _device_mount(mount: HostMount) -> api.Mount:
 
 
 def _volume_mount(container: AnyContainer, wanted: VolumeMount, inputs: MountInputs) -> tuple[api.Mount, str]:
-    """The mount, and the subPath that is to be bound for it."""
+    """The mount, and the subPath to bind for it."""
     volume = inputs.volumes.get(wanted.name)
     if volume is None or not (volume.path or volume.image):
         raise NotFound(f'cannot find volume "{wanted.name}" to mount into container "{container.name}"')

@@ -1,4 +1,4 @@
-"""Which namespaces are the pod's, the container's, or the host's. Pure."""
+"""Decides which namespaces are the pod's, the container's, or the host's. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PodUserNamespace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def namespace_options(pod: Pod, users: PodUserNamespace | None) -> api.NamespaceOption:
-    """`users` is None for a pod with the host's users."""
+    """The options. `users` is None for a pod without a user namespace."""
     spec = pod.spec
     pid = api.NamespaceMode.CONTAINER
     if spec.host_pid:
@@ -32,7 +32,7 @@ def namespace_options(pod: Pod, users: PodUserNamespace | None) -> api.Namespace
 
 
 def id_mappings(users: PodUserNamespace | None) -> list[api.IDMapping]:
-    """The one mapping of a user namespace, which the pod's mounts carry as well."""
+    """The mapping of a user namespace, which the pod's mounts have, too."""
     return [api.IDMapping(host_id=users.first_id, container_id=0, length=users.length)] if users else []
 
 

@@ -1,4 +1,4 @@
-"""What the messages depend on beside the pod: facts about this machine, and settings of the node."""
+"""The inputs of messages in addition to the pod: facts about this machine, and settings of the node."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ THROTTLE_PATHS = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"
 
 
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """This machine, as long as the agent runs.
+    """Facts about this machine that do not change while the agent runs.
 
-    `addresses` are the node's, its own family first. `allocatable` are quantities by resource. `huge_page_sizes` are
-    written as CRI wants them (2MB). `throttle_paths` exist only on processors that report throttling.
+    `addresses` are the node's, its primary family first. `allocatable` has quantities by resource. `huge_page_sizes`
+    are in CRI's format (2MB). `throttle_paths` exist only on processors that report throttling.
     """
 
     node_name: str
@@ -39,7 +39,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of the node that show in the messages.
+    """The settings of the node that messages depend on.
 
     `cpu_period_us` None means that CPU limits are not enforced. `resolver_config` is the path of the resolv.conf that
     pods get their servers from. Empty for none.
@@ -89,7 +89,7 @@ def memory_qos_of(config: AgentConfig) -> MemoryQos | None:
 def read_facts(
     node_name: str, machine: Machine, addresses: tuple[str, ...], allocatable: Mapping[str, str]
 ) -> NodeFacts:
-    """Read what `machine` does not have. Raises OSError."""
+    """Read the facts that `machine` lacks. Raises OSError."""
     host = cgroup.detect()
     return NodeFacts(
         node_name=node_name,
@@ -106,7 +106,7 @@ def read_facts(
 
 
 def _has_swap_control(host: CgroupHost) -> bool:
-    """Whether swap can be limited: v1 has no such file when the kernel was started with swapaccount=0."""
+    """Whether swap can be limited. v1 lacks the file if the kernel was started with swapaccount=0."""
     if host.layout != "v2":
         return os.path.exists(f"{host.controllers.get('memory')}/memory.memsw.limit_in_bytes")
     with open("/proc/self/cgroup", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""How readily the kernel kills the processes of a container when memory runs out (oom_score_adj). Pure."""
+"""The oom_score_adj of a container: in which order the kernel kills processes when memory runs out. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from podwright.k8s.quantity import whole
 
 GUARANTEED = -997
 BEST_EFFORT = 1000
-BURSTABLE_MIN = BEST_EFFORT + GUARANTEED  # 3: never as safe as a guaranteed pod
+BURSTABLE_MIN = BEST_EFFORT + GUARANTEED  # 3: less protected than any guaranteed pod
 NODE_CRITICAL = "system-node-critical"
 
 
 def oom_score_adj(pod: Pod, container: AnyContainer, node_memory_bytes: int) -> int:
-    """The more memory a burstable container requests, the later it is killed."""
+    """The value. The more memory a burstable container requests, the later it is killed."""
     if is_critical(pod) and pod.spec.priority_class_name == NODE_CRITICAL:
         return GUARANTEED
     qos = qos_class(pod)
@@ -27,7 +27,7 @@ def oom_score_adj(pod: Pod, container: AnyContainer, node_memory_bytes: int) -> 
         return GUARANTEED if qos == "Guaranteed" else BEST_EFFORT
     request = _memory(container.resources.requests)
     if isinstance(container, Container) and is_sidecar(container) and is_init(pod, container.name):
-        # A sidecar must not die before those that it serves.
+        # A sidecar must not be killed before the containers that it serves.
         request = max(request, min(_memory(regular.resources.requests) for regular in pod.spec.containers))
     request += _unassigned_per_container(pod)
     score = BEST_EFFORT - BEST_EFFORT * request // max(node_memory_bytes, 1)
@@ -39,7 +39,7 @@ def _memory(requests: Mapping[str, str]) -> int:
 
 
 def _unassigned_per_container(pod: Pod) -> int:
-    """What the pod requests beyond its containers' requests is divided among them."""
+    """The part of the pod's own request that its containers do not request, divided among them."""
     requested = pod_level_requests(pod.spec).get("memory", ZERO).whole
     if not requested:
         return 0

@@ -9,7 +9,7 @@ PROTOCOLS = {"TCP": api.Protocol.TCP, "UDP": api.Protocol.UDP, "SCTP": api.Proto
 
 
 def port_mappings(pod: Pod) -> list[api.PortMapping]:
-    """In the order of the spec. A port that a container names twice counts once."""
+    """The mappings in the order of the spec. A port that a container has twice counts once."""
     return [
         api.PortMapping(
             host_ip=port.host_ip,
@@ -23,7 +23,7 @@ def port_mappings(pod: Pod) -> list[api.PortMapping]:
 
 
 def _distinct(container: Container) -> list[ContainerPort]:
-    """Those with different names or, without a name, with different numbers."""
+    """The ports with different names or, without a name, different numbers."""
     ports: dict[object, ContainerPort] = {}
     for port in container.ports:
         ports.setdefault(port.name or (port.protocol, port.host_ip, port.container_port, port.host_port), port)

@@ -1,4 +1,4 @@
-"""What the builder needs of other rooms, by need."""
+"""What the builder needs of other rooms, one interface for each need."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class MountedVolumes(Protocol):
     """The volumes of pods: `volumes.manager`."""
 
     def mounted(self, uid: str) -> Mapping[str, VolumeContent]:
-        """Those that are ready, by their names in the pod."""
+        """The mounted volumes, by their names in the pod."""
 
 
 class SubPaths(Protocol):
-    """Binding parts of volumes: `volumes.manager`, which unbinds them with the volumes."""
+    """Binds parts of volumes: `volumes.manager`, which unbinds them with the volumes."""
 
     async def bind_subpath(self, pod: Pod, volume: str, subpath: str, *, container: str, index: int) -> str:
         """Bind a subPath for the container's volume mount number `index`. Returns the path to mount instead.
 
-        A restarted container gets the same one. Raises PodwrightError without details of this machine's files.
+        A restarted container gets the same path. Raises PodwrightError without details of this machine's files.
         """
 
 
@@ -34,21 +34,21 @@ class CgroupParents(Protocol):
     """The cgroups of pods: `resources.cgroups`."""
 
     def parent_of(self, pod: Pod) -> str:
-        """The pod's cgroup parent for CRI, empty when the agent makes no cgroups."""
+        """CRI's cgroup parent for the pod. Empty if the agent makes no cgroups."""
 
 
 class PodUserNamespaces(Protocol):
-    """Ranges of ids for pods with users of their own: `resources.userns`."""
+    """Ranges of user ids for pods with a user namespace: `resources.userns`."""
 
     def of(self, pod: Pod) -> PodUserNamespace:
-        """The pod's range, allotted when it has none yet. Raises PodwrightError."""
+        """The pod's range, allotted now if it has none yet. Raises PodwrightError."""
 
 
 class HandlerCapabilities(Protocol):
-    """What the runtime handlers can do."""
+    """The features of runtime handlers: `runtime.handlers`."""
 
     def features_of(self, pod: Pod) -> HandlerFeatures | None:
-        """The features of the pod's runtime handler, or None when the runtime does not report any."""
+        """The features of the pod's runtime handler. None if the runtime does not report them."""
 
 
 class Services(Protocol):
@@ -59,14 +59,14 @@ class Services(Protocol):
 
 
 class Allocations(Protocol):
-    """What managers of devices and CPUs have allotted."""
+    """The allotments of the managers of devices, CPUs, memory and claims."""
 
     async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
-        """What the container gets. Asked before each start of an instance. Raises PodwrightError."""
+        """The container's allotments. Called before each start of an instance. Raises PodwrightError."""
 
 
 class AllAllocations:
-    """What several managers have allotted, together. Fulfils Allocations."""
+    """`Allocations` of several managers as one."""
 
     def __init__(self, *parts: Allocations) -> None:
         self._parts = parts
@@ -76,26 +76,26 @@ class AllAllocations:
 
 
 class StartImage(Protocol):
-    """An image that is there: `workers.ports.EnsuredImage`."""
+    """A present image: `images.ensured.EnsuredImage`."""
 
     @property
     def reference(self) -> str:
-        """What the container is made of."""
+        """The reference that the container is created with."""
 
     @property
     def image(self) -> ImageStatus:
-        """What the runtime says about it."""
+        """The runtime's details of the image."""
 
 
 class NoServices:
-    """Without an API server there are none."""
+    """`Services` without an API server: there are none."""
 
     def listed(self) -> tuple[Service, ...]:
         return ()
 
 
 class NoAllocations:
-    """Without managers nothing is allotted."""
+    """`Allocations` without managers: nothing is allotted."""
 
     async def of(self, pod: Pod, container: AnyContainer) -> Allocation:  # noqa: ARG002 # the protocol's
         return NOTHING

@@ -1,4 +1,4 @@
-"""Making ready what one instance of a container needs: its environment, its mounts, the files behind them."""
+"""Prepares what one instance of a container needs: its environment, its mounts, and their files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from podwright.agent.pods.references import container_references
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
 from podwright.k8s.objects import FileKeySelector, Pod
+from podwright.linux.files import remove_file
 
 Volumes = dict[str, VolumeContent]
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """The container to start, and what is known of its pod. `addresses` are the pod's."""
+    """The container to start, and the facts about its pod. `addresses` are the pod's."""
 
     pod: Pod
     container: AnyContainer
@@ -74,7 +75,7 @@ async def make_environment(instance: Instance, objects: ObjectGetter, services: 
 async def make_mounts(
     instance: Instance, environment: Environment, subpaths: SubPaths, made: AsyncExitStack
 ) -> tuple[api.Mount, ...]:
-    """The container's mounts. `made` undoes what is made for this instance alone. Raises PodwrightError, OSError."""
+    """The container's mounts. `made` undoes what is made for this instance only. Raises PodwrightError and OSError."""
     container = instance.container
     inputs = MountInputs(
         volumes=instance.volumes,
@@ -121,5 +122,5 @@ def _make_termination_file(instance: Instance, made: AsyncExitStack) -> str:
     if not container.termination_message_path:
         return ""
     path = files.make_termination_file(instance.pod_directory, file_name(container.name))
-    made.callback(files.remove_file, path)
+    made.callback(remove_file, path)
     return path

@@ -1,4 +1,4 @@
-"""Seccomp and AppArmor profiles to CRI: the container's field, or else the pod's. Pure."""
+"""Seccomp and AppArmor profiles for CRI: the container's field, or else the pod's. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OLD_NAMES = {"runtime/default": "RuntimeDefault", "unconfined": "Unconfined"}
 
 
 def seccomp_profile(pod: Pod, container: AnyContainer, settings: NodeSettings) -> api.SecurityProfile:
-    """Without a field, unconfined, unless the node has `seccompDefault`. Raises InvalidArgument."""
+    """The profile. Without a field it is unconfined, unless the node has `seccompDefault`. Raises InvalidArgument."""
     own, pods = container.security_context, pod.spec.security_context
     profile: SeccompProfile | None = own.seccomp_profile if own else None
     if profile is None and pods is not None:
@@ -53,9 +53,9 @@ def apparmor_profile(pod: Pod, container: AnyContainer) -> tuple[api.SecurityPro
 
 
 def wanted_apparmor(pod: Pod, container: AnyContainer) -> AppArmorProfile | None:
-    """The profile that a container is to have.
+    """The profile of a container.
 
-    A static pod may still have the old annotation, which takes precedence over the pod's field.
+    A static pod may still have the old annotation, which has priority over the pod's field.
     """
     own, pods = container.security_context, pod.spec.security_context
     if own is not None and own.app_armor_profile is not None:

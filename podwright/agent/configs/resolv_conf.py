@@ -1,4 +1,4 @@
-"""Reading a resolv.conf (resolv.conf(5)), as far as it is passed on to pods. Pure."""
+"""Parses the parts of a resolv.conf (resolv.conf(5)) that pods inherit. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Resolver(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_resolv_conf(text: str) -> Resolver:
-    """Servers add up, the last `search` line wins, an option replaces an earlier one of its name.
+    """Parse a file. All servers count, but only the last `search` line, and the last option of each name.
 
-    A final dot of a search domain goes, so that the same domain is not there twice. Raises InvalidArgument for a
+    The final dot of a search domain is removed, so that no domain appears twice. Raises InvalidArgument for a
     `nameserver` line without an address.
     """
     servers: list[str] = []

@@ -1,4 +1,4 @@
-"""Requests and limits to CRI's LinuxContainerResources, by the kubelet's arithmetic. Pure."""
+"""Converts requests and limits to CRI's LinuxContainerResources, by the kubelet's arithmetic. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def container_resources(
     *,
     has_own_cpus: bool = False,
 ) -> api.LinuxContainerResources:
-    """What one container gets. Missing limits are the pod's. `has_own_cpus` lifts the CPU quota."""
+    """The resources of one container. Missing limits are the pod's. `has_own_cpus` removes the CPU quota."""
     requests, limits = container.resources.requests, container.resources.limits
     fallback = pod_level_limits(pod.spec)
     resources = _compute(
@@ -54,7 +54,7 @@ def container_resources(
 def sandbox_resources(
     pod: Pod, facts: NodeFacts, settings: NodeSettings, *, lifts_quota: bool = False
 ) -> api.LinuxContainerResources:
-    """What all containers get together, without the pod's overhead. `lifts_quota`: the pod has CPUs to itself."""
+    """The resources of all containers together, without the pod's overhead. `lifts_quota`: there is no CPU quota."""
     requests, limits = pod_requests(pod.spec, overhead=False), pod_limits(pod.spec, overhead=False)
     cpu, memory = limits.get("cpu", ZERO), limits.get("memory", ZERO)
     resources = _compute(requests.get("cpu"), cpu, memory, facts, settings)
@@ -64,7 +64,7 @@ def sandbox_resources(
 
 
 def sandbox_overhead(pod: Pod, facts: NodeFacts, settings: NodeSettings) -> api.LinuxContainerResources:
-    """What the sandbox itself takes. Request and limit are the same."""
+    """The overhead of the sandbox itself. Request and limit are the same."""
     if not pod.spec.overhead:
         return api.LinuxContainerResources()
     cpu, memory = (parse(pod.spec.overhead.get(name, "0")) for name in ("cpu", "memory"))
@@ -92,7 +92,7 @@ def _compute(
 
 
 def _huge_pages(fallback: Amounts, limits: Mapping[str, str], facts: NodeFacts) -> list[api.HugepageLimit]:
-    """A limit for every size that the machine has: 0 unless the container or its pod names one."""
+    """A limit for every page size of the machine: 0 unless the container or its pod has one."""
     amounts = {**fallback, **{name: parse(text) for name, text in limits.items()}}
     wanted = {page_size(name): amount.whole for name, amount in amounts.items() if is_huge_pages(name)}
     return [api.HugepageLimit(page_size=size, limit=wanted.get(size, 0)) for size in facts.huge_page_sizes]
@@ -117,7 +117,10 @@ def _limit_swap(
 
 
 def may_swap(pod: Pod, container: AnyContainer, facts: NodeFacts, settings: NodeSettings) -> bool:
-    """Burstable containers whose memory limit is not their request, but for critical pods."""
+    """Whether the container may use swap.
+
+    It may if it is burstable, its memory limit is not its request, and its pod is not critical.
+    """
     if settings.swap_behavior != LIMITED_SWAP or not facts.has_swap_control or not facts.is_cgroup_v2:
         return False
     request = parse(container.resources.requests.get("memory", "0"))

@@ -20,7 +20,10 @@ from podwright.k8s.objects import Pod
 
 
 class SandboxConfigInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sandbox is made of beside the pod. `host_resolver` is what the node's `resolver_config` holds."""
+    """The inputs of a sandbox in addition to the pod.
+
+    `host_resolver` is the content of the node's `resolver_config`.
+    """
 
     attempt: int
     facts: NodeFacts
@@ -29,11 +32,11 @@ class SandboxConfigInputs(msgspec.Struct, frozen=True, kw_only=True):
     cgroup_parent: str
     users: PodUserNamespace | None = None
     extra_groups: tuple[int, ...] = ()
-    lifts_quota: bool = False  # the pod has CPUs to itself
+    lifts_quota: bool = False  # the pod has exclusive CPUs
 
 
 def sandbox_config(pod: Pod, inputs: SandboxConfigInputs) -> tuple[api.PodSandboxConfig, tuple[DnsWarning, ...]]:
-    """What RunPodSandbox takes, and what is to be said about it. Raises InvalidArgument."""
+    """The config for RunPodSandbox, and warnings. Raises InvalidArgument."""
     facts, settings, metadata = inputs.facts, inputs.settings, pod.metadata
     dns, warnings = dns_config(pod, settings, facts, inputs.host_resolver)
     config = api.PodSandboxConfig(

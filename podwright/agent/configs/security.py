@@ -1,4 +1,4 @@
-"""Security contexts to CRI: the container's field, or else the pod's, or else the default. Pure."""
+"""Security contexts for CRI: the container's field, or else the pod's, or else the default. Pure."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ NOTHING_OF_POD = PodSecurityContext()
 
 
 class ImageUser(msgspec.Struct, frozen=True, kw_only=True):
-    """Who the image says it runs as: a number, or a name that only the image's passwd knows."""
+    """The user of an image: a number, or a name that only the image's passwd file knows."""
 
     uid: int | None = None
     username: str = ""
 
 
 def image_user(image: ImageStatus) -> ImageUser:
-    """An image that names nobody runs as root."""
+    """The user of an image, which is root if it names none."""
     if image.uid is not None:
         return ImageUser(uid=image.uid)
     return ImageUser(username=image.username) if image.username else ImageUser(uid=0)
@@ -69,7 +69,7 @@ def sandbox_security(
 
 
 class SecurityInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What a container's context depends on beside the pod. `extra_groups` come from its volumes."""
+    """The inputs of a container's context in addition to the pod. `extra_groups` come from its volumes."""
 
     user: ImageUser
     users: PodUserNamespace | None = None
@@ -80,7 +80,7 @@ class SecurityInputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def container_security(pod: Pod, container: AnyContainer, inputs: SecurityInputs) -> api.LinuxContainerSecurityContext:
-    """One container's context. Raises InvalidArgument, such as when runAsNonRoot cannot be kept."""
+    """One container's context. Raises InvalidArgument, for instance if runAsNonRoot is violated."""
     own = container.security_context or NOTHING
     context = pod.spec.security_context or NOTHING_OF_POD
     user = own.run_as_user if own.run_as_user is not None else context.run_as_user
@@ -114,7 +114,7 @@ def container_security(pod: Pod, container: AnyContainer, inputs: SecurityInputs
 
 
 def verify_non_root(pod: Pod, container: AnyContainer, image: ImageUser) -> None:
-    """Raise InvalidArgument unless runAsNonRoot is kept. Only numbers can be verified."""
+    """Raise InvalidArgument if runAsNonRoot is violated. Only numeric users can be verified."""
     own = container.security_context or NOTHING
     context = pod.spec.security_context or NOTHING_OF_POD
     wanted = own.run_as_non_root if own.run_as_non_root is not None else context.run_as_non_root

@@ -1,4 +1,4 @@
-"""Variables that say where services are. Pure.
+"""Environment variables with the addresses of services. Pure.
 
 See https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
 """

@@ -1,4 +1,4 @@
-"""The mounted volumes of a pod, as far as CRI's messages show them."""
+"""The interface of mounted volumes, for CRI's messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class VolumeContent(Protocol):
-    """A volume that is ready for the pod's containers: `volumes.plans.MountedVolume`."""
+    """A mounted volume: `volumes.plans.MountedVolume`."""
 
     @property
     def path(self) -> str:
@@ -18,7 +18,7 @@ class VolumeContent(Protocol):
 
     @property
     def selinux_relabel(self) -> bool:
-        """Whether the runtime is to give it the pod's SELinux label."""
+        """Whether the runtime must give it the pod's SELinux label."""
 
     @property
     def image(self) -> str:

@@ -1,5 +1,5 @@
-"""CSI drivers on this node: which have registered, calls to them, and the CSINode that shows them to the cluster.
+"""CSI drivers on this node: the registered drivers, calls to them, and the CSINode that shows them to the cluster.
 
-`drivers` has the registered ones, `calls` their node services (`values` are arguments and answers). `node_info` writes
-the Node and the CSINode, whose contents `node_object` decides, and `refreshing` asks for a driver's limits again.
+`drivers` has the registered drivers, `calls` their node services (`values` are arguments and answers). `node_info`
+writes the Node and the CSINode, whose content `node_object` decides, and `refreshing` updates drivers' limits.
 """

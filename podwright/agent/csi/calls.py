@@ -1,7 +1,6 @@
 """The calls of a CSI driver's node service. The only module of this room that knows protobuf.
 
-Every call has a connection of its own, as a kubelet's has: a driver that was started again at its socket answers at
-once.
+As in a kubelet, every call has its own connection, so that a restarted driver answers at once.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _MODES = {
     "ReadOnlyMany": _Mode.MULTI_NODE_READER_ONLY,
     "ReadWriteMany": _Mode.MULTI_NODE_MULTI_WRITER,
 }
-# The access modes of drivers that tell a single writer on a node from several.
+# The access modes of drivers that distinguish one writer on a node from several.
 _FINER_MODES = {
     **_MODES,
     "ReadWriteOnce": _Mode.SINGLE_NODE_MULTI_WRITER,
@@ -66,7 +65,7 @@ class CsiNode:
         PluginChannel.check(endpoint)
 
     async def info(self) -> NodeInfo:
-        """What the driver calls this node."""
+        """The driver's facts about this node, such as its name for it."""
         async with self._stub() as node:
             answer = await self._call(node.NodeGetInfo, csi.NodeGetInfoRequest())
         return NodeInfo(
@@ -76,14 +75,14 @@ class CsiNode:
         )
 
     async def capabilities(self, timeout_s: float = CALL_TIMEOUT_S) -> Capabilities:
-        """What it can do. Capabilities that we do not know are left out."""
+        """The driver's capabilities, without unknown ones."""
         async with self._stub() as node:
             answer = await self._call(node.NodeGetCapabilities, csi.NodeGetCapabilitiesRequest(), timeout_s)
         kinds = (each.rpc.type for each in answer.capabilities)
         return frozenset(_CAPABILITIES[kind] for kind in kinds if kind in _CAPABILITIES)
 
     async def stage(self, call: VolumeCall, path: str, can: Capabilities) -> None:
-        """Make the volume ready for the node at a directory."""
+        """Stage the volume for the node at a directory."""
         request = csi.NodeStageVolumeRequest(
             volume_id=call.handle,
             publish_context=call.publish_context,
@@ -104,7 +103,7 @@ class CsiNode:
     async def publish(
         self, call: VolumeCall, target: str, can: Capabilities, *, staged: str = "", read_only: bool = False
     ) -> None:
-        """Make the volume appear at a pod's path. `staged` is where it is ready, empty for drivers without that."""
+        """Publish the volume at a pod's path. `staged` is where it is staged, empty for drivers that do not stage."""
         request = csi.NodePublishVolumeRequest(
             volume_id=call.handle,
             publish_context=call.publish_context,
@@ -125,7 +124,7 @@ class CsiNode:
             await self._call(node.NodeUnpublishVolume, request)
 
     async def expand(self, call: VolumeCall, path: str, size_bytes: int, can: Capabilities, *, staged: str) -> None:
-        """Let the filesystem at `path` have the size that the volume has."""
+        """Grow the filesystem at `path` to the volume's size."""
         request = csi.NodeExpandVolumeRequest(
             volume_id=call.handle,
             volume_path=path,
@@ -138,7 +137,7 @@ class CsiNode:
             await self._call(node.NodeExpandVolume, request)
 
     async def stats(self, handle: str, path: str) -> VolumeStats | None:
-        """What the volume holds. None when the driver does not tell."""
+        """The volume's usage. None if the driver does not report it."""
         can = await self.capabilities(STATS_TIMEOUT_S)
         if DriverCapability.GET_VOLUME_STATS not in can:
             return None

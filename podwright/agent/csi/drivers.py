@@ -1,4 +1,4 @@
-"""The CSI drivers that have registered on this node. A `PluginHandler` of the watcher of plug-ins."""
+"""The registered CSI drivers of this node: a `PluginHandler` of the watcher of plug-ins."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Version = tuple[int, int, int]
 
 
 class ClusterInfo(Protocol):
-    """Shows the cluster which drivers there are: `node_info`."""
+    """Shows the drivers to the cluster: `node_info`."""
 
     async def install(self, driver: str, info: NodeInfo) -> None:
-        """The driver is there. Raises PodwrightError."""
+        """Show a driver. Raises PodwrightError."""
 
     async def uninstall(self, driver: str) -> None:
-        """The driver has gone. Raises PodwrightError."""
+        """Remove a driver that is gone. Raises PodwrightError."""
 
 
 class NoCluster:
@@ -63,7 +63,7 @@ class CsiDrivers:
         self._listeners: list[Callable[[str], None]] = []
 
     def node(self, name: str) -> CsiNode:
-        """The driver's node service. Raises Unavailable for a driver that has not registered: it may yet do so."""
+        """The driver's node service. Raises Unavailable for an unregistered driver, which may still register."""
         driver = self._drivers.get(name)
         if driver is None:
             raise Unavailable(f"driver name {name} not found in the list of registered CSI drivers")
@@ -74,11 +74,14 @@ class CsiDrivers:
         return tuple(self._drivers)
 
     async def refresh(self, name: str) -> None:
-        """Tell the cluster what the driver says of the node now. Raises PodwrightError."""
+        """Update the cluster with the driver's present facts about the node. Raises PodwrightError."""
         await self._cluster.install(name, await self.node(name).info())
 
     async def stats(self, name: str, handle: str, path: str) -> VolumeStats | None:
-        """What a volume that is published at `path` holds. None when its driver does not tell. Raises Unavailable."""
+        """The usage of a volume that is published at `path`.
+
+        None if its driver does not report it. Raises Unavailable.
+        """
         return await self.node(name).stats(handle, path)
 
     def listen(self, listener: Callable[[str], None]) -> None:
@@ -89,7 +92,7 @@ class CsiDrivers:
         self._checked(plugin)
 
     async def register(self, plugin: Plugin) -> None:
-        """The driver is used once the cluster's CSINode shows it."""
+        """See PluginHandler. The driver is used as soon as the CSINode shows it."""
         driver = self._checked(plugin)
         self._drivers[plugin.name] = driver
         try:
@@ -101,7 +104,7 @@ class CsiDrivers:
             listener(plugin.name)
 
     async def deregister(self, plugin: Plugin) -> None:
-        """See PluginHandler. What the driver has mounted stays: it is needed to unmount that."""
+        """See PluginHandler. Volumes of the driver stay mounted: only the driver can unmount them."""
         driver = self._drivers.get(plugin.name)
         if driver is None or driver.node.endpoint != plugin.endpoint:
             return
@@ -112,7 +115,7 @@ class CsiDrivers:
             log.warning("the cluster still shows a CSI driver that has gone: driver=%s error=%s", plugin.name, failure)
 
     def _checked(self, plugin: Plugin) -> _Driver:
-        """Raises InvalidArgument."""
+        """The driver of a plug-in. Raises InvalidArgument."""
         if NAME.fullmatch(plugin.name) is None:
             raise InvalidArgument(f"{plugin.name!r} cannot be the name of a CSI driver")
         version = highest_version(plugin.versions)
@@ -135,7 +138,7 @@ class CsiDrivers:
 
 
 def highest_version(versions: tuple[str, ...]) -> Version | None:
-    """The highest one that is supported. None when there is none."""
+    """The highest supported version. None if there is none."""
     found = [match for text in versions if (match := VERSION.fullmatch(text)) is not None]
     numbers = [(int(each[1]), int(each[2]), int(each[3])) for each in found]
     return max((number for number in numbers if number[0] == MAJOR), default=None)

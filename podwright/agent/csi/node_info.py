@@ -1,4 +1,4 @@
-"""Tells the cluster which CSI drivers this node has: labels and an annotation of the Node, and the CSINode."""
+"""Writes the CSI drivers of this node to the cluster: labels and an annotation of the Node, and the CSINode."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class CsiNodeInfo:
         self._server = server
         self._node = node
         self._turn = asyncio.Lock()
-        self.problem = "CSINode is not yet initialized"  # why the node is not ready; empty when it is
+        self.problem = "CSINode is not yet initialized"  # why the node is not ready; empty if it is
 
     async def run(self) -> None:
         """Create the CSINode once the node is registered.
 
-        Schedulers take a node without one for a node without drivers.
+        For the scheduler a node without one has no drivers.
         """
         await self._node.registered.wait()
         pause_s = PAUSE_S
@@ -50,13 +50,13 @@ class CsiNodeInfo:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def install(self, driver: str, info: NodeInfo) -> None:
-        """The driver is there. Raises PodwrightError."""
+        """Show a driver. Raises PodwrightError."""
         await self._registered()
         await self._insist(lambda: self._change_node(driver, info))
         await self._insist(lambda: self._change_csi_node(driver, info))
 
     async def uninstall(self, driver: str) -> None:
-        """The driver has gone. The labels stay, as volumes may. Raises PodwrightError."""
+        """Remove a driver. Its labels stay, because its volumes may. Raises PodwrightError."""
         await self._insist(lambda: self._change_csi_node(driver, None))
         await self._insist(lambda: self._change_node(driver, None))
 
@@ -68,7 +68,7 @@ class CsiNodeInfo:
             raise Unavailable("the node is not registered yet", hint="the API server has not answered") from failure
 
     async def _insist(self, change: Callable[[], Awaitable[None]]) -> None:
-        """Repeat a change that conflicts: others change the same objects."""
+        """Repeat a change after conflicts, because others change the same objects."""
         for attempt in range(TRIES):
             try:
                 async with self._turn:
@@ -99,7 +99,7 @@ class CsiNodeInfo:
             await self._server.update(after)
 
     async def _own(self) -> CSINode:
-        """The node's CSINode, created if it is missing. That of an earlier node of this name is deleted."""
+        """The node's CSINode, created if it is missing. Deletes that of an earlier node with this name."""
         node = self._node.node
         try:
             found = await self._server.get(CSINode, node.metadata.name)

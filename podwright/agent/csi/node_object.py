@@ -1,4 +1,4 @@
-"""What the Node and the CSINode say of the drivers on a node. Pure.
+"""The parts of the Node and the CSINode about drivers. Pure.
 
 The rules are the kubelet's (pkg/volume/csi/nodeinfomanager of Kubernetes 1.36).
 """
@@ -22,12 +22,12 @@ from podwright.k8s.objects import (
     VolumeNodeResources,
 )
 
-NODE_ID = "csi.volume.kubernetes.io/nodeid"  # an annotation of the Node: driver to its name for the node, in JSON
+NODE_ID = "csi.volume.kubernetes.io/nodeid"  # an annotation of the Node: JSON with each driver's name for the node
 COUNT_MAX = 2**31 - 1
 
 
 def new_csi_node(node: Node) -> CSINode:
-    """The CSINode of a node that has no driver."""
+    """The CSINode of a node without drivers."""
     owner = OwnerReference(api_version="v1", kind="Node", name=node.metadata.name, uid=node.metadata.uid)
     return CSINode(
         metadata=ObjectMeta(name=node.metadata.name, owner_references=(owner,)), spec=CSINodeSpec(drivers=())
@@ -35,13 +35,13 @@ def new_csi_node(node: Node) -> CSINode:
 
 
 def is_owned(csi_node: CSINode, node: Node) -> bool:
-    """Whether the CSINode belongs to this node, and not to an earlier one of its name."""
+    """Whether the CSINode belongs to this node, and not to an earlier one with its name."""
     owners = csi_node.metadata.owner_references
     return any(each.kind == "Node" and each.uid == node.metadata.uid for each in owners)
 
 
 def with_driver(csi_node: CSINode, name: str, info: NodeInfo) -> CSINode:
-    """The CSINode with the driver. The same one when it says so already."""
+    """The CSINode with the driver. The same object if it already has it."""
     count = min(info.max_volumes, COUNT_MAX)
     driver = CSINodeDriver(
         name=name,
@@ -60,7 +60,7 @@ def without_driver(csi_node: CSINode, name: str) -> CSINode:
 
 
 def is_same(one: CSINode, other: CSINode) -> bool:
-    """Whether both name the same drivers, in whatever order."""
+    """Whether both name the same drivers, in any order."""
     return _by_name(one) == _by_name(other)
 
 
@@ -71,10 +71,10 @@ def _by_name(csi_node: CSINode) -> dict[str, CSINodeDriver]:
 
 
 def node_patch(node: Node, name: str, info: NodeInfo | None) -> dict[str, Any]:
-    """The patch of the Node for a driver that has registered, or has gone (None). Empty when nothing changes.
+    """The patch of the Node for a driver that has registered, or is gone (None). Empty if nothing changes.
 
-    Raises FailedPrecondition for a label that another driver or a person has given another value, InvalidArgument for
-    a driver without a name for the node.
+    Raises FailedPrecondition for a label to which another driver or a person has given another value, InvalidArgument
+    for a driver without a name for the node.
     """
     if info is not None and not info.node_id:
         raise InvalidArgument("error adding CSI driver node info: driverNodeID must not be empty")
@@ -98,7 +98,7 @@ def _node_ids(node: Node) -> dict[str, str]:
     try:
         found = json.loads(text) if text else {}
     except ValueError:
-        found = {}  # nobody can use it: it is written anew
+        found = {}  # it is invalid, and written again
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 

@@ -1,4 +1,4 @@
-"""Asks drivers again how many volumes this node may have, for those whose CSIDriver wants it now and then.
+"""Updates the node's limits of volumes, for drivers whose CSIDriver asks for that periodically.
 
 The rule is the kubelet's (pkg/volume/csi/csi_node_updater.go of Kubernetes 1.36): nodeAllocatableUpdatePeriodSeconds.
 """
@@ -15,11 +15,11 @@ from podwright.k8s.objects import CSIDriver
 
 log = logging.getLogger(__name__)
 
-TICK_S = 10.0  # the shortest period that the API takes
+TICK_S = 10.0  # the shortest period that the API allows
 
 
 class Refresher:
-    """`csi_driver` gives a driver's CSIDriver. It raises PodwrightError until that is known."""
+    """Refreshes drivers. `csi_driver` returns a driver's CSIDriver, or raises PodwrightError until it is known."""
 
     def __init__(self, drivers: CsiDrivers, csi_driver: Callable[[str], CSIDriver | None]) -> None:
         self._drivers = drivers
@@ -27,7 +27,7 @@ class Refresher:
         self._done_at: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Refresh without end."""
+        """Refresh forever."""
         while True:
             await asyncio.sleep(TICK_S)
             for name in self._drivers.names():

@@ -11,8 +11,7 @@ import msgspec
 from podwright.cri.status import rpc_error
 from podwright.errors import Unavailable
 
-# The volume may be in any state after these: the driver has not said that it has ended its work
-# (pkg/volume/csi.isFinalError).
+# After these the volume may be in any state, because the driver may still work on it (pkg/volume/csi.isFinalError).
 UNFINISHED = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED"})
 INFEASIBLE = frozenset({"INVALID_ARGUMENT", "OUT_OF_RANGE", "NOT_FOUND"})
 MESSAGE_MAX = 2048
@@ -27,12 +26,12 @@ class CsiFailed(Unavailable):
 
     @property
     def is_final(self) -> bool:
-        """Whether the driver has ended its work: nothing is left of what it was asked for."""
+        """Whether the failure is final: the driver has stopped its work, and nothing of it is left."""
         return self.code not in UNFINISHED
 
     @property
     def is_infeasible(self) -> bool:
-        """Whether asking again cannot help."""
+        """Whether a repetition cannot succeed."""
         return self.code in INFEASIBLE
 
 
@@ -51,7 +50,7 @@ Capabilities = frozenset[DriverCapability]
 
 
 class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a driver says of this node. `max_volumes` 0 leaves it to the cluster."""
+    """A driver's facts about this node. `max_volumes` 0 leaves the limit to the cluster."""
 
     node_id: str
     max_volumes: int = 0
@@ -59,7 +58,7 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VolumeAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """How a volume is used. `mode` is one of Kubernetes' access modes, `group` who is to own the files."""
+    """How a volume is used. `mode` is one of Kubernetes' access modes, `group` the group to give the files to."""
 
     mode: str
     is_block: bool = False
@@ -88,7 +87,7 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VolumeStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What a volume holds. `problem` is None when the driver does not say how the volume is, empty when it is well."""
+    """A volume's usage. `problem` is empty for a healthy volume, None if the driver does not report its health."""
 
     bytes: Amounts | None = None
     inodes: Amounts | None = None

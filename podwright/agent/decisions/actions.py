@@ -1,4 +1,4 @@
-"""What has to be done so that the runtime has what a pod's spec wants. Pure.
+"""Decides what to change at the runtime so that it holds what a pod's spec wants. Pure.
 
 The rules are the kubelet's (computePodActions of Kubernetes 1.36, pkg/kubelet/kuberuntime).
 """
@@ -35,7 +35,7 @@ FindingOf = Callable[[str, ProbeKind], ProbeResult | None]
 
 
 class Kill(msgspec.Struct, frozen=True, kw_only=True):
-    """A running container that has to be ended. `probe` is the one that failed, whose own grace then counts."""
+    """A running container to end. `probe` is the probe that failed, whose own grace then counts."""
 
     status: CriContainerStatus
     message: str
@@ -43,30 +43,30 @@ class Kill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PodActions(msgspec.Struct, frozen=True, kw_only=True):
-    """Carried out in this order: kill, create the sandbox, resize, start.
+    """What a pass does, in this order: kill, create the sandbox, resize, start.
 
-    Containers are named. The order is the spec's.
+    Containers are given by name, in the order of the spec.
     """
 
     kill_pod: bool = False
     create_sandbox: bool = False
-    sandbox_id: str = ""  # of the sandbox to start containers in; empty when there is none
-    attempt: int = 0  # of that sandbox, or the one to create
+    sandbox_id: str = ""  # the sandbox to start containers in; empty if there is none
+    attempt: int = 0  # of this sandbox, or of the one to create
     start_ephemeral: tuple[str, ...] = ()
     start_init: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
     kill: tuple[Kill, ...] = ()
-    restart_all: str = ""  # the container whose exit has all containers removed and started again
+    restart_all: str = ""  # the container whose exit restarts all containers; empty for none
     resize: PodResize = NO_RESIZE
 
     @property
     def is_nothing(self) -> bool:
-        """Whether the pod is as its spec wants it."""
+        """Whether nothing has to be done."""
         return self == PodActions(sandbox_id=self.sandbox_id, attempt=self.attempt)
 
 
 class SandboxAction(msgspec.Struct, frozen=True, kw_only=True):
-    """The sandbox to use, and whether it has to be made."""
+    """The sandbox to use, and whether it has to be created."""
 
     create: bool
     attempt: int
@@ -74,7 +74,7 @@ class SandboxAction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Plan(msgspec.Struct, kw_only=True):
-    """The decisions about containers, as they are made."""
+    """The decisions about containers so far."""
 
     actuated: PodAllocation | None
     resizes: list[ContainerResize] = msgspec.field(default_factory=list)
@@ -86,7 +86,7 @@ class _Plan(msgspec.Struct, kw_only=True):
 
 
 def choose_sandbox(pod: Pod, observed: ObservedPod) -> SandboxAction:
-    """The newest sandbox if it can be used, else a new one with the next attempt."""
+    """Choose the newest sandbox if it can be used, else a new one with the next attempt."""
     if not observed.sandboxes:
         return SandboxAction(create=True, attempt=0)
     newest = observed.sandboxes[0]
@@ -102,9 +102,9 @@ def choose_sandbox(pod: Pod, observed: ObservedPod) -> SandboxAction:
 def compute_pod_actions(
     pod: Pod, observed: ObservedPod, finding_of: FindingOf, actuated: PodAllocation | None = None
 ) -> PodActions:
-    """What to do next. `finding_of` says what the probes of a container instance have found.
+    """Decide what to do next. `finding_of` gives the results of a container instance's probes.
 
-    `pod` has the resources that it was allocated, `actuated` are those that it has. None: nothing is resized.
+    `pod` has the allocated resources, `actuated` those that were last set. Without `actuated` nothing is resized.
     """
     sandbox = choose_sandbox(pod, observed)
     if sandbox.create:
@@ -139,10 +139,10 @@ def _resize(pod: Pod, plan: _Plan) -> PodResize:
 
 
 def _recreate(pod: Pod, observed: ObservedPod, sandbox: SandboxAction) -> PodActions:
-    """Start what may run again in a new sandbox, if there is anything.
+    """Create a new sandbox if a container may start in it, and start those containers.
 
-    The kubelet gives up a pod that never restarts as soon as it has had a container. If such a pod loses its sandbox
-    before all of its containers have begun, it is Pending forever. Here they begin in the new sandbox.
+    The kubelet creates no sandbox for a pod that never restarts once it has had a container. If such a pod loses its
+    sandbox before all of its containers have started, it stays Pending forever. Here they start in the new sandbox.
     """
     start = tuple(container.name for container in pod.spec.containers if _starts_anew(pod, container, observed))
     if not start and (not pod.spec.init_containers or _was_initialized(pod, observed)):
@@ -158,13 +158,13 @@ def _recreate(pod: Pod, observed: ObservedPod, sandbox: SandboxAction) -> PodAct
 
 
 def _starts_anew(pod: Pod, container: Container, observed: ObservedPod) -> bool:
-    """Whether a container starts in a new sandbox: its policy allows that, or it has not run yet."""
+    """Whether a container starts in a new sandbox: its restart policy allows that, or it has not run yet."""
     status = observed.newest(container.name)
     if status is None or status.state is CriContainerState.CREATED:
         return True
     if status.state is CriContainerState.EXITED:
         return restarts_after(pod, container, status.exit_code)
-    return restarts_on_failure(pod, container)  # it is about to be killed
+    return restarts_on_failure(pod, container)  # it is killed first
 
 
 def _was_initialized(pod: Pod, observed: ObservedPod) -> bool:
@@ -172,11 +172,14 @@ def _was_initialized(pod: Pod, observed: ObservedPod) -> bool:
 
 
 def _plan_init(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: _Plan) -> bool:
-    """Whether the pod is initialized. From the last init container to the first: old ones may have been removed."""
+    """Plan the init containers. Returns whether the pod is initialized.
+
+    Goes from the last init container to the first, because early ones may have been removed.
+    """
     if not pod.spec.init_containers:
         return True
     initialized = _is_initialized(pod, observed)
-    passed = initialized  # whether a later container has been reached, so that this one was initialized before
+    passed = initialized  # whether a later container has started, so this one was done before
     last = len(pod.spec.init_containers) - 1
     for index in range(last, -1, -1):
         container = pod.spec.init_containers[index]
@@ -202,7 +205,7 @@ def _plan_init(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: _Pl
 
 
 def _is_initialized(pod: Pod, observed: ObservedPod) -> bool:
-    """Whether a regular container has been made in the newest sandbox. Those of older ones say nothing of it."""
+    """Whether the newest sandbox has a regular container. Containers of older sandboxes do not count."""
     current = observed.sandboxes[0].id
     return any(
         status.sandbox_id == current and status.state is not CriContainerState.UNKNOWN
@@ -214,7 +217,10 @@ def _is_initialized(pod: Pod, observed: ObservedPod) -> bool:
 def _plan_one_init(
     pod: Pod, container: Container, status: CriContainerStatus, finding_of: FindingOf, plan: _Plan
 ) -> bool:
-    """Whether this init container lets the next one start: it has succeeded, or it is a sidecar that has started."""
+    """Plan one init container. Returns whether the next one may start.
+
+    It may if this one has succeeded, or is a sidecar that has started.
+    """
     if status.state is CriContainerState.RUNNING:
         if is_sidecar(container):
             return _plan_running_sidecar(pod, container, status, finding_of, plan)
@@ -232,7 +238,7 @@ def _plan_one_init(
 
 
 def _starts_init_again(pod: Pod, container: Container, status: CriContainerStatus) -> bool:
-    """Whether an init container that does not run starts. One that was made and never started has not had its turn."""
+    """Whether to start an init container that does not run. One that was created and never started has yet to run."""
     if is_sidecar(container) or status.state is CriContainerState.CREATED:
         return True
     if status.state is CriContainerState.EXITED:
@@ -243,7 +249,10 @@ def _starts_init_again(pod: Pod, container: Container, status: CriContainerStatu
 def _plan_running_sidecar(
     pod: Pod, container: Container, status: CriContainerStatus, finding_of: FindingOf, plan: _Plan
 ) -> bool:
-    """Whether it has started. A sidecar that has failed a probe, or that has changed, is killed and started again."""
+    """Plan a running sidecar: kill and restart it if a probe failed or its spec changed.
+
+    Returns whether it has started.
+    """
     if container.startup_probe is not None:
         startup = finding_of(status.id, ProbeKind.STARTUP)
         if startup is ProbeResult.FAILURE:
@@ -260,7 +269,7 @@ def _plan_running_sidecar(
 
 
 def _plan_size(pod: Pod, container: Container, status: CriContainerStatus, plan: _Plan) -> bool:
-    """Whether a running container has to be made anew for its new size. It is then killed."""
+    """Plan the new size of a running container. Returns whether it must be created again, and then has it killed."""
     resize = resize_of(pod, container, status, plan.actuated)
     if resize is None:
         return False
@@ -308,11 +317,11 @@ def _plan_regular(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: 
 def _reason_to_kill(
     pod: Pod, container: Container, status: CriContainerStatus, finding_of: FindingOf
 ) -> tuple[Kill | None, bool]:
-    """Why a running container has to be ended, if it has, and whether it runs again then."""
+    """The reason to end a running container, if any, and whether it then runs again."""
     restart = restarts_on_failure(pod, container) and pod.metadata.deletion_timestamp is None
     probe = None
     if _has_changed(container, status):
-        reason, restart = "definition changed", True  # whatever the policy: the pod wants another container
+        reason, restart = "definition changed", True  # whatever the policy says
     elif finding_of(status.id, ProbeKind.LIVENESS) is ProbeResult.FAILURE:
         reason, probe = "failed liveness probe", ProbeKind.LIVENESS
     elif finding_of(status.id, ProbeKind.STARTUP) is ProbeResult.FAILURE:
@@ -324,11 +333,14 @@ def _reason_to_kill(
 
 
 def _unknown(status: CriContainerStatus, kind: str) -> Kill:
-    """End a container whose state is unknown, as it may run: two instances at once would be worse."""
+    """End a container whose state is unknown: if it runs, a second instance would run beside it."""
     return Kill(status=status, message=f'{kind} is in "{status.state.value}" state, try killing it before restart')
 
 
 def _has_changed(container: AnyContainer, status: CriContainerStatus) -> bool:
-    """Whether the container was made of another definition. One without a hash counts as unchanged: others made it."""
+    """Whether the container was made from another spec.
+
+    One without a hash, made by another program, counts as unchanged.
+    """
     written = status.annotations.get(CONTAINER_HASH)
     return written is not None and written != container_hash(container)

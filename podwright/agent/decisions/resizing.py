@@ -1,4 +1,4 @@
-"""What has to be done so that running containers have the CPU and memory that their pod was allocated. Pure.
+"""Decides what to change so that running containers have the CPU and memory that their pod was allocated. Pure.
 
 The rules are the kubelet's (computePodResizeAction and doPodResizeAction of Kubernetes 1.36, pkg/kubelet/kuberuntime).
 Amounts are in thousandths of a CPU and in bytes.
@@ -19,7 +19,7 @@ RESTART = "RestartContainer"
 
 
 class ContainerResize(msgspec.Struct, frozen=True, kw_only=True):
-    """A running container whose resources are not those that it was allocated."""
+    """A running container whose resources differ from the allocated ones."""
 
     name: str
     id: str
@@ -27,7 +27,7 @@ class ContainerResize(msgspec.Struct, frozen=True, kw_only=True):
     current: PodSizes
 
     def changes(self, resource: str) -> bool:
-        """Whether `cpu` or `memory` is among what changes."""
+        """Whether the resource, `cpu` or `memory`, changes."""
         wanted, current = self.wanted, self.current
         return (wanted.request(resource), wanted.limit(resource)) != (
             current.request(resource),
@@ -35,7 +35,7 @@ class ContainerResize(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def grows(self, resource: str) -> bool:
-        """Whether it gets more. The limit decides, and where that stays the request."""
+        """Whether the container gets more of the resource. The limit decides, or the request if the limit stays."""
         wanted, current = self.wanted, self.current
         if wanted.limit(resource) != current.limit(resource):
             return wanted.limit(resource) > current.limit(resource)
@@ -43,9 +43,9 @@ class ContainerResize(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PodResize(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be resized: containers that run on, and the pod's cgroup with them.
+    """What is to be resized: running containers, and the pod's cgroup.
 
-    `restarts`: a container is made anew for its new size. `pod_level`: the pod's own resources have changed.
+    `restarts`: a container restarts for its new size. `pod_level`: the pod's own resources have changed.
     """
 
     containers: tuple[ContainerResize, ...] = ()
@@ -62,7 +62,7 @@ class PodResize(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(found, key=lambda each: each.grows(resource))
 
     def concerns(self, resource: str) -> bool:
-        """Whether the pod's cgroup has to be looked at for `cpu` or `memory`."""
+        """Whether the pod's cgroup may need another limit for `cpu` or `memory`."""
         return self.restarts or self.pod_level or bool(self.of(resource))
 
 
@@ -72,10 +72,10 @@ NO_RESIZE = PodResize()
 def resize_of(
     pod: Pod, container: Container, status: CriContainerStatus, actuated: PodAllocation | None
 ) -> ContainerResize | None:
-    """The resize that a running container still needs. None when it needs none.
+    """The resize that a running container still needs. None if it needs none.
 
-    `actuated` is what the runtime was given last. None: no record is kept. A container that is not in it was started
-    by an agent without a record, and is resized once more.
+    `actuated` has the values that were last set. None: no record is kept. A container without a record was started by
+    an agent without records, and is resized once more.
     """
     if actuated is None or status.state is not CriContainerState.RUNNING:
         return None
@@ -88,7 +88,7 @@ def resize_of(
 
 
 def needs_restart(container: Container, resize: ContainerResize, actuated: PodAllocation | None) -> bool:
-    """Whether the container's resizePolicy wants it to be made anew. One whose size is not known is left running."""
+    """Whether the resizePolicy demands a restart. A container whose present size is unknown is left running."""
     if actuated is None or container.name not in actuated.containers:
         return False
     policies: dict[str, str] = {}
@@ -98,14 +98,14 @@ def needs_restart(container: Container, resize: ContainerResize, actuated: PodAl
 
 
 def resizes_pod_level(pod: Pod, actuated: PodAllocation | None) -> bool:
-    """Whether the pod's own resources are not those that were written last."""
+    """Whether the pod's own resources differ from those that were last set."""
     return actuated is not None and sizes(pod.spec.resources) != sizes(actuated.pod)
 
 
 def is_in_progress(pod: Pod, observed: ObservedPod, actuated: PodAllocation | None) -> bool:
-    """Whether something that runs does not yet have what the pod was allocated: IsPodResizeInProgress.
+    """Whether a running container or the pod's cgroup still lacks its allocated resources: IsPodResizeInProgress.
 
-    Containers that do not run get their size when they start, and ordinary init containers end by themselves.
+    A container that does not run gets its size when it starts. Init containers that are not sidecars do not count.
     """
     if actuated is None:
         return False
@@ -130,9 +130,9 @@ def refused_decreases(
     usage: Mapping[str, int | None],
     pod_usage: int | None,
 ) -> list[str]:
-    """Why memory limits must not become smaller now: more is in use. Empty when they may.
+    """The reasons against smaller memory limits: more memory is in use. Empty if the limits may become smaller.
 
-    `pod_limit` is the pod's new limit if that becomes smaller. `usage` is in bytes, by container. None: nobody knows.
+    `pod_limit` is the pod's new limit if it becomes smaller. `usage` is in bytes, by container, None if unknown.
     """
     faults = []
     if pod_limit is not None:

@@ -1,4 +1,4 @@
-"""How long the containers of a pod have to end, and in which order they end. Pure but for `TerminationOrder`."""
+"""The grace of a pod's containers, and the order in which they end. Pure except for `TerminationOrder`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.probes.outcomes import ProbeKind
 from podwright.k8s.objects import Container, Pod
 
-MIN_STOP_S = 2  # what every StopContainer gets: a shorter one would be a SIGKILL
+MIN_STOP_S = 2  # the least timeout of StopContainer: a shorter one is a SIGKILL at once
 
 
 def termination_grace_s(pod: Pod, name: str, probe: ProbeKind | None) -> int:
-    """The grace of a container: the API's when the pod is deleted, that of a probe that failed, or the pod's."""
+    """The grace of a container in seconds: that of the deletion, else that of the failed probe, else the pod's."""
     if pod.metadata.deletion_grace_period_seconds is not None:
         return pod.metadata.deletion_grace_period_seconds
     container = find_container(pod, name)
@@ -26,10 +26,10 @@ def termination_grace_s(pod: Pod, name: str, probe: ProbeKind | None) -> int:
 
 
 class TerminationOrder:
-    """Regular containers end first, all at once, then sidecars, the last one of the spec first."""
+    """Regular containers end first, all at once. Then sidecars end, in the reverse order of the spec."""
 
     def __init__(self, pod: Pod, running: Iterable[str]) -> None:
-        """`running` are the names of the containers that are to end."""
+        """`running` has the names of the containers that must end."""
         ended = {name: asyncio.Event() for name in running}
         self._ended = ended
         regular = [container.name for container in pod.spec.containers if container.name in ended]
@@ -52,6 +52,6 @@ class TerminationOrder:
             return
 
     def has_ended(self, name: str) -> None:
-        """A container has ended, or could not be ended."""
+        """Note that a container has ended, or could not be ended."""
         if name in self._ended:
             self._ended[name].set()

@@ -1,4 +1,4 @@
-"""The engine itself. `assembly` builds it for the agent and for a run, tests around a runtime in memory."""
+"""The engine. `assembly` builds it for the agent and for `podwright run`, tests around a runtime in memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from podwright.tasks import Tasks
 
 
 class AgentEngine:
-    """Runs until it is closed."""
+    """Syncs pods from `start` to `close`."""
 
     def __init__(
         self, settings: EngineSettings, shared: SharedState, ports: EnginePorts, sources: Mapping[str, PodSource]
@@ -139,7 +139,7 @@ class AgentEngine:
                 all_sources_read=lambda: self.loop.all_sources_read,
                 metrics=ports.metrics.lives,
                 is_refused=ports.statuses.is_refused,
-                again=self._keep_house_soon,
+                again=self._request_housekeeping,
                 end=syncer.sync_terminating_runtime_pod,
             )
         )
@@ -164,8 +164,8 @@ class AgentEngine:
             housekeeping_s=settings.housekeeping_s,
         )
 
-    def _keep_house_soon(self) -> None:  # for a room that is made before the loop
-        self.loop.keep_house_soon()
+    def _request_housekeeping(self) -> None:  # housekeeping is made before the loop
+        self.loop.request_housekeeping()
 
     def _active_s(self, pod: Pod) -> float | None:
         deadline = deadline_ns(pod, self._ports.statuses.get(pod.metadata.uid))
@@ -180,21 +180,21 @@ class AgentEngine:
         return self._ports.runtime_problem() or self.generator.problem()
 
     def start(self) -> None:
-        """Begin: look at the runtime, read the sources, sync pods."""
+        """Start to look at the runtime, read the sources and sync pods."""
         self.generator.start()
         for name, source in self._sources.items():
             self._tasks.start(self._read(name, source), name=f"source {name}")
         self._loop_task = self._tasks.start(self.loop.run(), name="sync loop")
 
     async def failed(self) -> None:
-        """Wait until the loop has ended, which it never should."""
+        """Wait until the loop ends, which only a bug makes it do."""
         if self._loop_task is not None:
             await asyncio.wait({self._loop_task})
 
     async def gone(self, uids: Collection[str]) -> None:
-        """Return when nothing is left of pods that no source wants: no worker, no container, no sandbox, no volume."""
+        """Wait until nothing is left of these pods, which no source wants: no worker, container, sandbox or volume."""
         while True:
-            self.channels.offer("managers", PodsChanged(uids=()))  # so that a round of housekeeping begins
+            self.channels.offer("managers", PodsChanged(uids=()))  # starts a round of housekeeping
             await self._housekeeping.next_round()
             if not any(self._holds(uid) for uid in uids):
                 return
@@ -203,7 +203,7 @@ class AgentEngine:
         return self.registry.get(uid) is not None or self.workers.is_known(uid) or self.cache.peek(uid) is not None
 
     async def close(self) -> None:
-        """Stop looking after the pods, and leave them as they are."""
+        """Stop syncing. The pods stay as they are."""
         await self._tasks.close()
         await self._housekeeping.close()
         await self._worker_tasks.close()

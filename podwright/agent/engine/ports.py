@@ -1,4 +1,4 @@
-"""What the engine works with, and what of the configuration it needs."""
+"""What the engine needs of other rooms and of the configuration."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PodSource(Protocol):
     """Where pods come from."""
 
     def sets(self) -> AsyncIterator[list[Pod]]:
-        """The complete set of pods, whenever it may have changed. Without end."""
+        """Yield the complete set of pods, at first and whenever it may have changed. Never ends."""
 
 
 class EngineStatuses(StatusKeeper, LoopStatuses, PerPodState, Protocol):
@@ -72,7 +72,7 @@ class EngineMirrors(PodMirrors, OrphanMirrors, Protocol):
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the configuration the engine needs. Times are seconds."""
+    """The part of the configuration that the engine needs. Times are seconds."""
 
     root: str
     links_directory: str  # see `workers.starting`
@@ -86,11 +86,11 @@ class NoCredentials:
     """Without an API server pods have neither tokens nor certificates."""
 
     def retain(self, uids: Collection[str]) -> None:
-        """There is nothing to forget."""
+        """Does nothing."""
 
 
 class EnginePorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine works with."""
+    """What the engine needs of other rooms."""
 
     runtime: CriRuntime
     statuses: EngineStatuses

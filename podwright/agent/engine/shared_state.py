@@ -1,4 +1,4 @@
-"""What the engine and its parts share."""
+"""The state that the engine shares with the rooms below it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SharedState:
         self.cache = StatusCache(runtime, clock, self._runtime_changed)
 
     def _runtime_changed(self, event: PodEvent) -> None:
-        # A full channel loses the event; the pod's next pass, and the next relist, see what it said.
+        # A full channel loses the event. The pod's next pass and the next relist see the change anyway.
         if not self.channels.offer("runtime", event):
             self._metrics.discarded_events.add()
 
@@ -36,5 +36,5 @@ class SharedState:
         self.channels.offer("managers", PodsChanged(uids=tuple(uids)))
 
     async def probe_decided(self, outcome: ProbeOutcome) -> None:
-        """For the probes: what one of them has found."""
+        """Send the result of a probe to the loop."""
         await self.channels.put("probes", outcome)

@@ -1,8 +1,7 @@
-"""Which events the API server gets: repeated ones counted, similar ones combined, floods cut off. Pure.
+"""Decides which events the API server gets: counts repeated ones, combines similar ones, and drops floods. Pure.
 
 The rules and limits are client-go's EventCorrelator (tools/record/events_cache.go of Kubernetes 1.36): each object has
-a budget, ten different messages of one reason in ten minutes become one text, and what repeats is a higher count of
-the same event.
+a budget, ten different messages of one reason in ten minutes become one, and a repeated event gets a higher count.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from podwright.agent.events.log import EventSubject
 K = TypeVar("K")
 V = TypeVar("V")
 
-KEPT = 4096  # of each kind of memory
+KEPT = 4096  # entries of each map
 BURST, REFILL_S = 25, 300.0  # events of one object
 SIMILAR, SIMILAR_WINDOW_S = 10, 600.0
 COMBINED = "(combined from similar events): "
@@ -40,9 +39,9 @@ EventKey = tuple[EventSubject, str, str, str]  # type, reason, message
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as the API server is to have it. `name` is of its object. `count` more than 1 means that it exists.
+    """An event for the API server. `name` is that of its object, which exists already if `count` is more than 1.
 
-    `key` is what makes another occurrence the same event.
+    Occurrences with the same `key` are the same event.
     """
 
     key: EventKey
@@ -71,7 +70,7 @@ class Correlator:
         self._sent = _Recent[EventKey, Entry](KEPT)
 
     def correlate(self, occurrence: CorrelatedEvent) -> Entry | None:
-        """What to send of it. None when its object has sent too much."""
+        """The event to send. None if there were too many about its object."""
         message, key = self._combined(occurrence)
         occurrence = replace(occurrence, message=message)
         known = self._sent.get(key)
@@ -84,11 +83,11 @@ class Correlator:
         return entry if self._may_send(occurrence) else None
 
     def forget(self, entry: Entry) -> None:
-        """The API server does not have the event any more: the next of its kind is a new one."""
+        """Forget an event that the API server no longer has. The next occurrence is a new event."""
         self._sent.remove(entry.key)
 
     def _may_send(self, occurrence: CorrelatedEvent) -> bool:
-        """Whether the object still has a token. One comes back every five minutes."""
+        """Whether the object still has a token. It gets a new one every five minutes."""
         budget = self._budgets.get(_whole(occurrence.subject)) or _Budget(BURST, occurrence.at_ns)
         elapsed_s = max(0.0, (occurrence.at_ns - budget.at_ns) / 1e9)
         tokens = min(float(BURST), budget.tokens + elapsed_s / REFILL_S)
@@ -97,7 +96,7 @@ class Correlator:
         return may
 
     def _combined(self, occurrence: CorrelatedEvent) -> tuple[str, EventKey]:
-        """The message to send, and what makes it the same event as another one."""
+        """The message to send, and the key of the event."""
         subject, kind, reason, message = occurrence.subject, occurrence.type, occurrence.reason, occurrence.message
         group = (_whole(subject), kind, reason)
         similar = self._similar.get(group)
@@ -111,12 +110,12 @@ class Correlator:
 
 
 def _whole(subject: EventSubject) -> EventSubject:
-    """The object, whichever of its containers the event is about."""
+    """The subject without a container."""
     return replace(subject, field_path="")
 
 
 class _Recent(Generic[K, V]):
-    """A map that forgets what was not used for the longest time."""
+    """A map that drops the entries that were unused for longest."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -1,6 +1,6 @@
 """Events kept in memory and written to the log, for people on this machine: `podwright describe` shows them.
 
-Similar events are counted rather than repeated, as an API server's are.
+Similar events are counted, not repeated, as at an API server.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from podwright.k8s.objects import Pod
 log = logging.getLogger(__name__)
 
 KEPT = 1000
-MESSAGE_LIMIT = 1024  # characters: what the API takes (pkg/apis/core/validation/events.go)
+MESSAGE_LIMIT = 1024  # characters, the API's limit (pkg/apis/core/validation/events.go)
 
 
 class EventSubject(msgspec.Struct, frozen=True):
-    """What an event is about: a pod, one of its containers by its path in the spec, or, without a UID, the node."""
+    """The subject of an event: a pod, a container of a pod by its path in the spec, or without a UID the node."""
 
     uid: str
     namespace: str
@@ -42,14 +42,14 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     first_ns: int
     last_ns: int
     count: int = 1
-    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)  # of the last one
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)  # of the last occurrence
 
 
 Listener = Callable[[RecordedEvent], None]
 
 
 class EventLog:
-    """An `EventRecorder`. Listeners get every event, also one that was counted."""
+    """An `EventRecorder`. Listeners get every occurrence."""
 
     def __init__(self, clock: Clock, node_name: str) -> None:
         self._clock = clock

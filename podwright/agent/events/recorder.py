@@ -1,4 +1,4 @@
-"""Where events go. The reasons are the kubelet's (pkg/kubelet/events)."""
+"""The interface for recording events. The reasons are the kubelet's (pkg/kubelet/events)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EventType = Literal["Normal", "Warning"]
 
 
 class EventRecorder(Protocol):
-    """Takes events. Never waits and never fails."""
+    """Records events. Never waits and never fails."""
 
     def pod(
         self,
@@ -23,7 +23,7 @@ class EventRecorder(Protocol):
         container: str = "",
         annotations: Mapping[str, str] | None = None,
     ) -> None:
-        """About a pod, or one of its containers by name. `annotations` are for programs."""
+        """Record an event about a pod, or one of its containers by name. `annotations` are for programs."""
 
     def node(self, type: EventType, reason: str, message: str) -> None:  # noqa: A002 # as above
-        """About the node."""
+        """Record an event about the node."""

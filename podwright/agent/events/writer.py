@@ -1,14 +1,19 @@
-"""Sends events to the API server. Never waits and never fails for those who record: a full queue loses events.
+"""Sends events to the API server. Recording never waits and never fails: a full queue loses events.
 
-Retries and form are those of client-go's EventBroadcaster (tools/record/event.go of Kubernetes 1.36).
+Events come in bursts, when pods start. They are sent after the burst: an event costs as much as the status of a pod,
+and nobody waits for it.
+
+Retries and the objects are those of client-go's EventBroadcaster (tools/record/event.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from datetime import UTC, datetime
 
+from podwright.agent.clock import Clock
 from podwright.agent.events.correlation import CorrelatedEvent, Correlator, Entry
 from podwright.agent.events.log import EventSubject, RecordedEvent
 from podwright.errors import (
@@ -27,20 +32,24 @@ from podwright.k8s.times import format_time
 log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 1000
+LULL_S = 0.1  # a burst is over when no event came for so long
+LONGEST_BURST_S = 2.0  # an event waits no longer for that
 TRIES, PAUSE_S = 12, 10.0
-COMPONENT = "kubelet"  # what dashboards and e2e suites look for
+COMPONENT = "kubelet"  # dashboards and e2e suites rely on it
 NODE_EVENTS_NAMESPACE = "default"
 
 
 class EventWriter:
-    """`take` is a listener of `events.log`."""
+    """The writer. `take` is a listener of `events.log`."""
 
-    def __init__(self, server: ApiServer, node_name: str) -> None:
-        """`server` limits the rate by itself."""
+    def __init__(self, server: ApiServer, node_name: str, clock: Clock) -> None:
+        """`server` has a rate limit of its own."""
         self._server = server
         self._node_name = node_name
         self._correlator = Correlator()
-        self._queue: asyncio.Queue[CorrelatedEvent] = asyncio.Queue(QUEUE_LIMIT)
+        self._clock = clock
+        self._queue: asyncio.Queue[tuple[float, CorrelatedEvent]] = asyncio.Queue(QUEUE_LIMIT)  # and when each came
+        self._newest_at = -math.inf
 
     def take(self, event: RecordedEvent) -> None:
         """Queue an event that was just recorded."""
@@ -52,20 +61,29 @@ class EventWriter:
             at_ns=event.last_ns,
             annotations=event.annotations,
         )
+        self._newest_at = self._clock.monotonic()
         try:
-            self._queue.put_nowait(occurrence)
+            self._queue.put_nowait((self._newest_at, occurrence))
         except asyncio.QueueFull:
             log.warning("too many events, one is lost: reason=%s object=%s", event.reason, event.subject.name)
 
     async def run(self) -> None:
-        """Send without end."""
+        """Send forever."""
         while True:
-            entry = self._correlator.correlate(await self._queue.get())
+            came_at, occurrence = await self._queue.get()
+            await self._lull(came_at)
+            entry = self._correlator.correlate(occurrence)
             if entry is not None:
                 await self._send(entry)
 
+    async def _lull(self, came_at: float) -> None:
+        """Wait for the end of the burst in which an event came."""
+        latest = came_at + LONGEST_BURST_S
+        while (left_s := min(self._newest_at + LULL_S, latest) - self._clock.monotonic()) > 0:  # noqa: ASYNC110 # only time ends a burst
+            await asyncio.sleep(left_s)
+
     async def _send(self, entry: Entry) -> None:
-        """Try until the server has it, or refuses it."""
+        """Try until the server has the event, or refuses it."""
         for _ in range(TRIES):
             try:
                 await self._write(entry)
@@ -73,9 +91,9 @@ class EventWriter:
                 log.info("an event is not written, and will be tried again: error=%s", failure)
                 await asyncio.sleep(PAUSE_S)
             except AlreadyExists:
-                return  # an earlier try got through, though its answer did not
+                return  # an earlier try succeeded, but its answer was lost
             except PermissionDenied as failure:
-                # A namespace that is being deleted takes no new objects.
+                # A namespace that is being deleted accepts no new objects.
                 log.info("the server refuses an event: error=%s", failure)
                 return
             except PodwrightError as failure:
@@ -91,7 +109,7 @@ class EventWriter:
             try:
                 await self._server.patch(Event, entry.name, strategic(body), namespace=event.metadata.namespace)
             except NotFound:
-                # Events expire: the next one of its kind has a new name.
+                # The event has expired. The next occurrence gets a new name.
                 self._correlator.forget(entry)
             else:
                 return
@@ -122,7 +140,10 @@ def event_of(entry: Entry, node_name: str) -> Event:
 
 
 def _reference(subject: EventSubject) -> ObjectReference:
-    """A node's UID is its name in events: the kubelet sends them before it knows the real one."""
+    """The reference to the subject.
+
+    In events a node's UID is its name, because a kubelet sends them before it knows the UID.
+    """
     if not subject.uid:
         return ObjectReference(kind="Node", name=subject.name, uid=subject.name)
     return ObjectReference(

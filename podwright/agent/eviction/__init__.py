@@ -1,6 +1,7 @@
-"""Eviction: pods end when the node, or a limit of their own, is short of memory, disk space, inodes or process ids.
+"""Eviction: ends pods that exceed their limits, and pods of a node short of memory, disk space, inodes or process ids.
 
-`manager` runs the rounds, `setup` makes it. `signals` are what is measured, `layout` on which filesystem, `usage` by
-which pod. `pressure` decides what the node is short of, `ranking` in which order pods go, `local_storage` which exceed
-their own limits, `messages` what people read. `notifier` is the kernel's alarm, `admission` refuses pods meanwhile.
+`manager` runs the rounds, and `setup` makes it from the configuration. A round reads `signals` of the filesystems
+(`layout`). `pressure` decides what the node is short of, `ranking` (by `usage`) in which order pods are ended,
+`local_storage` which pods exceed their own limits. `messages` has the texts of events. `notifier` is the kernel's
+alarm for memory, and `admission` refuses new pods while the node is under pressure.
 """

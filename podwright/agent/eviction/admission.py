@@ -1,4 +1,4 @@
-"""A node under pressure takes no new pods but those that it needs, or that do not add to the pressure."""
+"""Refuses new pods under pressure, except critical pods and those that do not add to the pressure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from podwright.agent.pods.identity import is_critical
 from podwright.agent.pods.qos import BEST_EFFORT, qos_class
 from podwright.k8s.objects import Pod, Taint
 
-MEMORY_TAINT = Taint(key="node.kubernetes.io/memory-pressure", effect="NoSchedule")  # what controllers give the node
+MEMORY_TAINT = Taint(key="node.kubernetes.io/memory-pressure", effect="NoSchedule")  # set on the node by a controller
 
 
 class PressureCheck:
-    """Fulfils `chain.Check`, as Admit of the kubelet's eviction manager."""
+    """A `chain.Check` with the rules of Admit of the kubelet's eviction manager."""
 
     def __init__(self, pressures: Callable[[], Collection[Pressure]]) -> None:
         self._pressures = pressures
@@ -31,5 +31,5 @@ class PressureCheck:
 
 
 def _adds_little(pod: Pod) -> bool:
-    """Whether a pod may come though memory is short: it requests resources, or it tolerates the taint."""
+    """Whether a pod may run though memory is short: it requests resources, or tolerates the taint."""
     return qos_class(pod) != BEST_EFFORT or any(tolerates(each, MEMORY_TAINT) for each in pod.spec.tolerations)

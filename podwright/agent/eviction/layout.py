@@ -1,6 +1,6 @@
-"""Which filesystems images and containers' layers are on, and what to measure and clear on each. Pure.
+"""The filesystems of images and containers' layers, and what to measure and remove on each. Pure.
 
-As buildSignalToRankFunc and buildSignalToNodeReclaimFuncs of the kubelet (pkg/kubelet/eviction/helpers.go).
+The rules are those of buildSignalToRankFunc and buildSignalToNodeReclaimFuncs (pkg/kubelet/eviction/helpers.go).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CONTAINER_FS = (EvictionSignal.CONTAINER_FS, EvictionSignal.CONTAINER_FS_INODES
 
 
 class DiskPart(enum.Enum):
-    """What of a pod is on disk."""
+    """A part of what a pod has on disk."""
 
     LAYERS = "layers"
     LOGS = "logs"
@@ -26,14 +26,14 @@ class DiskPart(enum.Enum):
 
 
 class Garbage(enum.Enum):
-    """What takes space and nobody needs."""
+    """Something on disk that nobody needs."""
 
     CONTAINERS = "containers"
     IMAGES = "images"
 
 
 class DiskLayout(msgspec.Struct, frozen=True, kw_only=True):
-    """`images_apart`: images are not on the node's filesystem. `layers_apart`: layers are then not beside images."""
+    """`images_apart`: images have a filesystem of their own. `layers_apart`: and containers' layers are not on it."""
 
     images_apart: bool = False
     layers_apart: bool = False
@@ -48,11 +48,11 @@ class DiskLayout(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def layers_on_images(self) -> bool:
-        """Whether layers are beside images, on a filesystem that is not the node's."""
+        """Whether layers are on the images' own filesystem."""
         return self.images_apart and not self.layers_apart
 
     def parts(self, signal: EvictionSignal) -> frozenset[DiskPart]:
-        """What of pods is on the filesystem of a signal."""
+        """The parts of pods that are on the filesystem of a signal."""
         if not self.images_apart:
             return frozenset(DiskPart)
         on_node = frozenset({DiskPart.LOGS, DiskPart.VOLUMES})
@@ -61,7 +61,7 @@ class DiskLayout(msgspec.Struct, frozen=True, kw_only=True):
         return on_node if signal in _NODE_FS else frozenset({DiskPart.LAYERS})
 
     def garbage(self, signal: EvictionSignal) -> tuple[Garbage, ...]:
-        """What to remove, in this order, before a pod has to go. Nothing for signals that are not about disks."""
+        """What to remove before a pod is evicted, in this order. Empty for signals that are not about disks."""
         if signal not in (*_NODE_FS, *_IMAGE_FS, *_CONTAINER_FS):
             return ()
         both = (Garbage.CONTAINERS, Garbage.IMAGES)

@@ -1,6 +1,6 @@
-"""Pods that exceed their own limits of the node's disk: emptyDir volumes, the pod as a whole, containers. Pure.
+"""Finds pods that exceed their own limits of local storage: emptyDir volumes, the whole pod, containers. Pure.
 
-As localStorageEviction of the kubelet (pkg/kubelet/eviction/eviction_manager.go of Kubernetes 1.36).
+The rules are those of localStorageEviction (pkg/kubelet/eviction/eviction_manager.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from podwright.k8s.quantity import NANO, Amount, Format, parse
 
 
 class Overuse(msgspec.Struct, frozen=True, kw_only=True):
-    """A limit that is exceeded: its name in metrics, and why the pod has to go."""
+    """A limit that is exceeded: its name in metrics, and the message of the eviction."""
 
     signal: str
     message: str
 
 
 def has_limits(pod: Pod) -> bool:
-    """Whether the pod has any limit of local storage: nothing has to be measured of the others."""
+    """Whether the pod has any limit of local storage. Other pods need not be measured."""
     return any(each.empty_dir is not None and each.empty_dir.size_limit for each in pod.spec.volumes) or any(
         STORAGE in each.resources.limits for each in (*pod.spec.containers, *pod.spec.init_containers)
     )

@@ -1,9 +1,9 @@
-"""The eviction manager: it measures, and ends one pod at a time until the node, and every pod's limit, is kept.
+"""The eviction manager: ends pods that exceed a limit, and one pod at a time while the node is short of something.
 
-A round every ten seconds, and at once when the kernel tells that memory runs short. Garbage goes before pods. What a
-round decides is pure (`pressure`, `ranking`, `local_storage`). As the kubelet's eviction manager
-(pkg/kubelet/eviction of Kubernetes 1.36), which measures all pods in every round: here pods are measured only when
-one has a limit of its own, or has to go.
+There is a round every ten seconds, and at once when the kernel reports that memory runs short. Garbage is removed
+before a pod is evicted. The decisions of a round are pure (`pressure`, `ranking`, `local_storage`). The rules are
+those of the kubelet's eviction manager (pkg/kubelet/eviction of Kubernetes 1.36). The kubelet measures all pods in
+every round, this manager only if a pod has a limit of its own, or one must be evicted.
 """
 
 from __future__ import annotations
@@ -37,29 +37,32 @@ from podwright.k8s.objects import Pod
 log = logging.getLogger(__name__)
 
 PERIOD_S = 10.0
-GONE_POLLS, GONE_POLL_S = 30, 1.0  # how long the next round waits for the end of a pod that had to go
-AT_ONCE_S = 1  # of grace, when there is no time
+GONE_POLLS, GONE_POLL_S = 30, 1.0  # how long the next round waits for the end of an evicted pod
+IMMEDIATE_GRACE_S = 1
 
 
 class MemoryAlarm(Protocol):
-    """Tells when memory runs short, between two rounds: `notifier`."""
+    """Reports that memory runs short, between two rounds: `notifier`."""
 
     def arm(self, thresholds: Sequence[Threshold], node: NodeStats, rang: Callable[[], None]) -> None:
-        """Set the alarm by what the node uses now. `rang` is called when a threshold is crossed, either way."""
+        """Set the alarm according to the node's present usage.
+
+        `rang` is called when usage crosses a threshold, up or down.
+        """
 
     def close(self) -> None:
         """Turn the alarm off."""
 
 
 class EvictionPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the manager works with."""
+    """What the manager needs of other rooms."""
 
     stats: StatsProvider
-    active: Callable[[], list[Pod]]  # the pods that run, or will
+    active: Callable[[], list[Pod]]  # the pods that run or will run
     ender: Ender
     is_idle: Callable[[str], bool]  # whether no container of the pod with this UID runs
     is_finished: Callable[[str], bool]  # whether nothing is left to do for the pod with this UID
-    clear: Callable[[Garbage], Awaitable[None]]  # removes what nobody needs; raises PodwrightError and OSError
+    clear: Callable[[Garbage], Awaitable[None]]  # removes the garbage; raises PodwrightError and OSError
     pressures_changed: Callable[[], None]
     events: EventRecorder
     metrics: EvictionMetrics
@@ -96,7 +99,7 @@ class EvictionManager:
         self.pressures: frozenset[Pressure] = frozenset()
 
     async def run(self) -> None:
-        """Rounds without end. Returns at once when nothing is to be watched."""
+        """Make rounds forever. Returns at once if there are neither thresholds nor limits of pods."""
         if not self._settings.thresholds and not self._settings.limits_storage:
             return
         try:
@@ -128,7 +131,7 @@ class EvictionManager:
         return evicted
 
     async def _until_gone(self, pods: Sequence[Pod]) -> None:
-        """Wait for what the pods give back, so that no further pod has to go for it."""
+        """Wait until the pods have released their resources, so that no further pod is evicted too early."""
         ports = self._ports
         for _ in range(GONE_POLLS):
             await asyncio.sleep(GONE_POLL_S)
@@ -137,7 +140,7 @@ class EvictionManager:
         log.info("evicted pods are still being removed: pods=%s", _full_names(pods))
 
     async def round(self) -> list[Pod]:
-        """Measure and act. Returns the evicted pods. Raises PodwrightError and OSError when measuring fails."""
+        """Measure and act. Returns the evicted pods. Raises PodwrightError and OSError if measuring fails."""
         limited = [pod for pod in self._ports.active() if has_limits(pod)] if self._settings.limits_storage else []
         if not limited and not self._settings.thresholds:
             return []
@@ -177,7 +180,9 @@ class EvictionManager:
         for pod in limited:
             found = stats.get(pod.metadata.uid)
             over = overuse(pod, found, images_apart=measured.layout.images_apart) if found is not None else None
-            if over is not None and await self._evict(pod, Notice(message=over.message, annotations={}), AT_ONCE_S):
+            if over is not None and await self._evict(
+                pod, Notice(message=over.message, annotations={}), IMMEDIATE_GRACE_S
+            ):
                 self._ports.metrics.evictions.add(over.signal)
                 gone.append(pod)
         return gone
@@ -187,7 +192,7 @@ class EvictionManager:
     async def _relieve(
         self, measured: Measurements, urgent: Sequence[Threshold], thresholds: Sequence[Threshold]
     ) -> list[Pod]:
-        """Remove garbage, or else end one pod."""
+        """Remove garbage. If that is not enough, evict one pod."""
         first = urgent[0]
         resource = RESOURCES[first.signal]
         log.info("eviction thresholds are met: signals=%s", names(each.signal for each in urgent))
@@ -211,7 +216,7 @@ class EvictionManager:
         return []
 
     async def _clear(self, garbage: Sequence[Garbage], thresholds: Sequence[Threshold]) -> bool:
-        """Whether removing garbage has been enough for all thresholds."""
+        """Remove garbage. Returns whether no threshold is met any more."""
         for kind in garbage:
             try:
                 await self._ports.clear(kind)
@@ -222,7 +227,7 @@ class EvictionManager:
         return not met(thresholds, (await self._measure()).readings, with_reclaim=True)
 
     async def _stats_for(self, resource: str) -> dict[str, PodStats]:
-        """The pods' statistics by UID. CPU and memory alone where that is enough, as it costs less."""
+        """The pods' statistics by UID. Only CPU and memory if they are enough, because that costs less."""
         if resource == MEMORY:
             return {each.pod_ref.uid: each for each in await self._ports.stats.pods_cpu_and_memory(fresh=True)}
         return {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}
@@ -235,13 +240,13 @@ class EvictionManager:
 
     def _grace_s(self, pod: Pod, threshold: Threshold) -> int:
         if threshold.is_hard:
-            return AT_ONCE_S
+            return IMMEDIATE_GRACE_S
         own_s = pod.spec.termination_grace_period_seconds
         longest_s = self._settings.max_pod_grace_s
         return longest_s if own_s is None else min(own_s, longest_s)
 
     async def _evict(self, pod: Pod, notice: Notice, grace_s: int, *, is_pods_fault: bool = True) -> bool:
-        """End a pod. False for one that the node needs."""
+        """Evict a pod. Returns False for a critical pod, which stays."""
         if is_critical(pod):
             log.warning("a critical pod is not evicted: pod=%s/%s", pod.metadata.namespace, pod.metadata.name)
             return False

@@ -1,6 +1,6 @@
-"""Messages and annotations about an eviction. Pure. The texts are the kubelet's, up to the space at the end.
+"""Messages and annotations about an eviction. Pure. The texts are the kubelet's, including the space at the end.
 
-Programs look for the annotations (pkg/kubelet/eviction/helpers.go of Kubernetes 1.36).
+Programs search for the annotations (pkg/kubelet/eviction/helpers.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Excess(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who uses more than the request."""
+    """A pod or container that uses more than it requests."""
 
     name: str
     used: Amount
@@ -43,7 +43,7 @@ def refused(pressures: Iterable[Pressure]) -> str:
 
 
 def low_on(resource: str, pod: Pod, stats: PodStats | None, urgent: Iterable[Threshold], readings: Readings) -> Notice:
-    """Why a pod has to go when the node is short of a resource."""
+    """Why a pod is evicted when the node is short of a resource."""
     message, annotations = f"The node was low on resource: {resource}. ", dict[str, str]()
     if (short := shortage(resource, urgent, readings)) is not None:
         message += f"Threshold quantity: {short[0]}, available: {short[1]}. "
@@ -67,7 +67,7 @@ def _text(each: Excess, resource: str) -> str:
 
 
 def _pod_excess(resource: str, pod: Pod, stats: PodStats) -> Excess | None:
-    """The pod as a whole, when it has a request of its own for memory. The kubelet names it whatever it uses."""
+    """The pod as a whole, if it has its own request for memory. Like the kubelet, named however little it uses."""
     own = pod.spec.resources
     if resource != MEMORY or own is None or MEMORY not in own.requests or stats.memory is None:
         return None

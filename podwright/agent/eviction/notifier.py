@@ -1,7 +1,7 @@
 """The kernel's alarm for memory, between two rounds: thresholds of cgroup v1 (kernelMemcgNotification).
 
-cgroup v2 has no such thresholds, and a kubelet has no alarm there either (pkg/kubelet/eviction, threshold_notifier of
-Kubernetes 1.36): the rounds are enough.
+cgroup v2 has no such thresholds, so there are only the rounds, as with a kubelet (pkg/kubelet/eviction,
+threshold_notifier of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ USAGE, CONTROL = "memory.usage_in_bytes", "cgroup.event_control"
 
 
 class AlarmPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where, and at how many bytes of usage, the kernel is to tell."""
+    """The cgroup, and the usage in bytes at which the kernel sends a notice."""
 
     cgroup: str
     usage_bytes: int
 
 
 class CgroupAlarm:
-    """Fulfils `manager.MemoryAlarm`."""
+    """Implements `manager.MemoryAlarm`."""
 
     def __init__(self, host: CgroupHost, pods_cgroup: str, clock: Clock) -> None:
-        """`pods_cgroup` is the one above all pods (empty: none)."""
+        """`pods_cgroup` is the cgroup above all pods, empty if there is none."""
         self._host = host
         self._pods_cgroup = pods_cgroup
         self._clock = clock
@@ -51,7 +51,10 @@ class CgroupAlarm:
         return "memory" in host.controllers
 
     def arm(self, thresholds: Sequence[Threshold], node: NodeStats, rang: Callable[[], None]) -> None:
-        """See MemoryAlarm. What is only cached counts as usage for the kernel, so the points move with it."""
+        """See MemoryAlarm.
+
+        The kernel's usage includes caches, so the alarm's points move with the size of the caches.
+        """
         now = self._clock.monotonic()
         if self._armed_at is not None and now - self._armed_at < REFRESH_S:
             return
@@ -99,7 +102,7 @@ def _ring(eventfd: int, rang: Callable[[], None]) -> None:
 
 
 def alarm_points(thresholds: Sequence[Threshold], node: NodeStats, pods_cgroup: str) -> list[AlarmPoint]:
-    """The usage at which each threshold of memory is met. Pure."""
+    """The usage at which each memory threshold is met. Pure."""
     pods = next((part.memory for part in node.system_containers if part.name == ALL_PODS), None)
     places = {EvictionSignal.MEMORY: ("/", node.memory), EvictionSignal.ALLOCATABLE_MEMORY: (pods_cgroup, pods)}
     found = []
@@ -112,7 +115,7 @@ def alarm_points(thresholds: Sequence[Threshold], node: NodeStats, pods_cgroup: 
 
 
 def _usage_at(threshold: Threshold, memory: SummaryMemory | None) -> int | None:
-    """The capacity without what must be free, and with what is used and would be given back."""
+    """The usage at which the threshold is met: the capacity, minus what must be available, plus reclaimable caches."""
     if memory is None or memory.usage_bytes is None or memory.working_set_bytes is None:
         return None
     if memory.available_bytes is None:

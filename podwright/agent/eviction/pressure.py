@@ -1,4 +1,4 @@
-"""From readings to what the node is short of: thresholds that are met, conditions, and what has to be done. Pure.
+"""Decides from readings what the node is short of: thresholds that are met, conditions, thresholds to act on. Pure.
 
 The steps are those of the kubelet's eviction manager (pkg/kubelet/eviction of Kubernetes 1.36). Times are seconds of
 `Clock.monotonic`.
@@ -27,13 +27,13 @@ class Memo(msgspec.Struct, frozen=True, kw_only=True):
     """What one round remembers for the next one."""
 
     met_since: Mapping[Threshold, float] = msgspec.field(default_factory=dict)
-    pressure_at: Mapping[Pressure, float] = msgspec.field(default_factory=dict)  # when each was seen last
-    unresolved: tuple[Threshold, ...] = ()  # met for their grace, and not undone yet
+    pressure_at: Mapping[Pressure, float] = msgspec.field(default_factory=dict)  # when each was last seen
+    unresolved: tuple[Threshold, ...] = ()  # met for as long as their grace, and not resolved since
     readings: Readings = msgspec.field(default_factory=dict)
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a round finds. `urgent` are the thresholds to act on, the first of them first."""
+    """The result of a round. `urgent` has the thresholds to act on, the most urgent first."""
 
     memo: Memo
     pressures: frozenset[Pressure]
@@ -41,10 +41,10 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def with_container_fs(thresholds: Iterable[Threshold], *, on_images: bool) -> tuple[Threshold, ...]:
-    """Give containerfs the thresholds of the filesystem that it is on.
+    """The thresholds, with those of containerfs copied from the filesystem that it is on.
 
-    `on_images`: containers' layers are beside images, on a filesystem of their own (imagefs). Else they are on the
-    node's (nodefs). Thresholds configured for containerfs itself are ignored, as in the kubelet.
+    `on_images`: containers' layers are on the images' own filesystem (imagefs), else on the node's (nodefs).
+    Thresholds that are configured for containerfs itself are ignored, as in the kubelet.
     """
     own = [each for each in thresholds if each.signal not in _CONTAINER_FS]
     copies = [
@@ -57,7 +57,7 @@ def with_container_fs(thresholds: Iterable[Threshold], *, on_images: bool) -> tu
 
 
 def met(thresholds: Iterable[Threshold], readings: Readings, *, with_reclaim: bool = False) -> list[Threshold]:
-    """The thresholds that are met. `with_reclaim`: a minimum reclaim must be free above the value."""
+    """The thresholds that are met. `with_reclaim`: the minimum reclaim counts in addition to the value."""
     return [each for each in thresholds if each.signal in readings and _is_met(each, readings, with_reclaim)]
 
 
@@ -77,7 +77,7 @@ def _is_met(threshold: Threshold, readings: Readings, with_reclaim: bool) -> boo
 def judge(
     thresholds: Sequence[Threshold], readings: Readings, before: Memo, now: float, transition_s: float
 ) -> Judgement:
-    """One round. A pressure stays for `transition_s` after it was seen last."""
+    """Judge one round. A pressure stays for `transition_s` after it was last seen."""
     short = list(dict.fromkeys([*met(thresholds, readings), *met(before.unresolved, readings, with_reclaim=True)]))
     since = {each: before.met_since.get(each, now) for each in short}
     seen = {**before.pressure_at, **{pressure_of(each.signal): now for each in short}}
@@ -91,12 +91,12 @@ def judge(
 
 
 def _is_newer(signal: EvictionSignal, readings: Readings, before: Readings) -> bool:
-    """An old reading was acted on already."""
+    """Whether the reading is newer than the one before, on which the last round has acted."""
     return signal not in before or readings[signal].time > before[signal].time
 
 
 def shortage(resource: str, thresholds: Iterable[Threshold], readings: Readings) -> tuple[Amount, Amount] | None:
-    """(what must be available, what is) of the first of the thresholds that is about the resource."""
+    """(the amount that must be available, the amount that is) of the first threshold about the resource."""
     for each in thresholds:
         if RESOURCES[each.signal] == resource and each.signal in readings:
             reading = readings[each.signal]

@@ -1,11 +1,11 @@
-"""In which order pods have to go. Pure.
+"""The order in which pods are evicted. Pure.
 
-First those of which nothing is known, then those that use more than they request, then by priority, then by how much
-more they use (pkg/kubelet/eviction/helpers.go of Kubernetes 1.36). For process ids there are no requests: priority
-alone decides before the count.
+First pods without statistics, then those that use more than they request, then by priority, then by how much more they
+use (pkg/kubelet/eviction/helpers.go of Kubernetes 1.36). Process ids cannot be requested, so priority decides, then
+the count.
 
-A kubelet has no statistics of a pod that is just starting, and ends it first, also a guaranteed one. Here a pod
-without running containers uses nothing: its end would free nothing.
+A kubelet has no statistics of a pod that is just starting, and evicts it first, even a guaranteed one. Here a pod
+without running containers counts as using nothing, because its end would free nothing.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def ranked(
     *,
     idle: Collection[str] = (),
 ) -> list[Pod]:
-    """The pods in the order in which they have to go. `idle` are the UIDs of those without running containers."""
+    """The pods in the order of their eviction. `idle` has the UIDs of pods without running containers."""
     resource = RESOURCES[signal]
     if resource == PIDS:
         return sorted(pods, key=lambda pod: (_priority(pod), *_by_count(pod, stats, idle)))
     use = _use_of(signal, layout)
-    # Inodes cannot be requested, and are compared with the request of space: that is the kubelet's rule.
+    # Inodes cannot be requested, so they are compared with the request of space, as in the kubelet.
     over = STORAGE if resource == INODES else resource
 
     def key(pod: Pod) -> tuple[int, int, int, int]:

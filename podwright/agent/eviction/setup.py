@@ -1,4 +1,4 @@
-"""The eviction manager of a configuration."""
+"""Makes the eviction manager from the configuration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from podwright.linux import cgroup
 
 
 class EvictionInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the agent eviction works with."""
+    """What eviction needs of the agent."""
 
     stats: StatsProvider
     active: Callable[[], list[Pod]]
@@ -36,11 +36,11 @@ class EvictionInputs(msgspec.Struct, frozen=True, kw_only=True):
     events: EventRecorder
     metrics: EvictionMetrics
     clock: Clock
-    pods_cgroup: str  # the one above all pods; empty: none
+    pods_cgroup: str  # the cgroup above all pods; empty if there is none
 
 
 def make_eviction(config: AgentConfig, inputs: EvictionInputs) -> EvictionManager:
-    """The manager, which does not run yet."""
+    """The manager, not yet running."""
     eviction, host = config.eviction, cgroup.detect()
 
     async def clear(garbage: Garbage) -> None:

@@ -1,4 +1,4 @@
-"""What the signals of eviction measure, of which resource, and which condition of the node they mean. Pure."""
+"""The signals of eviction: what each measures, of which resource, and the node condition for it. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PRESSURES = {MEMORY: Pressure.MEMORY, STORAGE: Pressure.DISK, INODES: Pressure.
 
 
 class SignalReading(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured of a signal, in bytes, inodes or process ids."""
+    """The measured values of a signal, in bytes, inodes or process ids."""
 
     available: Amount
     capacity: int
@@ -68,7 +68,7 @@ def _memory_of(part: SummaryContainer | None) -> SummaryMemory | None:
 
 
 def _memory(signal: EvictionSignal, memory: SummaryMemory | None) -> Entries:
-    """Memory without a limit has nothing available, and no threshold."""
+    """The memory signal. Without a limit nothing is known to be available, so there is no reading."""
     if memory is not None and memory.available_bytes is not None and memory.working_set_bytes is not None:
         capacity = memory.available_bytes + memory.working_set_bytes
         yield signal, _reading(memory.available_bytes, capacity, memory.time, Format.BINARY)
@@ -94,5 +94,5 @@ def _reading(available: int, capacity: int, time: Moment, form: Format) -> Signa
 
 
 def names(signals: Iterable[EvictionSignal]) -> str:
-    """For the log."""
+    """The signals' names, for the log."""
     return ",".join(signal.value for signal in signals)

@@ -1,4 +1,4 @@
-"""What a pod uses of the resources that eviction watches. Pure."""
+"""The usage of a pod, by the resources that eviction watches. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Removing what is not needed any more: dead containers with their sandboxes and logs, and unused images.
+"""Removes what nobody needs any more: dead containers with their sandboxes and logs, and unused images.
 
-`containers` and `images` do it. `dead` and `unused_images` decide what may go, `log_files` are files without an owner.
+`containers` and `images` do that. `dead` and `unused_images` decide what to remove, `log_files` finds logs without an
+owner.
 """

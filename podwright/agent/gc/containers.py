@@ -1,8 +1,8 @@
 """Removes dead containers, sandboxes and logs.
 
 When a container ends, the older instances of its pod are removed at once. When a pod is gone, everything of it is
-removed at once. The whole node is looked at a minute after the last end, and while pods are ending. Without an end
-there is nothing to look for.
+removed at once. The whole node is checked a minute after the last end, and while pods are ending. Without an end there
+is nothing to remove.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from podwright.errors import NotFound, PodwrightError
 log = logging.getLogger(__name__)
 
 PERIOD_S = 60.0
-RETRY_S = 5.0  # after something of a pod that is gone could not be removed
+RETRY_S = 5.0  # after a removal that failed
 AT_ONCE = 16  # pods
 
 
 class PodStates(Protocol):
-    """What pod workers know: `workers.pool`."""
+    """What the collector needs of pod workers: `workers.pool`."""
 
     def should_content_be_removed(self, uid: str) -> bool:
         """Whether nothing of the pod is needed any more."""
@@ -48,16 +48,16 @@ class PodStates(Protocol):
         """Whether no container of the pod will run again."""
 
     def is_termination_requested(self, uid: str) -> bool:
-        """Whether the pod ends, or has ended."""
+        """Whether the pod must end, or has ended."""
 
 
 class ContainerGcPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the collector works with."""
+    """What the collector needs of other rooms."""
 
     runtime: CriRuntime
     pods: PodStates
     look: Callable[[str], ObservedPod | None]  # the newest look at a pod
-    is_own: Callable[[str], bool]  # whether logs of the pod with this UID are this agent's to remove
+    is_own: Callable[[str], bool]  # whether this agent may remove logs of the pod with this UID
     all_sources_read: Callable[[], bool]
     events: EventRecorder
     clock: Clock
@@ -66,14 +66,14 @@ class ContainerGcPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContainerGc:
-    """Fulfils `loop.DeadContainers`."""
+    """Implements `loop.DeadContainers`."""
 
     def __init__(self, ports: ContainerGcPorts, kept: DeadContainerLimits) -> None:
         self._ports = ports
         self._kept = kept
         self._changed: set[str] = set()
         self._gone: set[str] = set()
-        self._due_at: float | None = 0.0  # of the next look at everything: at once, as nobody knows what was before
+        self._due_at: float | None = 0.0  # of the next check of the whole node: at once after a start
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
         self._failure = ""
@@ -92,7 +92,7 @@ class ContainerGc:
         self._news.set()
 
     async def run(self) -> None:
-        """Collect whenever there may be something to collect. Does not return."""
+        """Collect whenever there may be something to collect, forever."""
         while True:
             self._news.clear()
             while self._gone:
@@ -122,7 +122,7 @@ class ContainerGc:
     async def _collect_gone(self, uids: Collection[str]) -> None:
         """Remove everything of pods that are gone."""
         if self._kept.min_age_s > 0:
-            return  # the look at everything knows how old each container is
+            return  # the check of the whole node respects the age of containers
         limit = asyncio.Semaphore(AT_ONCE)
 
         async def remove(uid: str) -> bool:
@@ -179,10 +179,10 @@ class ContainerGc:
             self._arm(PERIOD_S)
 
     async def collect(self, *, everything: bool = False) -> bool:
-        """Look at everything. Whether there is something that may be removed later.
+        """Check the whole node. Returns whether something may be removed later.
 
-        `everything`: also what is left of pods that have ended and still exist, as when the disk is full.
-        Raises PodwrightError and OSError.
+        `everything`: also remove containers of pods that have ended and still exist, because the disk is full. Raises
+        PodwrightError and OSError.
         """
         ports = self._ports
         async with self._turn:
@@ -216,11 +216,14 @@ class ContainerGc:
         return any(pods.is_termination_requested(uid) or pods.should_content_be_removed(uid) for uid in dead)
 
     async def _remove_logged(self, container_id: str, *, is_unknown: bool = False) -> bool:
-        """Whether a container is gone. Its logs go first: they could not be found without it."""
+        """Remove a container, its logs first, because they could not be found without it.
+
+        Returns whether it is gone.
+        """
         ports = self._ports
         try:
             status = await ports.runtime.container_status(container_id)
-            if is_unknown:  # perhaps it runs
+            if is_unknown:  # it may run
                 await ports.runtime.stop_container(container_id, MIN_STOP_S)
             await asyncio.to_thread(remove_logs, ports.log_root, status.log_path)
             await ports.runtime.remove_container(container_id)
@@ -232,7 +235,7 @@ class ContainerGc:
         return True
 
     async def _remove_sandbox(self, sandbox_id: str) -> bool:
-        """Whether a sandbox is gone. It is stopped first: only that gives its addresses and ports back."""
+        """Stop and remove a sandbox: only the stop releases its network. Returns whether it is gone."""
         try:
             await self._ports.runtime.stop_sandbox(sandbox_id)
             await self._ports.runtime.remove_sandbox(sandbox_id)
@@ -242,7 +245,7 @@ class ContainerGc:
         return True
 
     async def _sweep_links(self) -> None:
-        """Remove links whose logs are gone. (The log of a running container is only being rotated.)"""
+        """Remove links whose logs are gone, except for running containers, whose logs are being rotated."""
         ports = self._ports
         for link in await asyncio.to_thread(lambda: list(dangling_links(ports.links_directory, ports.log_root))):
             if not ports.is_own(link.pod_uid):

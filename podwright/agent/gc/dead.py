@@ -1,4 +1,7 @@
-"""Which dead containers and sandboxes may go. Pure. The rules are the kubelet's (pkg/kubelet/kuberuntime)."""
+"""Decides which dead containers and sandboxes to remove.
+
+Pure. The rules are the kubelet's (pkg/kubelet/kuberuntime).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ LOG_DIRECTORY_PARTS = 3  # namespace, name and UID: none of them has an undersco
 
 
 class DeadContainerLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of the past stays. Negative numbers: no limit."""
+    """How many dead containers stay. Negative numbers: no limit."""
 
     per_container: int = 1
     total: int = -1
@@ -30,10 +33,10 @@ class DeadContainerLimits(msgspec.Struct, frozen=True, kw_only=True):
 def dead_containers(
     containers: Iterable[ContainerSummary], kept: DeadContainerLimits, now_ns: int, is_removable: IsRemovable
 ) -> list[ContainerSummary]:
-    """Those to remove: all of pods that are gone, and the oldest of the others.
+    """The containers to remove: all of gone pods, and the oldest of other pods.
 
-    Attempts tell which instance of a container is newer, since the clock may have been set back in between. An
-    instance created in the future counts as old enough, for the same reason.
+    The attempt decides which instance of a container is newer, because the clock may have been set back in between. So
+    an instance from the future counts as old enough.
     """
     units: dict[tuple[str, str], list[ContainerSummary]] = defaultdict(list)
     gone: list[ContainerSummary] = []
@@ -49,7 +52,7 @@ def dead_containers(
 
 
 def _beyond(units: dict[tuple[str, str], list[ContainerSummary]], limit: int) -> list[ContainerSummary]:
-    """Take what is older than the newest `limit` out of each unit."""
+    """Remove from each unit, and return, all instances except the newest `limit`."""
     taken: list[ContainerSummary] = []
     for unit in units.values() if limit >= 0 else ():
         taken += unit[limit:]
@@ -58,7 +61,7 @@ def _beyond(units: dict[tuple[str, str], list[ContainerSummary]], limit: int) ->
 
 
 def _beyond_total(units: dict[tuple[str, str], list[ContainerSummary]], total: int) -> list[ContainerSummary]:
-    """An equal share for each unit, at least one, and of what is left the newest."""
+    """Keep `total` instances: an equal share for each unit, at least one, and then the newest. Returns the others."""
     count = sum(map(len, units.values()))
     if total < 0 or count <= total:
         return []
@@ -68,7 +71,7 @@ def _beyond_total(units: dict[tuple[str, str], list[ContainerSummary]], total: i
 
 
 def dead_instances(statuses: Sequence[CriContainerStatus], per_container: int) -> list[CriContainerStatus]:
-    """Of one pod, the ended instances beyond the newest of each container (newest first in `statuses`)."""
+    """The ended instances of one pod, except the newest of each container. `statuses` has the newest first."""
     seen: dict[str, int] = defaultdict(int)
     found = []
     for status in statuses:
@@ -82,7 +85,7 @@ def dead_instances(statuses: Sequence[CriContainerStatus], per_container: int) -
 def dead_sandboxes(
     sandboxes: Iterable[SandboxSummary], in_use: Collection[str], is_removable: IsRemovable
 ) -> list[SandboxSummary]:
-    """Those that are not ready and hold no container (`in_use`: ids of those that do), but for a pod's newest one."""
+    """The sandboxes to remove: not ready, without containers (not in `in_use`), and not the newest of their pod."""
     pods: dict[str, list[SandboxSummary]] = defaultdict(list)
     for each in sorted(sandboxes, key=_age, reverse=True):
         pods[each.pod_uid].append(each)
@@ -95,6 +98,6 @@ def _age(each: ContainerSummary | SandboxSummary) -> tuple[int, int]:
 
 
 def uid_of_log_directory(name: str) -> str:
-    """The pod's UID in `<namespace>_<name>_<UID>`. Empty for a folder of somebody else."""
+    """The pod's UID in `<namespace>_<name>_<UID>`. Empty for other folders."""
     parts = name.split("_")
     return parts[-1] if len(parts) == LOG_DIRECTORY_PARTS and all(parts) else ""

@@ -1,4 +1,4 @@
-"""Removes unused images: when the disk fills up, and those not used for the maximum age."""
+"""Removes unused images, when the disk fills up, or when they were unused for the maximum age."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from podwright.errors import FailedPrecondition, Internal, NotFound, PodwrightEr
 log = logging.getLogger(__name__)
 
 PERIOD_S = 300.0
-LOOK_S = 30.0  # between looks at images that only tell how old they are
+LOOK_S = 30.0  # between looks that only note which images are used
 
 
 def disk_at(path: str) -> Disk:
@@ -41,14 +41,14 @@ def disk_at(path: str) -> Disk:
 
 
 class ImageGcPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the collector works with."""
+    """What the collector needs of other rooms."""
 
     images: CriImages
     runtime: CriRuntime
     observed: Callable[[], Iterable[ObservedPod]]  # the newest look at every pod
     events: EventRecorder
     clock: Clock
-    on_removed: Callable[[Iterable[str], int], None]  # (ids of the images left, when the list was begun in ns)
+    on_removed: Callable[[Iterable[str], int], None]  # called with remaining ids, and the list's time
     disk: Callable[[str], Disk] = disk_at
 
 
@@ -64,34 +64,34 @@ class ImageGc:
         self._has_failed = False
 
     async def run(self) -> None:
-        """Check every five minutes, also to learn what is in use. Does not return, unless collection is off."""
+        """Check every five minutes, also to note which images are used. Returns only if collection is off."""
         while not self._policy.is_off:
             try:
                 await self.collect()
                 self._has_failed = False
             except (PodwrightError, OSError) as failure:
                 log.warning("images cannot be collected: error=%s", failure)
-                if self._has_failed:  # once may happen while the runtime starts
+                if self._has_failed:  # a first failure is normal while the runtime starts
                     self._ports.events.node("Warning", "ImageGCFailed", str(failure))
                 self._has_failed = True
             await self._pause()
 
     async def _pause(self) -> None:
-        """Until the next collection. Where age counts, it is told from looks in between.
+        """Wait until the next collection. If age counts, look at the images in between.
 
-        A kubelet takes an image that was never in use for too old at once. Here the first look at one begins its age.
+        For a kubelet an image that was never used is too old at once. Here its age begins with the first look.
         """
         left_s = PERIOD_S
         while self._policy.max_age_s and left_s > LOOK_S:
             await asyncio.sleep(LOOK_S)
             left_s -= LOOK_S
-            with contextlib.suppress(PodwrightError):  # the collection tells of what fails
+            with contextlib.suppress(PodwrightError):  # the collection reports failures
                 async with self._turn:
                     await self._unused(self._ports.clock.monotonic())
         await asyncio.sleep(left_s)
 
     async def collect(self) -> None:
-        """Remove what is too old, and what has to go for space. Raises PodwrightError and OSError."""
+        """Remove images that are too old, and images to free space. Raises PodwrightError and OSError."""
         async with self._turn:
             began_ns, now = self._ports.clock.now_ns(), self._ports.clock.monotonic()
             self._began_at = now if self._began_at is None else self._began_at
@@ -105,7 +105,7 @@ class ImageGc:
                 await self._free(disk, to_free, images, old_enough(left, self._policy, now), began_ns)
 
     async def remove_all_unused(self) -> int:
-        """Remove every unused image that is old enough, as when the disk is full. The bytes that were freed.
+        """Remove every unused image that is old enough, because the disk is full. Returns the freed bytes.
 
         Raises PodwrightError.
         """
@@ -115,14 +115,14 @@ class ImageGc:
             return await self._remove(images, old_enough(unused, self._policy, now), began_ns, reason="space")
 
     async def _unused(self, now: float) -> tuple[list[ImageStatus], list[Unused]]:
-        """(all images, those that may go in their order)."""
+        """(all images, the unused ones in the order of their removal)."""
         images, containers = await asyncio.gather(self._ports.images.images(), self._ports.runtime.containers())
         names = used_names(containers, await self._details(containers))
         self._ages = ages_now(self._ages, images, names, now)
         return images, candidates(images, self._ages, names)
 
     async def _details(self, containers: Sequence[ContainerSummary]) -> list[CriContainerStatus]:
-        """The containers' statuses, which alone name the images of their volumes. Missing ones are fetched."""
+        """The containers' statuses, which name the images of their volumes. Fetches those that are not known."""
         known = {status.id: status for pod in self._ports.observed() for status in pod.containers}
         found = []
         for each in containers:
@@ -146,7 +146,7 @@ class ImageGc:
     async def _free(
         self, disk: Disk, to_free: int, images: list[ImageStatus], unused: Sequence[Unused], began_ns: int
     ) -> None:
-        """Raises ResourceExhausted when there is not enough to remove."""
+        """Free space. Raises ResourceExhausted if there is not enough to remove."""
         log.info("the disk of images fills up: used=%d%% to_free=%s", disk.used_percent, size_text(to_free))
         freed = await self._remove(images, unused, began_ns, reason="space", enough=to_free)
         if freed < to_free:
@@ -168,9 +168,9 @@ class ImageGc:
         reason: str,
         enough: float = float("inf"),
     ) -> int:
-        """Remove images, also from the list, until `enough` bytes are freed. How many were.
+        """Remove images, also from the list, until `enough` bytes are freed. Returns the freed bytes.
 
-        Raises Internal, after all were tried, when one could not be removed.
+        Tries all, then raises Internal if one could not be removed.
         """
         failures, freed = [], 0
         for each in chosen:

@@ -1,4 +1,4 @@
-"""Files of logs that nobody needs: those of removed containers, folders of removed pods, links that lead nowhere.
+"""Removes logs that nobody needs: those of removed containers, folders of removed pods, links that lead nowhere.
 
 Calls block: run them in a thread.
 """
@@ -21,7 +21,7 @@ LINK_ENDING = ".log"
 
 
 class DanglingLink(msgspec.Struct, frozen=True, kw_only=True):
-    """A link to a log that is not there. `pod_uid` is empty for one that does not lead to where pods' logs are."""
+    """A link to an absent log. `pod_uid` is empty if it does not lead to the pods' logs."""
 
     path: str
     container_id: str
@@ -29,7 +29,7 @@ class DanglingLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def remove_logs(root: str, log_path: str) -> None:
-    """Remove a container's log and its rotated parts. A path that is not below `root` is left alone."""
+    """Remove a container's log and its rotated parts. A path outside of `root` is ignored."""
     directory, _, name = log_path.rpartition("/")
     if not name or not os.path.realpath(directory).startswith(f"{os.path.realpath(root)}/"):
         return

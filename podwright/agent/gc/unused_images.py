@@ -1,4 +1,4 @@
-"""Which images may go, and in which order. Pure. The rules are the kubelet's (pkg/kubelet/images).
+"""Decides which images to remove, and in which order. Pure. The rules are the kubelet's (pkg/kubelet/images).
 
 Times are seconds of `Clock.monotonic`.
 """
@@ -13,7 +13,7 @@ from podwright.agent.runtime.records import ContainerSummary, CriContainerStatus
 
 
 class ImagePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """When images go. `max_age_s` of 0: never by age."""
+    """The limits of the configuration. `max_age_s` 0: images are never too old."""
 
     high_percent: int = 85
     low_percent: int = 80
@@ -22,7 +22,7 @@ class ImagePolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_off(self) -> bool:
-        """Whether images stay for ever."""
+        """Whether images are never removed."""
         return self.high_percent >= 100 and not self.max_age_s
 
 
@@ -34,18 +34,18 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def used_percent(self) -> int:
-        """From 0 to 100, rounded up."""
+        """The used part in percent, rounded up."""
         return 100 - min(self.available_bytes, self.capacity_bytes) * 100 // self.capacity_bytes
 
     def bytes_to_free(self, policy: ImagePolicy) -> int:
-        """What has to go: 0 below the high threshold, else down to the low one."""
+        """The bytes to free: 0 below the high threshold, else down to the low one."""
         if self.used_percent < policy.high_percent:
             return 0
         return max(self.capacity_bytes * (100 - policy.low_percent) // 100 - self.available_bytes, 0)
 
 
 class ImageAge(msgspec.Struct, frozen=True, kw_only=True):
-    """Since when an image is known, and when it was last in use. None: never."""
+    """When an image was first seen, and last used. None: never."""
 
     first_seen_at: float
     used_at: float | None = None
@@ -59,17 +59,17 @@ class Unused(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def idle_since(self) -> float:
-        """When it was last used, or pulled for a container that was to start."""
+        """When it was last used, or first seen."""
         return self.age.first_seen_at if self.age.used_at is None else self.age.used_at
 
     @property
     def rank(self) -> tuple[float, float]:
-        """The least goes first: never used, then used longest ago."""
+        """The order of removal: never used first, then used longest ago."""
         return (float("-inf") if self.age.used_at is None else self.age.used_at, self.age.first_seen_at)
 
 
 def used_names(containers: Iterable[ContainerSummary], details: Iterable[CriContainerStatus]) -> set[str]:
-    """All names by which containers, dead ones too, know their images and the images of their volumes."""
+    """All names by which containers, also dead ones, refer to their images and the images of their volumes."""
     names = {name for each in containers for name in (each.image, each.image_id)}
     for status in details:
         names |= {status.image, status.image_id, status.image_ref}
@@ -78,14 +78,14 @@ def used_names(containers: Iterable[ContainerSummary], details: Iterable[CriCont
 
 
 def is_used(image: ImageStatus, names: Collection[str]) -> bool:
-    """Whether one of an image's names is among them: runtimes differ in which one they give."""
+    """Whether one of an image's names is among them. Runtimes report different ones."""
     return any(name in names for name in (image.id, *image.tags, *image.digests))
 
 
 def ages_now(
     known: dict[str, ImageAge], images: Iterable[ImageStatus], names: Collection[str], now: float
 ) -> dict[str, ImageAge]:
-    """The ages of the images that are there, by id."""
+    """The ages of the present images, by id."""
     ages = {}
     for image in images:
         age = known.get(image.id) or ImageAge(first_seen_at=now)
@@ -94,20 +94,20 @@ def ages_now(
 
 
 def candidates(images: Iterable[ImageStatus], ages: dict[str, ImageAge], names: Collection[str]) -> list[Unused]:
-    """The unused images in the order in which they go. Pinned ones stay."""
+    """The unused images in the order of their removal. Pinned images stay."""
     unused = [image for image in images if not image.pinned and not is_used(image, names)]
     return sorted((Unused(image=image, age=ages[image.id]) for image in unused), key=lambda each: each.rank)
 
 
 def too_old(unused: Iterable[Unused], policy: ImagePolicy, now: float, began_at: float) -> list[Unused]:
-    """Those not used for the maximum age. An agent that has run for less cannot know."""
+    """The images that were unused for the maximum age. None before the agent has run for that long."""
     if not policy.max_age_s or now - began_at <= policy.max_age_s:
         return []
     return [each for each in unused if now - each.idle_since > policy.max_age_s]
 
 
 def old_enough(unused: Iterable[Unused], policy: ImagePolicy, now: float) -> list[Unused]:
-    """Those that may go for space: a younger one was perhaps pulled for a container that starts now."""
+    """The images that may be removed to free space. A younger one may be for a container that starts now."""
     return [each for each in unused if now - each.age.first_seen_at >= policy.min_age_s]
 
 

@@ -1,4 +1,4 @@
-"""Service accounts, for credential providers that work with a pod's identity (KEP-4412)."""
+"""Service accounts, for credential providers that use a pod's identity (KEP-4412)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ServiceAccounts(Protocol):
         """The account as it is now."""
 
     async def account_token(self, pod: Pod, audience: str) -> str:
-        """A token of the pod's account, bound to the pod, that an audience takes."""
+        """A token of the pod's account for an audience, bound to the pod."""
 
 
 class NoAccounts:

@@ -1,6 +1,6 @@
-"""Which credentials an image may be pulled with: the pod's imagePullSecrets, the node's files, the node's programs.
+"""Finds the credentials to pull an image with: from the pod's imagePullSecrets, from the node's files and programs.
 
-All that fit are tried in this order, within one source the most specific first.
+All matching credentials are tried in this order, the most specific of one source first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILE_LIMIT_BYTES = 1 << 20
 
 
 class SecretSource(msgspec.Struct, frozen=True, kw_only=True):
-    """The Secret that credentials are from, and the SHA-256 of them as the kubelet hashes them."""
+    """The Secret that credentials come from, and their SHA-256 as the kubelet computes it."""
 
     uid: str
     namespace: str
@@ -40,7 +40,7 @@ class SecretSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """Credentials to try. Without a `secret` and an `account` they are the node's, so that every pod has them."""
+    """Credentials to try. Without `secret` and `account` they are the node's, for every pod."""
 
     credentials: RegistryCredentials
     secret: SecretSource | None = None
@@ -48,17 +48,17 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeLogin(msgspec.Struct, frozen=True, kw_only=True):
-    """Credentials that the node has. Those that it has for one service account are not for every pod."""
+    """Credentials of the node. With an account, they are only for pods of that service account."""
 
     credential: Credential
     account: AccountSource | None = None
 
 
 class NodeLogins(Protocol):
-    """Credentials that the node has."""
+    """A source of the node's own credentials."""
 
     async def find(self, pod: Pod, image: ImageName) -> list[NodeLogin]:
-        """Those for a pod's image, the most specific first. Failures are logged, not raised."""
+        """The credentials for a pod's image, the most specific first. Failures are logged, not raised."""
 
 
 class Logins:
@@ -70,7 +70,7 @@ class Logins:
         self._events = events
 
     async def find(self, pod: Pod, image: ImageName) -> list[Login]:
-        """All candidates in the order to try them. None means an anonymous pull."""
+        """All candidates in the order to try them. An empty list means an anonymous pull."""
         entries = [(credential, secret) for secret in await self._secrets(pod) for credential in entries_of(secret)]
         by_credential = {id(credential): secret for credential, secret in entries}
         host, repository = image_repository(image.name)
@@ -81,9 +81,9 @@ class Logins:
         return found
 
     async def _secrets(self, pod: Pod) -> list[Secret]:
-        """The logins of the pod's secrets.
+        """The Secrets that the pod names.
 
-        One that cannot be read is skipped: the image may be public, or there already.
+        One that cannot be read is skipped: the image may be public, or already present.
         """
         found, missing = [], []
         for reference in pod.spec.image_pull_secrets:
@@ -108,7 +108,7 @@ class Logins:
 
 
 class LoginFiles:
-    """Files on the node: the first that can be read of the kubelet's paths counts."""
+    """Credentials in files on the node: the first readable file of the kubelet's paths counts."""
 
     def __init__(self, root: str, *, home: str | None = None, working_directory: str = ".") -> None:
         """`root` is the agent's own directory."""
@@ -117,7 +117,7 @@ class LoginFiles:
         self._working_directory = working_directory
 
     async def find(self, pod: Pod, image: ImageName) -> list[NodeLogin]:  # noqa: ARG002 # every pod has them
-        """See NodeLogins. The file is read anew for each pull, since it may be renewed at any time."""
+        """See NodeLogins. Reads the file for each pull, because it may be renewed at any time."""
         host, repository = image_repository(image.name)
         return [NodeLogin(credential=each) for each in docker_config.matching(self._read(), host, repository)]
 
@@ -142,7 +142,7 @@ class LoginFiles:
 
 
 def entries_of(secret: Secret) -> Sequence[Credential]:
-    """What a Secret of one of the two types grants. Nothing for other Secrets and for broken ones."""
+    """The credentials in a Secret of one of the two types. Empty for other and for invalid Secrets."""
     data = secret.data.get(SECRET_KEYS.get(secret.type, ""), b"")
     parsed = docker_config.parse(data) if data else None
     if data and parsed is None:
@@ -169,7 +169,7 @@ def _login(credential: Credential, secret: Secret | None, account: AccountSource
 
 
 def credential_hash(credential: Credential) -> str:
-    """SHA-256 of the JSON that Go makes of the credentials, which escapes what HTML would."""
+    """SHA-256 of the credentials as JSON in the format of Go, which escapes HTML's special characters."""
     fields = {"username": credential.username, "password": credential.password}
     fields["identitytoken"] = credential.identity_token
     text = json.dumps(

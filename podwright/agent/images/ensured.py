@@ -1,4 +1,4 @@
-"""What `ensure` gives."""
+"""The result of `ImageManager.ensure`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from podwright.agent.runtime.records import ImageStatus
 
 
 class EnsuredImage(msgspec.Struct, frozen=True, kw_only=True):
-    """An image that is there. `reference` is what the container is made of."""
+    """A present image. `reference` is what the container is created with."""
 
     reference: str
     image: ImageStatus

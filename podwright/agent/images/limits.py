@@ -1,4 +1,4 @@
-"""How many pulls run at a time, and how many begin in a second."""
+"""Limits how many pulls run at a time, and how many begin in a second."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ class PullLimits:
         self._counted_at: float | None = None
 
     def turn(self) -> AbstractAsyncContextManager[object]:
-        """A pull's turn, first come first served. (The kubelet's queue of 10 makes the eleventh wait as well.)"""
+        """Wait for a pull's turn, first come, first served.
+
+        (The kubelet has a queue of 10, and the eleventh waits too.)
+        """
         return self._turns if self._turns is not None else contextlib.nullcontext()
 
     def begin(self) -> None:
-        """Count one pull. Raises ResourceExhausted when too many have begun: a pull does not wait for this limit."""
+        """Count one pull. Raises ResourceExhausted if too many have begun: a pull does not wait for this limit."""
         if not self._qps:
             return
         now = self._clock.monotonic()

@@ -1,6 +1,6 @@
-"""The images of pods' containers and image volumes: there already, or pulled as the pull policy says.
+"""Ensures the images of containers and image volumes: present, or pulled according to the pull policy.
 
-Events and reasons are the kubelet's (pkg/kubelet/images/image_manager.go of Kubernetes 1.36).
+Events and reasons are those of the kubelet (pkg/kubelet/images/image_manager.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MILLISECOND_NS = 10**6
 
 
 class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Who wants which image: a container, or a volume when `container` is empty."""
+    """An image and who wants it: a container, or a volume if `container` is empty."""
 
     pod: Pod
     container: str
@@ -46,7 +46,7 @@ class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """Whose failures count for the back-off."""
+        """The key of the back-off."""
         return f"{self.pod.metadata.uid}_{self.requested}"
 
 
@@ -64,7 +64,7 @@ class ImageManager:
         metrics: ImageMetrics | None = None,
         pulled: Callable[[str, float], None] = lambda _uid, _seconds: None,
     ) -> None:
-        """`records` as the puller has them.
+        """`records` is the object that `puller` uses, too.
 
         `pulled` is called with a pod's UID and how long a pull for it took, in seconds.
         """
@@ -84,7 +84,7 @@ class ImageManager:
         sandbox_config: api.PodSandboxConfig,
         handler: str,  # noqa: ARG002 # runtimes keep one image for all their handlers
     ) -> EnsuredImage:
-        """Have a container's image. Raises ContainerFailure."""
+        """Ensure a container's image. Raises ContainerFailure."""
         return await self._ensure(pod, container.name, container.image, container.image_pull_policy, sandbox_config)
 
     async def ensure_volumes(
@@ -93,7 +93,7 @@ class ImageManager:
         sandbox_config: api.PodSandboxConfig,
         handler: str,  # noqa: ARG002 # as above
     ) -> dict[str, ContainerFailure]:
-        """Have the images of a pod's image volumes. The failures by the names of their volumes."""
+        """Ensure the images of a pod's image volumes. Returns the failures by volume name."""
         failures = {}
         for volume in pod.spec.volumes:
             if volume.image is None:
@@ -129,7 +129,7 @@ class ImageManager:
         if present is not None and not must_pull:
             return EnsuredImage(reference=present.id, image=present)
         if wanted.policy == NEVER:
-            # Also for an image that this pod may not use: the pod must not learn that it is there.
+            # Also for an image that this pod may not use: the pod must not learn that it is present.
             text = f'Container image "{requested}" is not present with pull policy of Never'
             self._note(wanted, "Warning", "ErrImageNeverPull", text)
             raise self._failure(pod, container, reasons.ERR_IMAGE_NEVER_PULL, text)
@@ -146,7 +146,7 @@ class ImageManager:
             raise self._failure(wanted.pod, wanted.container, reasons.IMAGE_INSPECT_ERROR, text) from failure
 
     async def _must_pull(self, wanted: _Wanted, present: ImageStatus) -> bool:
-        """Whether the pod has to show that it may use what is there."""
+        """Whether the pod must prove by a pull that it may use the present image."""
         if self._records is None:
             self._note(wanted, "Normal", "Pulled", f'Container image "{wanted.requested}" already present on machine')
             return False
@@ -178,7 +178,7 @@ class ImageManager:
         return EnsuredImage(reference=pulled.reference, image=image)
 
     def _check_wait(self, wanted: _Wanted) -> None:
-        """Raises ContainerFailure while the last failure is too new."""
+        """Raise ContainerFailure during the back-off after a failure."""
         waits = self._puller.waits_until(wanted.key)
         if waits is None:
             return
@@ -205,19 +205,19 @@ class ImageManager:
     def _failure(
         self, pod: Pod, container: str, reason: str, message: str, until_ns: int | None = None
     ) -> ContainerFailure:
-        """A container that cannot start has an event for that, besides the one about the image."""
+        """The failure of a container, after an event that it cannot start. The image has an event of its own."""
         if container:
             self._events.pod(pod, "Warning", "Failed", f"Error: {reason}", container=container)
         return ContainerFailure(container, reason, message, until_ns=until_ns)
 
 
 def _default_policy(name: ImageName) -> str:
-    """The API's default, for a pod that has not been defaulted."""
+    """The API's default, for a pod without defaults."""
     return ALWAYS if not name.digest and name.tag in ("", "latest") else IF_NOT_PRESENT
 
 
 def _truth(holds: bool) -> str:  # its only argument
-    """As metrics have it."""
+    """As a label of metrics."""
     return "true" if holds else "false"
 
 
@@ -226,7 +226,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _once(find: Callable[[], Awaitable[Sequence[Login]]]) -> Callable[[], Awaitable[Sequence[Login]]]:
-    """Look credentials up when they are needed, and once."""
+    """Look up credentials when they are first needed, and only once."""
     found: list[Sequence[Login]] = []
 
     async def look_up() -> Sequence[Login]:

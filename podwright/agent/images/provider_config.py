@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from podwright.agent.config.go_duration import SECOND_NS, parse_duration
-from podwright.errors import InvalidArgument, PodwrightError
+from podwright.errors import InvalidArgument, PodwrightError, reason
 from podwright.k8s.names import qualified_name_faults
 from podwright.nesting import check_nesting
 
@@ -25,21 +25,21 @@ FILE_ENDINGS = (".json", ".yaml", ".yml")
 
 
 class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
-    """How a provider works with service accounts.
+    """How a provider uses service accounts.
 
-    It gets a token for `audience`, and those annotations of the account. Without one of `required` it is not asked.
-    `keeps_per_token`: its answer holds for that very token, else for all pods of the account.
+    The provider gets a token for `audience` and annotations of the account. It is not called if a `required` one is
+    missing. `keeps_per_token`: its answer is valid for one token, else for all pods of the account.
     """
 
     audience: str
-    is_required: bool  # whether it is only asked for pods that have an account
+    is_required: bool  # whether it is only called for pods with an account
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     keeps_per_token: bool = False
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """One program, and the images that it is asked for. Without `tokens` it knows nothing of pods."""
+    """One program, and the images that it is called for. Without `tokens` it gets no data of pods."""
 
     name: str
     api_version: str
@@ -84,7 +84,7 @@ def read_providers(path: str, directory: str, *, allows_tokens: bool = True) -> 
 
     `allows_tokens`: the feature gate KubeletServiceAccountTokenForCredentialProviders.
 
-    Raises InvalidArgument, naming the file: an agent does not start with providers that cannot work.
+    Raises InvalidArgument that names the file: the agent does not start with providers that cannot work.
     """
     paths = [path]
     if os.path.isdir(path):
@@ -109,7 +109,9 @@ def _providers_of(path: str) -> Iterator[Provider]:
     try:
         file = msgspec.convert(_load(path), type=_ProviderFile)
     except (OSError, ValueError, yaml.YAMLError, msgspec.ValidationError, PodwrightError) as failure:
-        raise InvalidArgument(f"cannot read credential providers from {path}: {failure}") from failure
+        raise InvalidArgument(
+            f"cannot read credential providers from {path}: {reason(failure, path=path)}"
+        ) from failure
     if file.kind != KIND or file.api_version not in FILE_VERSIONS:
         raise InvalidArgument(f"{path}: {file.kind} of {file.api_version!r} is no {KIND} of {FILE_VERSIONS[0]}")
     for entry in file.providers:
@@ -149,7 +151,7 @@ def _faults(entry: _ProviderEntry) -> Iterator[str]:
     if not entry.name or "/" in entry.name or " " in entry.name or entry.name in (".", ".."):
         yield "its name must be a file's name without spaces"
     if entry.api_version not in PROVIDER_VERSIONS:
-        yield f"apiVersion {entry.api_version!r} is none of {', '.join(PROVIDER_VERSIONS)}"
+        yield f"apiVersion {entry.api_version!r} is not one of {', '.join(PROVIDER_VERSIONS)}"
     if not entry.match_images:
         yield "matchImages is empty"
     if entry.token_attributes is not None:

@@ -1,8 +1,8 @@
 """Credential providers: programs that print registry credentials (credentialprovider.kubelet.k8s.io).
 
-A provider is asked for the images that its configuration names. Its answers are kept for as long as they say, for an
-image, its registry, or all images. A provider may want a token of the pod's service account (KEP-4412): what it
-answers is then for that account alone.
+A provider is called for the images that its configuration names. Its answer says for how long it is kept, and whether
+for an image, a registry, or all images. A provider may want a token of the pod's service account (KEP-4412). Its
+answer is then only for that account.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Caller:
-    """Whom a provider is asked for. Answers are kept for an `identity`."""
+    """The caller of a provider. Answers are kept by `identity`."""
 
     identity: Identity = ()
     account: AccountSource | None = None
@@ -84,7 +84,7 @@ class CredentialProviders:
         self._providers = [_ExecProvider(provider, directory, runner, clock, accounts) for provider in providers]
 
     async def find(self, pod: Pod, image: ImageName) -> list[NodeLogin]:
-        """See NodeLogins. A provider that fails is logged, and the others count."""
+        """See NodeLogins. The failure of a provider is logged, and the others count."""
         host, repository = image_repository(image.name)
         found: list[NodeLogin] = []
         for provider in self._providers:
@@ -96,7 +96,7 @@ class CredentialProviders:
 
 
 class _ExecProvider:
-    """One program, with what it has answered."""
+    """One program, and its kept answers."""
 
     def __init__(
         self, provider: Provider, directory: str, runner: ProcessRunner, clock: Clock, accounts: ServiceAccounts
@@ -110,7 +110,7 @@ class _ExecProvider:
         self._asked: dict[tuple[str, Identity, str], asyncio.Task[Sequence[Credential]]] = {}
 
     async def logins(self, pod: Pod, host: str, repository: str) -> list[NodeLogin]:
-        """Those for a pod's image. Raises PodwrightError."""
+        """The credentials for a pod's image. Raises PodwrightError."""
         if not self._is_meant(host, repository):
             return []
         caller = await self._caller(pod)
@@ -127,7 +127,7 @@ class _ExecProvider:
                 return kept.credentials
         question = (image, caller.identity, caller.token)
         task = self._asked.get(question)
-        if task is None:  # pulls of one image at the same time ask once
+        if task is None:  # concurrent pulls of one image share a call
             name = f"credential provider {self._provider.name}"
             task = asyncio.create_task(self._ask(host, image, caller), name=name)
             self._asked[question] = task
@@ -135,7 +135,7 @@ class _ExecProvider:
         return await asyncio.shield(task)
 
     async def _caller(self, pod: Pod) -> _Caller | None:
-        """Whom the provider is asked for. None when it is not to be asked. Raises PodwrightError."""
+        """The caller for a pod. None if the provider is not to be called. Raises PodwrightError."""
         rules, namespace, name = self._provider.tokens, pod.metadata.namespace, pod.spec.service_account_name
         if rules is None:
             return NOBODY
@@ -173,12 +173,17 @@ class _ExecProvider:
         return credentials
 
     def _check_token(self, response: _Response, caller: _Caller) -> None:
-        """A token that is itself the password is only good for its pod."""
+        """Check that a token is not passed on as the password, which is valid for its pod only.
+
+        Raises PodwrightError.
+        """
         rules = self._provider.tokens
         if rules is None or rules.keeps_per_token or not caller.token:
             return
         if any(auth.password == caller.token for auth in response.auth.values()):
-            raise self._failure("has answered with the service account's token, which cacheType: Token allows alone")
+            raise self._failure(
+                "returned the service account's token as the password, which requires cacheType: Token"
+            )
 
     def _cache_s(self, response: _Response) -> float:
         if response.cache_duration is None:
@@ -225,7 +230,7 @@ class _ExecProvider:
         return response
 
     def _environment(self, own: Mapping[str, str]) -> dict[str, str]:
-        """The agent's own, as providers find their cloud's settings there."""
+        """The agent's own environment, in which providers find the settings of their cloud."""
         return {**os.environ, **own}
 
     def _failure(self, what: str) -> FailedPrecondition:
@@ -233,5 +238,5 @@ class _ExecProvider:
 
 
 def _stderr(completed: Completed) -> str:
-    """Stdout stays out of messages: it may hold credentials."""
+    """The program's stderr for a message. Its stdout may contain credentials, and stays out of messages."""
     return completed.stderr.decode(errors="replace").strip()[-500:]

@@ -1,4 +1,4 @@
-"""One pull: its turn, the node's rate, each of the credentials, and the back-off after failures."""
+"""Pulls an image: waits for its turn, respects the node's rate, tries all credentials, backs off after failures."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ SENTINELS = {  # a runtime's message begins with one of these (cri-api/pkg/error
 }
 
 
-FORGOTTEN_NS = 3600 * 10**9  # when a failure is of no interest any more, whatever the longest wait is
+FORGOTTEN_NS = 3600 * 10**9  # after this a failure does not count any more
 
 
 class Pulled(msgspec.Struct, frozen=True, kw_only=True):
-    """`reference` is what the runtime gave. `took_s` the pull itself, `waited_s` with the wait for its turn."""
+    """`reference` is the runtime's answer.
+
+    `took_s` is the time of the pull, `waited_s` that with the wait for its turn.
+    """
 
     reference: str
     took_s: float
@@ -47,7 +50,7 @@ class Puller:
     def __init__(
         self, images: CriImages, limits: PullLimits, records: PullRecords | None, clock: Clock, backoff: KeyedBackoff
     ) -> None:
-        """Without `records`, every pod may use what is there."""
+        """Without `records`, every pod may use every present image."""
         self._images = images
         self._limits = limits
         self._records = records
@@ -56,7 +59,7 @@ class Puller:
         self._failures: dict[str, _Failure] = {}
 
     def waits_until(self, key: str) -> tuple[int, str] | None:
-        """Until when a pull has to wait, and what its last failure was. None when it may begin."""
+        """The time until which a pull must wait, and its last failure. None if it may begin."""
         failure = self._failures.get(key)
         if failure is None:
             return None
@@ -65,7 +68,7 @@ class Puller:
         return (until_ns, failure.text) if now_ns < until_ns else None
 
     def note_failure(self, key: str, text: str) -> int:
-        """The pull has failed. Until when the next one has to wait."""
+        """Note that a pull has failed. Returns the time until which the next one must wait."""
         now_ns = self._clock.now_ns()
         self._backoff.prune(now_ns)
         self._failures = {each: old for each, old in self._failures.items() if abs(now_ns - old.at_ns) < FORGOTTEN_NS}
@@ -76,7 +79,7 @@ class Puller:
     async def pull(
         self, requested: str, image: str, logins: Sequence[Login], sandbox_config: api.PodSandboxConfig
     ) -> Pulled:
-        """Pull `image`, which a spec names `requested`. Raises PodwrightError."""
+        """Pull `image`, which the spec calls `requested`. Raises PodwrightError."""
         began = self._clock.monotonic()
         self._begin(requested)
         used: tuple[str, Login | None] | None = None

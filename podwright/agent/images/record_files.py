@@ -1,7 +1,7 @@
 """Records of pulls as the kubelet keeps them below `<root>/image_manager` (its pkg/kubelet/images/pullmanager).
 
-`pulling` has a file for each pull under way, `pulled` one for each image that this node has pulled, with the
-credentials that it was pulled with by image name. A file's name is the SHA-256 of what it is about.
+`pulling` has a file for each pull in progress. `pulled` has a file for each image that this node has pulled, with the
+credentials by image name. The name of a file is the SHA-256 of the image's name or reference.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class PullServiceAccount(msgspec.Struct, frozen=True):
 
 
 class PullCredentials(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Who may use an image without pulling it again."""
+    """The credentials that allow the use of an image without another pull."""
 
     kubernetes_secrets: tuple[PullSecret, ...] = ()
     kubernetes_service_accounts: tuple[PullServiceAccount, ...] = ()
@@ -74,7 +74,7 @@ Record = TypeVar("Record", PullIntent, PulledRecord)
 
 
 class RecordFiles:
-    """Reads and writes the files. Raises OSError when the disk refuses."""
+    """Reads and writes the files. Raises OSError."""
 
     def __init__(self, root: str) -> None:
         """`root` is the agent's own directory."""
@@ -84,16 +84,16 @@ class RecordFiles:
             os.makedirs(directory, mode=0o700, exist_ok=True)
 
     def write_intent(self, image: str) -> None:
-        """A pull begins."""
+        """Record that a pull begins."""
         intent = PullIntent(kind="ImagePullIntent", api_version=API_VERSION, image=image)
         _write(self._pulling, image, msgspec.json.encode(intent))
 
     def has_intent(self, image: str) -> bool:
-        """Whether a pull has begun, perhaps before the agent started, and nobody knows how it ended."""
+        """Whether a pull has begun whose end was not recorded, perhaps because the agent was killed."""
         return os.path.exists(_path(self._pulling, image))
 
     def delete_intent(self, image: str) -> None:
-        """The pull's end has been recorded."""
+        """Forget that a pull has begun, after its end was recorded."""
         _delete(self._pulling, image)
 
     def intents(self) -> Iterator[str]:
@@ -117,18 +117,20 @@ class RecordFiles:
         _write(self._pulled, image_ref, msgspec.json.encode(record))
 
     def pulled(self, image_ref: str) -> PulledRecord | None:
-        """The record of an image. None when there is none. Raises Internal for a file that cannot be read."""
+        """The record of an image, or None. Raises Internal for an invalid file."""
         path = _path(self._pulled, image_ref)
         try:
             record = _decode(path, PulledRecord)
         except FileNotFoundError:
             return None
         if record is None:
-            raise Internal(f"{path} is no record of a pulled image", hint="remove it: the image is then pulled again")
+            raise Internal(
+                f"{path} is not a record of a pulled image", hint="remove it: the image is then pulled again"
+            )
         return record if record.image_ref == image_ref else None
 
     def retain(self, image_refs: set[str], before_ns: int) -> None:
-        """Delete the records of all images but these, unless they were written since `before_ns`."""
+        """Delete the records of all images except these. Records that were written after `before_ns` stay."""
         for path in _paths(self._pulled):
             with contextlib.suppress(FileNotFoundError):
                 record = _decode(path, PulledRecord)
@@ -157,7 +159,7 @@ def _delete(directory: str, about: str) -> None:
 
 
 def _decode(path: str, type_: type[Record]) -> Record | None:
-    """None, and a line in the log, for a file that is not one of these. Raises OSError."""
+    """The decoded file. If it is invalid, that is logged, and the result is None. Raises OSError."""
     with open(path, "rb") as file:
         data = file.read(FILE_LIMIT_BYTES)
     try:

@@ -1,7 +1,7 @@
-"""Whether a pod may use an image that is there (KEP 2535, KubeletEnsureSecretPulledImages).
+"""Decides whether a pod may use a present image (KEP 2535, KubeletEnsureSecretPulledImages).
 
-An image that was pulled with a pod's secret is not for pods without it: they have to show the registry that they may
-have it. The records of who pulled what outlive the agent.
+An image that was pulled with a pod's secret is not for pods without that secret: the registry must let them pull it
+again. The records of who pulled what outlive the agent.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ NEVER = "NeverVerify"
 PRELOADED = "NeverVerifyPreloadedImages"
 ALLOWLISTED = "NeverVerifyAllowlistedImages"
 ALWAYS = "AlwaysVerify"
-SECRETS_LIMIT = 100  # of one record, while its entries are only renewed
+SECRETS_LIMIT = 100  # in one record; with more, known secrets are not renewed
 
 
 class PullCheck(enum.Enum):
-    """What a check of an image that is there has found, as metrics name it."""
+    """The result of the check of a present image, as metrics call it."""
 
     POLICY_ALLOWED = "credentialPolicyAllowed"
     RECORD_FOUND = "credentialRecordFound"
@@ -52,7 +52,7 @@ FindLogins = Callable[[], Awaitable[Sequence[Login]]]
 
 
 def must_verify(policy: str, allowlist: Sequence[str], image: str, *, was_pulled_here: bool) -> bool:
-    """Whether a pod has to have credentials for an image that is there (imagePullCredentialsVerificationPolicy)."""
+    """Whether a pod needs credentials for a present image (imagePullCredentialsVerificationPolicy)."""
     if policy == NEVER:
         return False
     if policy == ALWAYS:
@@ -67,7 +67,7 @@ def must_verify(policy: str, allowlist: Sequence[str], image: str, *, was_pulled
 
 
 class PullRecords:
-    """Keeps the records. When the disk refuses one, that is logged, and the image is verified when in doubt."""
+    """Keeps the records. A record that cannot be written is logged, and its image is then verified again."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class PullRecords:
         self._under_way: Counter[str] = Counter()
 
     def recover(self, images: Iterable[ImageStatus]) -> None:
-        """Pulls of an earlier agent that have succeeded: it is unknown with what credentials."""
+        """Record the pulls that succeeded after an earlier agent was killed. Their credentials are unknown."""
         intents = set(self._files.intents())
         for status in images if intents else ():
             for image in intents & {*status.tags, *status.digests}:
@@ -94,17 +94,20 @@ class PullRecords:
                 self._files.delete_intent(image)
 
     def begin(self, image: str) -> None:
-        """A pull begins. Raises OSError: an image whose pull left no trace could be used by everybody later."""
+        """Record that a pull begins.
+
+        Raises OSError: an image without a record of its pull could later be used by every pod.
+        """
         self._files.write_intent(image)
         self._under_way[image] += 1
 
     def succeeded(self, image: str, image_ref: str, login: Login | None) -> None:
-        """A pull has succeeded with these credentials. None: anonymously."""
+        """Record that a pull has succeeded with these credentials. None: anonymously."""
         if self._record(image, image_ref, _as_credentials(login)):
             self._end(image)
 
     def failed(self, image: str) -> None:
-        """A pull has failed."""
+        """Record that a pull has failed."""
         self._end(image)
 
     def _end(self, image: str) -> None:
@@ -118,7 +121,7 @@ class PullRecords:
             log.warning("cannot remove the record of a pull: image=%s error=%s", image, failure)
 
     async def must_pull(self, image: str, image_ref: str, find_logins: FindLogins) -> bool:
-        """Whether a pod has to pull an image that is there. Raises PodwrightError when its credentials fail."""
+        """Whether a pod must pull a present image again. Raises PodwrightError if its credentials cannot be read."""
         try:
             check = await self._check(image, image_ref, find_logins)
         except PodwrightError:
@@ -128,7 +131,7 @@ class PullRecords:
         return check in (PullCheck.MUST_AUTHENTICATE, PullCheck.ERROR)
 
     async def _check(self, image: str, image_ref: str, find_logins: FindLogins) -> PullCheck:
-        """Raises PodwrightError when the pod's credentials fail."""
+        """Check a present image. Raises PodwrightError if the pod's credentials cannot be read."""
         try:
             record = self._files.pulled(image_ref)
             was_pulled_here = record is not None or image in self._under_way or self._files.has_intent(image)
@@ -152,7 +155,7 @@ class PullRecords:
         return PullCheck.RECORD_FOUND if is_known else PullCheck.MUST_AUTHENTICATE
 
     def _is_known(self, image: str, image_ref: str, known: PullCredentials, secrets: Sequence[PullSecret]) -> bool:
-        """Whether one of the secrets, or one with the same credentials, has pulled the image before."""
+        """Whether the image was pulled before with one of the secrets, or with the same credentials."""
         has_room = len(known.kubernetes_secrets) < SECRETS_LIMIT
         for secret in secrets:
             for each in known.kubernetes_secrets:
@@ -165,7 +168,7 @@ class PullRecords:
         return False
 
     def _record(self, image: str, image_ref: str, credentials: PullCredentials | None) -> bool:
-        """Add to an image's record. Returns whether that succeeded. `credentials` None: pulled with unknown ones."""
+        """Add credentials to an image's record. None: unknown credentials. Returns whether that succeeded."""
         try:
             record = self._files.pulled(image_ref)
         except (OSError, PodwrightError):
@@ -181,7 +184,7 @@ class PullRecords:
         return True
 
     def retain(self, image_refs: Iterable[str], before_ns: int) -> None:
-        """Forget all images but these. `before_ns`: when the list was begun. What was pulled since stays."""
+        """Forget all images except these. Images that were pulled after `before_ns`, the time of the list, stay."""
         try:
             self._files.retain(set(image_refs), before_ns)
         except OSError as failure:
@@ -191,7 +194,7 @@ class PullRecords:
 def merged(
     record: PulledRecord | None, name: str, credentials: PullCredentials | None
 ) -> dict[str, PullCredentials] | None:
-    """A record's mapping with more credentials. None when nothing changes."""
+    """A record's mapping with more credentials. None if nothing changes."""
     if record is None:
         return {name: credentials} if credentials is not None else {}
     known = record.credential_mapping.get(name)
@@ -210,7 +213,7 @@ def merged(
 
 
 def _joined(known: tuple[Source, ...], more: tuple[Source, ...]) -> tuple[Source, ...]:
-    """In the order of their names, the newer one of two that are of the same object."""
+    """Both, sorted by name. Of two sources with the same object the newer one counts."""
     if not more:
         return known
     found = {_coordinates(each): each for each in itertools.chain(known, more)}

@@ -1,4 +1,4 @@
-"""Names of images, as github.com/distribution/reference reads them. Pure."""
+"""Parses image names, with the rules of github.com/distribution/reference. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _IDENTIFIER = re.compile("[a-f0-9]{64}")
 
 
 class ImageName(msgspec.Struct, frozen=True, kw_only=True):
-    """The name in a spec, without tag and digest, and those two. Empty when there is none."""
+    """The name in a spec without tag and digest, and these two, each empty if absent."""
 
     name: str
     tag: str = ""
@@ -31,25 +31,25 @@ class ImageName(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def pulled(self) -> str:
-        """What a runtime is asked for: with the default tag when the spec has neither tag nor digest."""
+        """The name for the runtime: with the default tag if the spec has neither tag nor digest."""
         if not self.tag and not self.digest:
             return f"{self.name}:{DEFAULT_TAG}"
         return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
     @property
     def repository(self) -> str:
-        """`host/repository`, complete: what credentials are for."""
+        """The complete `host/repository`, by which credentials are found."""
         return "/".join(image_repository(self.name))
 
 
 def parse_image(image: str) -> ImageName:
-    """Take the name in a spec apart. Raises InvalidArgument."""
+    """Parse the name in a spec. Raises InvalidArgument."""
     match = _REFERENCE.fullmatch(image)
     if match is None:
         upper = " (repository names are in lower case)" if _REFERENCE.fullmatch(image.lower()) else ""
         raise InvalidArgument(f"couldn't parse image name {image!r}: invalid reference format{upper}")
     if _IDENTIFIER.fullmatch(match[1]):
-        raise InvalidArgument(f"couldn't parse image name {image!r}: 64 hexadecimal digits are no repository")
+        raise InvalidArgument(f"couldn't parse image name {image!r}: 64 hexadecimal digits are not a repository")
     if len(match[1]) > NAME_LIMIT:
         raise InvalidArgument(f"couldn't parse image name {image!r}: more than {NAME_LIMIT} characters")
     return ImageName(name=match[1], tag=match[2] or "", digest=match[3] or "")

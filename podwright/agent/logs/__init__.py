@@ -1,1 +1,4 @@
-"""The log files of containers: runtimes write them, and the agent rotates them."""
+"""The log files of containers, which runtimes write and the agent rotates.
+
+`rotation` rotates them, `rotated` has the names of the rotated parts, and decides which to remove.
+"""

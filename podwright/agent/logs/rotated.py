@@ -1,7 +1,7 @@
 """The rotated parts of a log: their names, and which of them to remove or compress. Pure.
 
-`0.log` becomes `0.log.20260131-120000`, and one rotation later `0.log.20260131-120000.gz`: until then, readers may
-have the uncompressed file open. The names are the kubelet's (pkg/kubelet/logs), since log collectors know them.
+`0.log` becomes `0.log.20260131-120000`, and one rotation later `0.log.20260131-120000.gz`: until then readers may have
+the uncompressed file open. The names are the kubelet's (pkg/kubelet/logs), because log collectors rely on them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ COMPRESSED, TEMPORARY = ".gz", ".tmp"
 
 
 class Cleaning(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done before a log is rotated."""
+    """What to do before a log is rotated."""
 
     remove: tuple[str, ...]
     compress: tuple[str, ...]
@@ -35,10 +35,10 @@ def cleaning(names: Iterable[str], max_files: int) -> Cleaning:
 
 
 def _is_leftover(name: str, parts: Collection[str]) -> bool:
-    """Half of a compressed file, or a part that was compressed by an agent that died before it removed it."""
+    """Whether a file is an incomplete compressed file, or a compressed part that a killed agent did not remove."""
     return name.endswith(TEMPORARY) or f"{name}{COMPRESSED}" in parts
 
 
 def rotated_name(name: str, now_ns: int) -> str:
-    """What a log is called once it is full: with the local time."""
-    return f"{name}.{datetime.fromtimestamp(now_ns // 10**9):%Y%m%d-%H%M%S}"  # local time, as others do
+    """The name of a rotated log, with the local time."""
+    return f"{name}.{datetime.fromtimestamp(now_ns // 10**9):%Y%m%d-%H%M%S}"  # local time, as in other runtimes

@@ -1,6 +1,6 @@
 """Rotates the logs of running containers that have grown too large.
 
-Sizes are looked at, with no call of the runtime, for the containers that the agent knows to run anyway.
+It checks the sizes of logs of containers that the agent knows to run, without a call of the runtime.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GZIP_BITS = 31  # zlib's number for a gzip header and the largest window
 
 
 class LogLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How large a log may become, and how many files of it there are. `max_size_bytes` below 1: no rotation."""
+    """The greatest size of a log, and the number of its files. `max_size_bytes` below 1: no rotation."""
 
     max_size_bytes: int = 10 << 20
     max_files: int = 5
@@ -37,7 +37,7 @@ class LogLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogRotator:
-    """Looks at the logs at a fixed period."""
+    """Checks the logs at a fixed period."""
 
     def __init__(
         self,
@@ -46,22 +46,22 @@ class LogRotator:
         clock: Clock,
         limits: LogLimits,
     ) -> None:
-        """`observed` has the newest look at every pod."""
+        """`observed` returns the newest look at every pod."""
         self._runtime = runtime
         self._observed = observed
         self._clock = clock
         self._limits = limits
         self._turns = asyncio.Semaphore(max(limits.workers, 1))
-        self._failures: dict[str, str] = {}  # by container: a failure is logged once until it changes
+        self._failures: dict[str, str] = {}  # by container, so that each failure is logged once
 
     async def run(self) -> None:
-        """Check the logs every `period_s`. Does not return, unless rotation is off."""
+        """Check the logs every `period_s`. Returns only if rotation is off."""
         while self._limits.max_size_bytes > 0:
             await self.rotate_all()
             await asyncio.sleep(self._limits.period_s)
 
     async def rotate_all(self) -> None:
-        """Rotate what is too large now. Failures are logged. The next round tries again."""
+        """Rotate the logs that are too large. Failures are logged, and the next round tries again."""
         running = [status for pod in self._observed() for status in pod.running() if status.log_path]
         known = {status.id for status in running}
         self._failures = {each: text for each, text in self._failures.items() if each in known}
@@ -70,7 +70,7 @@ class LogRotator:
             await asyncio.gather(*(self._work(status) for status in work))
 
     def _needs_work(self, status: CriContainerStatus) -> bool:
-        """Whether a log is too large, or is not there: an agent died while it rotated it, or somebody removed it."""
+        """Whether a log is too large, or absent: an agent was killed while rotating it, or somebody removed it."""
         try:
             found = os.stat(status.log_path, follow_symlinks=False)
         except FileNotFoundError:
@@ -99,12 +99,15 @@ class LogRotator:
         self._failures[status.id] = text
 
     async def _rotate(self, status: CriContainerStatus) -> None:
-        """Raises PodwrightError and OSError. A log that the runtime does not reopen gets its name back."""
+        """Rotate a log.
+
+        If the runtime does not reopen it, it gets its name back. Raises PodwrightError and OSError.
+        """
         path = status.log_path
         await asyncio.to_thread(clean, path, self._limits.max_files)
         rotated = rotated_name(path, self._clock.now_ns())
         if os.path.exists(rotated) or os.path.exists(rotated + COMPRESSED):
-            return  # it was rotated in this very second: the next round finds another name
+            return  # it was already rotated in this second; the next round finds another name
         os.rename(path, rotated)
         try:
             await self._runtime.reopen_log(status.id)
@@ -114,7 +117,7 @@ class LogRotator:
 
 
 def _give_name_back(rotated: str, path: str) -> None:
-    """Rename a log back, unless there is a new one: the runtime may have made it though its answer was lost."""
+    """Rename a log back, unless there is a new one, which the runtime may have made even if its answer was lost."""
     with contextlib.suppress(FileExistsError):
         os.link(rotated, path, follow_symlinks=False)
         os.unlink(rotated)
@@ -132,7 +135,7 @@ def clean(path: str, max_files: int) -> None:
 
 
 def _compress(path: str) -> None:
-    """At any moment, the part or its compressed form is there whole."""
+    """Compress a part. At any moment there is a complete file, compressed or not."""
     temporary = path + TEMPORARY
     try:
         with open(path, "rb") as source:

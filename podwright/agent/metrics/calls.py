@@ -10,7 +10,7 @@ CALL_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60
 
 
 class CallMetrics(InstrumentSet):
-    """The instruments. Fulfils `client.calls.CallListener`."""
+    """The instruments. Implements `client.calls.CallListener`."""
 
     def __init__(self) -> None:
         self.calls = Counter(

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from podwright.agent.metrics.prometheus import Family, Sample, gauge, number
 
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds: Prometheus' own
-LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)  # of what may take a minute
+LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)  # for operations of up to a minute
 Labels = tuple[str, ...]
 
 
 class Counter:
-    """Grows. The values of `labels` are given with each call, in their order."""
+    """A value that grows. Each call has the values of `labels`, in order."""
 
     def __init__(self, name: str, text: str, labels: Labels = ()) -> None:
         self.name = name
@@ -30,19 +30,19 @@ class Counter:
         return self._values.get(values, 0)
 
     def forget(self, is_gone: Callable[[Mapping[str, str]], bool]) -> None:
-        """Drop the counts whose labels `is_gone` names."""
+        """Drop the counts for whose labels `is_gone` returns True."""
         for values in [values for values in self._values if is_gone(_named(self._labels, values))]:
             del self._values[values]
 
     def families(self) -> Iterator[Family]:
-        """What was counted. A counter without labels is there from the start."""
+        """The metric. A counter without labels exists from the start."""
         found = self._values or ({} if self._labels else {(): 0.0})
         samples = tuple(Sample(value=count, labels=_named(self._labels, values)) for values, count in found.items())
         yield Family(name=self.name, kind="counter", help=self._text, samples=samples)
 
 
 class Gauge:
-    """Has a value that is set. The values of `labels` are given with each call, in their order."""
+    """A value that is set. Each call has the values of `labels`, in order."""
 
     def __init__(self, name: str, text: str, labels: Labels = ()) -> None:
         self.name = name
@@ -59,21 +59,21 @@ class Gauge:
         self._values[values] = self._values.get(values, 0) + by
 
     def clear(self) -> None:
-        """Forget what was set."""
+        """Forget all values."""
         self._values.clear()
 
     def value(self, *values: str) -> float:
-        """What was set last, 0 before that."""
+        """The last value, 0 before the first."""
         return self._values.get(values, 0)
 
     def families(self) -> Iterator[Family]:
-        """What is set. A gauge without labels is there from the start."""
+        """The metric. A gauge without labels exists from the start."""
         found = self._values or ({} if self._labels else {(): 0.0})
         yield gauge(self.name, self._text, ((_named(self._labels, values), value) for values, value in found.items()))
 
 
 class Histogram:
-    """Counts durations (seconds), or sizes (bytes), by buckets. `buckets` are upper bounds that grow."""
+    """Counts durations (seconds) or sizes (bytes) by buckets. `buckets` has their upper limits, in ascending order."""
 
     def __init__(
         self, name: str, text: str, labels: Labels = (), *, buckets: Sequence[float] = DEFAULT_BUCKETS
@@ -82,7 +82,7 @@ class Histogram:
         self._text = text
         self._labels = labels
         self._bounds = tuple(buckets)
-        self._counts: dict[Labels, list[int]] = {}  # one more than there are bounds: what is longer than all
+        self._counts: dict[Labels, list[int]] = {}  # one more than `buckets`, for everything above the last limit
         self._sums: dict[Labels, float] = {}
 
     def observe(self, amount: float, *values: str) -> None:
@@ -94,16 +94,16 @@ class Histogram:
         self._sums[values] = self._sums.get(values, 0.0) + amount
 
     def count(self, *values: str) -> int:
-        """How many durations there were."""
+        """The number of observations."""
         return sum(self._counts.get(values, ()))
 
     def forget(self, is_gone: Callable[[Mapping[str, str]], bool]) -> None:
-        """Drop the durations whose labels `is_gone` names."""
+        """Drop the observations for whose labels `is_gone` returns True."""
         for values in [values for values in self._counts if is_gone(_named(self._labels, values))]:
             del self._counts[values], self._sums[values]
 
     def families(self) -> Iterator[Family]:
-        """What was counted. A histogram without labels is there from the start."""
+        """The metric. A histogram without labels exists from the start."""
         found = self._counts or ({} if self._labels else {(): [0] * (len(self._bounds) + 1)})
         samples = tuple(sample for values, counts in found.items() for sample in self._samples(values, counts))
         yield Family(name=self.name, kind="histogram", help=self._text, samples=samples)
@@ -119,14 +119,14 @@ class Histogram:
 
 
 class InstrumentSet:
-    """Instruments, and sets of them, as the attributes of one object."""
+    """A set of instruments and of other sets, which are its attributes."""
 
     def families(self) -> Iterator[Family]:
-        """Those of all of them."""
+        """The metrics of all instruments."""
         for each in vars(self).values():
             yield from each.families()
 
 
 def _named(labels: Labels, values: Labels) -> dict[str, str]:
-    """By name, sorted as Go's client library sorts them."""
+    """The labels by name, sorted as by Go's client library."""
     return dict(sorted(zip(labels, values, strict=True)))

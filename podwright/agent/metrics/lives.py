@@ -54,5 +54,5 @@ class LifeMetrics(InstrumentSet):
             "kubelet_orphaned_runtime_pods_total",
             "Number of pods that the runtime had and no pod worker knew",
         )
-        for static in ("", "true"):  # they are there before anything was counted
+        for static in ("", "true"):  # they exist before anything was counted
             self.restarted_pods.add(static, by=0)

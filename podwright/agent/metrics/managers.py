@@ -5,15 +5,15 @@ from __future__ import annotations
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, InstrumentSet
 
 CONTAINER_SCOPE, POD_SCOPE = "container", "pod"
-CORE, ONE_NODE, SHARED_CACHE = "physical_cpu", "numa_node", "uncore_cache"  # what is aligned within
+CORE, ONE_NODE, SHARED_CACHE = "physical_cpu", "numa_node", "uncore_cache"  # the scopes of alignment
 CPU, MEMORY = "cpu", "memory"
-NODE, POD = "node", "pod"  # where what a container is allotted comes from
-NODE_EXCLUSIVE, POD_EXCLUSIVE, POD_SHARED = "node_exclusive", "pod_exclusive", "pod_shared"  # how it has it
+NODE, POD = "node", "pod"  # the sources of allotments
+NODE_EXCLUSIVE, POD_EXCLUSIVE, POD_SHARED = "node_exclusive", "pod_exclusive", "pod_shared"  # the kinds of allotments
 MILLISECOND_BUCKETS = tuple(0.05 * 2**power for power in range(15))
 
 
 class CpuMetrics(InstrumentSet):
-    """Of the CPU manager."""
+    """The instruments of the CPU manager."""
 
     def __init__(self) -> None:
         self.requests = Counter(
@@ -40,7 +40,7 @@ class CpuMetrics(InstrumentSet):
 
 
 class MemoryMetrics(InstrumentSet):
-    """Of the memory manager."""
+    """The instruments of the memory manager."""
 
     def __init__(self) -> None:
         self.requests = Counter(
@@ -54,7 +54,7 @@ class MemoryMetrics(InstrumentSet):
 
 
 class TopologyMetrics(InstrumentSet):
-    """Of the topology manager."""
+    """The instruments of the topology manager."""
 
     def __init__(self) -> None:
         self.admissions = Counter(
@@ -73,7 +73,7 @@ class TopologyMetrics(InstrumentSet):
 
 
 class AlignmentMetrics(InstrumentSet):
-    """Whether what containers are allotted is aligned: for all managers."""
+    """The instruments for the alignment of allotments, for all managers."""
 
     def __init__(self) -> None:
         self.aligned = Counter(
@@ -87,7 +87,7 @@ class AlignmentMetrics(InstrumentSet):
             ("scope", "boundary"),
         )
 
-        for family in (self.aligned, self.unaligned):  # they are there before anything was counted
+        for family in (self.aligned, self.unaligned):  # they exist before anything was counted
             for scope, boundary in (
                 (CONTAINER_SCOPE, ONE_NODE),
                 (POD_SCOPE, ONE_NODE),
@@ -98,7 +98,7 @@ class AlignmentMetrics(InstrumentSet):
 
 
 class AllotmentMetrics(InstrumentSet):
-    """What containers and pods are allotted for themselves: CPUs and memory."""
+    """The instruments for exclusive CPUs and memory of containers and pods."""
 
     def __init__(self) -> None:
         self.allocations = Counter(
@@ -118,18 +118,18 @@ class AllotmentMetrics(InstrumentSet):
         )
 
     def allotted(self, resource: str, *, times: int = 1) -> None:
-        """A container has something of the node to itself now: CPUs, or memory of so many kinds."""
+        """Count a container's exclusive allotment of the node: CPUs, or memory of `times` kinds."""
         self.allocations.add(resource, NODE, by=times)
         self.holders.add(resource, NODE_EXCLUSIVE)
 
     def allotted_to_pod(self, resource: str, *, alone: int, sharing: int) -> None:
-        """So many containers have parts of what their pod has as a whole."""
+        """Count the containers that have parts of their pod's pod-level resources."""
         self.allocations.add(resource, POD, by=alone + sharing)
         self.holders.add(resource, POD_EXCLUSIVE, by=alone)
         self.holders.add(resource, POD_SHARED, by=sharing)
 
     def not_allotted(self, resource: str, source: str = NODE) -> None:
-        """It cannot be had."""
+        """Count an allotment that failed."""
         self.errors.add(resource, source)
 
 

@@ -21,6 +21,6 @@ class ProbeMetrics(InstrumentSet):
         )
 
     def forget(self, uid: str, name: str, namespace: str) -> None:
-        """The pod is probed no more. Pods come and go, and what is kept of each must not pile up."""
+        """Forget a pod that is not probed any more, so that the metrics of gone pods do not pile up."""
         self.probes.forget(lambda labels: labels["pod_uid"] == uid)
         self.durations.forget(lambda labels: (labels["pod"], labels["namespace"]) == (name, namespace))

@@ -41,7 +41,7 @@ def exposition(families: Iterable[Family]) -> bytes:
 
 
 def gauge(name: str, text: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> Family:
-    """A family of values as they are now, by their labels."""
+    """A family of present values, by their labels."""
     return Family(
         name=name,
         kind="gauge",
@@ -58,7 +58,7 @@ def _line(name: str, sample: Sample) -> str:
 
 
 def number(value: float) -> str:
-    """The shortest form, as Go writes it. Whole numbers have no fraction."""
+    """The number in its shortest form, as in Go. Whole numbers have no fraction."""
     if isinstance(value, int):
         return str(value)
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

@@ -1,4 +1,4 @@
-"""The kubelet's metrics of what is done to volumes (pkg/volume/util/metrics.go of Kubernetes 1.36)."""
+"""The kubelet's metrics of operations on volumes (pkg/volume/util/metrics.go of Kubernetes 1.36)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Which addresses the node has for the API and for pods on its network.
+"""Chooses the node's addresses, for the API and for pods on the node's network.
 
-The rules are the kubelet's (NodeAddress in pkg/kubelet/nodestatus/setters.go of Kubernetes 1.36): the given ones, else
-one: the name if it is an address, what DNS says of the name if that is this machine, or that of the default route.
+The rules are the kubelet's (NodeAddress in pkg/kubelet/nodestatus/setters.go of Kubernetes 1.36): the given addresses,
+else one: the name if it is an address, the name's address in DNS if that is this machine's, or the address of the
+default route.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ LookUp = Callable[[str], Awaitable[Sequence[str]]]
 async def node_addresses(
     given: Sequence[str], name: str, routed: Sequence[str], look_up: LookUp | None = None
 ) -> tuple[str, ...]:
-    """At most one of a family, the primary one first.
+    """At most one address of each family, the primary one first.
 
-    `given` is --node-ip, where 0.0.0.0 or :: only chooses the family. `routed` are those of the default routes.
+    `given` is --node-ip, where 0.0.0.0 and :: only choose the family. `routed` has the addresses of the default
+    routes.
     """
     if given and not ipaddress.ip_address(given[0]).is_unspecified:
         return tuple(given)
@@ -36,12 +38,12 @@ async def node_addresses(
 
 
 def _preferred(addresses: Iterable[str], family: int) -> tuple[str, ...]:
-    """Those of the family first."""
+    """The addresses, those of the family first."""
     return tuple(sorted(addresses, key=lambda address: ipaddress.ip_address(address).version != family))
 
 
 async def dns(name: str) -> list[str]:
-    """What the machine's resolver says of a name. Nothing when that fails or takes too long."""
+    """The addresses of a name from the machine's resolver. Empty if it fails or takes too long."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(LOOK_UP_S):
@@ -53,7 +55,7 @@ async def dns(name: str) -> list[str]:
 
 
 def is_own(text: str) -> bool:
-    """Whether an interface of this machine has the address, and others can reach it there."""
+    """Whether the address is on an interface of this machine and can be reached from outside."""
     address = ipaddress.ip_address(text)
     if address.is_loopback or address.is_multicast or address.is_link_local or address.is_unspecified:
         return False

@@ -1,4 +1,4 @@
-"""What the node has, and what of it pods may use (Node Allocatable). Pure but for the size of a disk."""
+"""The capacity of the node, and what of it pods may use (Node Allocatable). Pure except for the size of a disk."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def capacity(machine: Machine, config: AgentConfig, root: str) -> Amounts:
 
 
 def reserved_amounts(config: AgentConfig) -> tuple[Amounts, Amounts]:
-    """What the system and what Kubernetes' own programs keep of this node.
+    """The reservations for the system and for Kubernetes' own programs.
 
-    CPUs that are reserved by their numbers are the system's, and replace every other reservation of CPU.
+    CPUs that are reserved by their numbers count for the system, and replace all other reservations of CPU.
     """
     system, kube = (
         {name: Amount(nano) for name, nano in part.items()}
@@ -49,7 +49,7 @@ def reserved_amounts(config: AgentConfig) -> tuple[Amounts, Amounts]:
 
 
 def reservation(total: Mapping[str, Amount], config: AgentConfig) -> Amounts:
-    """What pods do not get of what the node has: what is reserved, and what hard eviction keeps free."""
+    """The part of the node that pods do not get: what is reserved, and what hard eviction keeps free."""
     found = {name: Amount(0, amount.format) for name, amount in total.items()}
     for reserved in reserved_amounts(config):
         for name, amount in reserved.items():
@@ -63,7 +63,7 @@ def reservation(total: Mapping[str, Amount], config: AgentConfig) -> Amounts:
 
 
 def allocatable(total: Amounts, config: AgentConfig) -> Amounts:
-    """What is left for pods: not what is reserved, nor what hard eviction keeps free, nor memory in huge pages."""
+    """What pods may use: the capacity without `reservation` and without memory in huge pages."""
     kept = reservation(total, config)
     rest = {name: amount - kept.get(name, Amount(0)) for name, amount in total.items()}
     huge = sum(amount.nano for name, amount in total.items() if name.startswith("hugepages-"))
@@ -72,7 +72,7 @@ def allocatable(total: Amounts, config: AgentConfig) -> Amounts:
 
 
 def texts(amounts: Mapping[str, Amount]) -> dict[str, str]:
-    """As the API writes them."""
+    """The amounts as the API writes them."""
     return {name: str(amount) for name, amount in amounts.items()}
 
 

@@ -35,7 +35,7 @@ class NewCondition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConditionChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A condition that has another status now: what an event says. `reason` is the event's."""
+    """A condition whose status has changed, for an event with that `reason`."""
 
     type: str
     reason: str
@@ -69,7 +69,7 @@ _EVENTS = {
 def conditions(
     before: Sequence[NodeCondition], problems: Sequence[str], pressures: Collection[Pressure], now: datetime
 ) -> tuple[NodeCondition, ...]:
-    """The agent's conditions now, after those of others. A transition's time stays until the status changes."""
+    """The conditions of others, then the agent's. The time of transition stays until the status changes."""
     own = [_pressure(pressure, pressures) for pressure in Pressure]
     own.append(_ready(problems))
     known = {condition.type: condition for condition in before}
@@ -79,7 +79,7 @@ def conditions(
 
 
 def changes(before: Iterable[NodeCondition], now: Iterable[NodeCondition]) -> list[ConditionChange]:
-    """The conditions of the agent whose status is another one than before."""
+    """The agent's conditions whose status has changed."""
     known = {condition.type: condition.status for condition in before}
     return [
         ConditionChange(type=condition.type, reason=reason)
@@ -90,7 +90,7 @@ def changes(before: Iterable[NodeCondition], now: Iterable[NodeCondition]) -> li
 
 
 def is_ready(found: Iterable[NodeCondition]) -> bool:
-    """Whether the conditions say that the node takes pods."""
+    """Whether the conditions say that the node is ready."""
     return any(condition.type == READY and condition.status == TRUE for condition in found)
 
 

@@ -1,4 +1,4 @@
-"""The Node object as this agent knows it: its own until an API server has one, and then the API server's newest."""
+"""The newest Node object: the agent's own until the API server has one, then the API server's."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from podwright.k8s.objects import Node
 
 
 class CurrentNode:
-    """Holds one value for whoever asks."""
+    """Holds the newest Node object."""
 
     def __init__(self, node: Node) -> None:
-        """`node` is what this agent would register."""
+        """`node` is the object that this agent would register."""
         self.node = node
         self.registered = asyncio.Event()
         self._change = asyncio.Event()
 
     def take(self, node: Node) -> None:
-        """The API server's newest version."""
+        """Store the API server's newest version."""
         self.node = node
         self.registered.set()
         changed, self._change = self._change, asyncio.Event()

@@ -1,9 +1,8 @@
-"""Registers the node with the API server and keeps its status true.
+"""Registers the node with the API server and reports its status.
 
 The status is computed every ten seconds, and at once when the runtime has changed. It is written when more than its
-heartbeats is new, or when the last write is five minutes ago: the lease says in between that the node lives. The labels
-of the platform are put back with it when somebody has changed them (pkg/kubelet/kubelet_node_status.go of
-Kubernetes 1.36).
+heartbeats has changed, or when the last write is five minutes ago. In between the lease shows that the node is alive.
+Labels of the platform that somebody changed are put back with it (pkg/kubelet/kubelet_node_status.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ from podwright.k8s.strategic import difference
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 7.0  # between tries to register
-UNREADY_PERIOD_S = 0.2  # between looks at a node that has not been ready yet
-SETTLE_LOOKS, SETTLE_PAUSE_S = 60, 0.05  # how long a node that is shown as ready stays so while the agent starts
-JITTER = 0.5  # of the report period after a change, so that a cluster's nodes do not all write at one time
+UNREADY_PERIOD_S = 0.2  # the period until the node has been ready once
+SETTLE_LOOKS, SETTLE_PAUSE_S = 60, 0.05  # how long a node that was ready stays so while the agent starts
+JITTER = 0.5  # a part of the report period, so that nodes do not all write at once
 STATUS = "status"
 
 
 class KeeperPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the node is kept with."""
+    """What the keeper needs."""
 
     server: ApiServer
     node: CurrentNode
-    findings: Callable[[], Awaitable[NodeFindings]]  # what the node is like now
-    set_pod_cidr: Callable[[str], Awaitable[None]]  # inform the runtime; raises PodwrightError
+    findings: Callable[[], Awaitable[NodeFindings]]  # what the status is made of, now
+    set_pod_cidr: Callable[[str], Awaitable[None]]  # informs the runtime; raises PodwrightError
     on_registered: Callable[[], None]
     events: EventRecorder
     clock: Clock
@@ -71,11 +70,11 @@ class NodeKeeper:
         self._was_ready = False
 
     def look_again(self) -> None:
-        """Something about the node has changed: compute its status now."""
+        """Compute the node's status now, because something has changed."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Register, then report without end."""
+        """Register the node, then report forever."""
         await self._register()
         self._ports.on_registered()
         await self._settle()
@@ -87,10 +86,10 @@ class NodeKeeper:
             self._wake.clear()
 
     async def _settle(self) -> None:
-        """After a restart, find out how the node is before reporting that it is not ready.
+        """After a restart, wait until the agent knows the node's state.
 
-        What the agent has not looked at yet counts as a problem, and schedulers and load balancers would avoid the
-        node.
+        Everything that the agent has not examined yet counts as a problem. To report that at once would make
+        schedulers and load balancers avoid the node.
         """
         if not is_ready(self._ports.node.node.status.conditions):
             return
@@ -100,7 +99,7 @@ class NodeKeeper:
             await asyncio.sleep(SETTLE_PAUSE_S)
 
     def _period_s(self) -> float:
-        """A node that was not ready yet is looked at more often, so that pods come soon after its start."""
+        """Shorter until the node has been ready once, so that pods come soon after its start."""
         period_s = self._settings.update_period_s
         self._was_ready = self._was_ready or is_ready(self._ports.node.node.status.conditions)
         return period_s if self._was_ready else min(period_s, UNREADY_PERIOD_S)
@@ -125,7 +124,7 @@ class NodeKeeper:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _announce(self) -> None:
-        """Record the events of a start, as a kubelet does also for a node that exists."""
+        """Record the events of a start. Like a kubelet, also for a node that already exists."""
         self._ports.events.node("Normal", "Starting", "Starting kubelet.")
         for change in changes((), self._ports.node.node.status.conditions):
             self._tell(change)
@@ -135,12 +134,12 @@ class NodeKeeper:
         self._ports.events.node("Normal", change.reason, f"Node {name} status is now: {change.reason}")
 
     async def _create(self) -> Node:
-        """The node as the server has it. One that exists gets the labels of this agent."""
+        """Create the node, or set this agent's labels on an existing one. Returns the server's version."""
         wanted = self._ports.node.node
         try:
             return await self._ports.server.create(wanted)
         except (AlreadyExists, PermissionDenied) as failure:
-            # A server may refuse to create an object that it would let us read.
+            # A server may refuse to create an object that it lets us read.
             try:
                 found = await self._get()
             except NotFound:
@@ -154,7 +153,7 @@ class NodeKeeper:
     # -- status
 
     async def _report(self) -> None:
-        """One round. What fails is logged and done in the next one."""
+        """Make one round. A failure is logged, and the next round tries again."""
         try:
             await self._write_status()
         except PodwrightError as failure:
@@ -189,7 +188,7 @@ class NodeKeeper:
         return self._ports.clock.monotonic() - self._reported_at >= self._report_period_s
 
     async def _follow_pod_cidr(self, node: Node) -> None:
-        """The runtime makes the networks of pods out of the range that the cluster gave to the node."""
+        """Send the range of pod addresses that the cluster gave to the node to the runtime."""
         cidr = ",".join(node.spec.pod_cidrs or (node.spec.pod_cidr,) if node.spec.pod_cidr else ())
         if cidr and cidr != self._pod_cidr:
             await self._ports.set_pod_cidr(cidr)

@@ -1,4 +1,4 @@
-"""The node's Lease: its heartbeat. The node lifecycle controller takes a node for gone when it is not renewed.
+"""The node's Lease: its heartbeat. The node lifecycle controller marks a node as lost if its lease is not renewed.
 
 The periods and retries are the kubelet's (component-helpers/apimachinery/lease of Kubernetes 1.36).
 """
@@ -31,7 +31,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 7.0
 
 
 class NodeLease:
-    """Renews the lease without end."""
+    """Renews the lease forever."""
 
     def __init__(
         self, server: ApiServer, node: CurrentNode, clock: Clock, events: EventRecorder, duration_s: int
@@ -42,11 +42,11 @@ class NodeLease:
         self._events = events
         self._duration_s = duration_s
         self._lease: Lease | None = None
-        # Of the last renewal, and of tries since then: one whose answer is lost may have succeeded.
+        # The times of the last renewal and of later tries: a try whose answer was lost may have succeeded.
         self._own_times: deque[datetime] = deque(maxlen=REMEMBERED_TRIES)
 
     async def run(self) -> None:
-        """Create the lease if need be, then renew it four times in its duration."""
+        """Create the lease if it is missing, then renew it four times in its duration."""
         period_s = self._duration_s / RENEWALS_PER_DURATION
         while True:
             pause_s = FIRST_PAUSE_S
@@ -56,13 +56,13 @@ class NodeLease:
             await asyncio.sleep(period_s)
 
     async def _renew(self, timeout_s: float) -> bool:
-        """Whether the server has a new time. What fails is logged once a round."""
+        """Renew the lease once. Returns whether the server has the new time. A failure is logged once per round."""
         failure: PodwrightError | None = None
         for _ in range(TRIES):
             try:
                 self._lease = await self._write(timeout_s)
             except (Conflict, NotFound) as stale:
-                self._lease, failure = None, stale  # look at what the server has
+                self._lease, failure = None, stale  # next, read the server's version
             except PodwrightError as failed:
                 failure = failed
                 break
@@ -84,7 +84,10 @@ class NodeLease:
         return await self._server.update(self._renewed(self._lease), timeout_s=timeout_s)
 
     def _look_for_rivals(self, lease: Lease) -> None:
-        """Only a node's agent renews its lease. Two with one name run the same pods, and undo each other's status."""
+        """Report another agent that renews the lease.
+
+        Two agents with one node name run the same pods and overwrite each other's status.
+        """
         if not self._own_times or _renewal_time(lease) in self._own_times:
             return
         name = self._node.node.metadata.name
@@ -93,7 +96,10 @@ class NodeLease:
         self._events.node("Warning", "NodeNameNotUnique", message)
 
     def _renewed(self, lease: Lease) -> Lease:
-        """The node owns its lease as soon as it is registered, so that the lease goes when the node does."""
+        """The lease with a new time.
+
+        Once the node is registered it owns the lease, so that both are deleted together.
+        """
         node = self._node.node.metadata
         owners = lease.metadata.owner_references
         if not owners and self._node.is_registered:

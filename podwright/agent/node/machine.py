@@ -1,4 +1,4 @@
-"""What this machine is and has, read once when the agent starts."""
+"""The facts about this machine, read once when the agent starts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from podwright.linux.machine_files import TASK_LIMITS, meminfo, read_text, task_
 # systemd-resolved's stub listens on the host's loopback, which a pod cannot reach; this file has the real servers.
 RESOLVED_STUB = "127.0.0.53"
 RESOLVED_UPLINKS = "/run/systemd/resolve/resolv.conf"
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}  # Go's words (GOARCH)
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}  # to Go's names (GOARCH)
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes are bytes. `huge_pages` is the memory in pages of each size, by the size."""
+    """The machine. Sizes are bytes. `huge_pages` has the memory in huge pages by their size."""
 
     hostname: str
     addresses: tuple[str, ...]  # of the default routes, IPv4 first; or as `addresses` chooses for a node
     cpu_count: int
     memory_bytes: int
     swap_bytes: int = 0
-    max_pids: int = 0  # how many tasks there may be; 0 when it is not known
+    max_pids: int = 0  # the greatest number of tasks; 0 if unknown
     huge_pages: Mapping[int, int] = msgspec.field(default_factory=dict)
     machine_id: str = ""
     system_uuid: str = ""
@@ -39,7 +39,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_machine(root: str = "/") -> Machine:
-    """Look at the machine whose files are below `root`. What cannot be read is left empty."""
+    """Read the machine whose files are below `root`. What cannot be read stays empty."""
     memory = meminfo(read_text(f"{root}/proc/meminfo"))
     machine_id = read_text(f"{root}/etc/machine-id").strip() or read_text(f"{root}/var/lib/dbus/machine-id").strip()
     return Machine(
@@ -60,21 +60,21 @@ def read_machine(root: str = "/") -> Machine:
 
 
 def node_name(machine: Machine, override: str) -> str:
-    """What the node is called: the override, or the hostname. Both in lower case, as the kubelet does it."""
+    """The node's name: the override or the hostname, in lower case as with a kubelet."""
     return (override or machine.hostname).strip().lower()
 
 
 def resolver_path(path: str, uplinks: str = RESOLVED_UPLINKS) -> str:
-    """The resolv.conf that pods inherit: `path`, or what systemd-resolved keeps where that leads to its stub.
+    """The resolv.conf that pods inherit: `path`, or systemd-resolved's own file if `path` leads to its stub.
 
-    Where `uplinks` does not exist, nothing better than `path` is known. See systemd-resolved.service(8).
+    If `uplinks` does not exist, it is `path`. See systemd-resolved.service(8).
     """
     is_stub = any(line.split()[:2] == ["nameserver", RESOLVED_STUB] for line in read_text(path).splitlines())
     return uplinks if is_stub and os.path.exists(uplinks) else path
 
 
 def default_addresses() -> tuple[str, ...]:
-    """The source addresses that the default routes would use. Connecting a datagram socket sends nothing."""
+    """The source addresses of the default routes. Connecting a datagram socket sends nothing."""
     found = []
     for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:

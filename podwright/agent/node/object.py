@@ -33,14 +33,14 @@ from podwright.k8s.objects import (
     Taint,
 )
 
-# What API servers compare with their own version to know what a node can do: the Kubernetes release whose rules the
-# agent follows, and after the plus sign (build metadata in semver) who follows them.
+# API servers compare this with their own version to know what a node can do: the Kubernetes release whose rules the
+# agent follows, and after the plus sign (build metadata in semver) the agent's own version.
 KUBELET_VERSION = f"v1.36.0+podwright.{__version__}"
 OS = "linux"
 HOSTNAME_LABEL = "kubernetes.io/hostname"
 ATTACH_DETACH = "volumes.kubernetes.io/controller-managed-attach-detach"
 NAMES_PER_IMAGE = 5
-# What an API server lets pods ask for only where the node says that it can (KEP 5328). Sorted.
+# The features that an API server allows only on nodes that declare them (KEP 5328). Sorted.
 DECLARED = (
     "ExtendWebSocketsToKubelet",
     "InPlacePodLevelResourcesVerticalScaling",
@@ -48,22 +48,22 @@ DECLARED = (
     "RestartAllContainersOnContainerExits",
     "UserNamespacesHostNetworkSupport",
 )
-NEED_THE_RUNTIME = {"UserNamespacesHostNetworkSupport": "user_namespaces_host_network"}  # to fields of its state
+NEED_THE_RUNTIME = {"UserNamespacesHostNetworkSupport": "user_namespaces_host_network"}  # to a field of RuntimeState
 INTERNAL_IP, HOSTNAME = "InternalIP", "Hostname"
 
 
 class NodeFindings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node's status is made of. `problems` are why it is not ready."""
+    """What a node's status is made of. `problems` has the reasons why it is not ready."""
 
     machine: Machine
-    addresses: Sequence[str]  # at most one of a family, the primary one first
+    addresses: Sequence[str]  # at most one of each family, the primary one first
     capacity: Mapping[str, str]
     allocatable: Mapping[str, str]
     runtime_version: RuntimeVersion
     runtime: RuntimeState
     port: int  # of the agent's HTTP API
     images: Sequence[ImageStatus] = ()
-    max_images: int = 50  # less than 0: all of them
+    max_images: int = 50  # below 0: all of them
     volumes_in_use: Sequence[str] = ()
     problems: Sequence[str] = ()
     pressures: frozenset[Pressure] = frozenset()
@@ -86,7 +86,7 @@ def declared_features(gates: Mapping[str, bool], runtime: RuntimeState) -> tuple
 def new_node(
     name: str, findings: NodeFindings, labels: Mapping[str, str], taints: Iterable[Taint], provider_id: str
 ) -> Node:
-    """The node as it is registered, without a status."""
+    """The node to register, without a status."""
     return Node(
         metadata=ObjectMeta(
             name=name,
@@ -98,7 +98,10 @@ def new_node(
 
 
 def default_labels(name: str, machine: Machine) -> dict[str, str]:
-    """The labels that every node has. A node whose name overrides the host's has that name as its hostname too."""
+    """The labels that every node has.
+
+    The hostname label is the node's name, also where that overrides the hostname.
+    """
     return {
         "beta.kubernetes.io/arch": machine.architecture,
         "beta.kubernetes.io/os": OS,
@@ -113,7 +116,7 @@ def platform_labels(machine: Machine) -> dict[str, str]:
 
 
 def with_labels(node: Node, wanted: Node) -> Node:
-    """An existing node with the labels and annotations that this agent is to set. Those of others stay."""
+    """An existing node with this agent's labels and annotations. Those of others stay."""
     metadata = replace(
         node.metadata,
         labels={**node.metadata.labels, **wanted.metadata.labels},
@@ -129,7 +132,7 @@ def with_platform(node: Node, machine: Machine) -> Node:
 
 
 def node_status(before: NodeStatus, findings: NodeFindings, name: str, now: datetime) -> NodeStatus:
-    """The status now. What others write into it, such as attached volumes and extended resources, stays."""
+    """The new status. What others write into it, such as attached volumes and extended resources, stays."""
     return replace(
         before,
         addresses=_addresses(findings, name),
@@ -147,19 +150,19 @@ def node_status(before: NodeStatus, findings: NodeFindings, name: str, now: date
 
 
 def differs(before: NodeStatus, now: NodeStatus) -> bool:
-    """Whether more than the heartbeats has changed."""
+    """Whether the statuses differ in more than the heartbeats."""
     return _without_heartbeats(before) != _without_heartbeats(now)
 
 
 def _without_heartbeats(status: NodeStatus) -> NodeStatus:
-    """Addresses are sorted: an API server gives them in another order than they were sent in."""
+    """The status without heartbeats, and with sorted addresses: an API server returns them in another order."""
     still = tuple(replace(condition, last_heartbeat_time=None) for condition in status.conditions)
     addresses = tuple(sorted(status.addresses, key=lambda each: (each.type, each.address)))
     return replace(status, conditions=still, addresses=addresses)
 
 
 def _foreign(before: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Extended resources that somebody else has patched into the node. Sizes of huge pages are the agent's own."""
+    """Extended resources that others have patched into the node. Huge pages are the agent's own."""
     return {name: text for name, text in before.items() if name not in own and "/" in name}
 
 
@@ -186,7 +189,7 @@ def _system_info(findings: NodeFindings) -> NodeSystemInfo:
 
 
 def _images(images: Sequence[ImageStatus], max_images: int) -> tuple[ContainerImage, ...]:
-    """The largest ones, each with a few of its names: digests first, then tags."""
+    """The largest images, each with a few of its names: digests first, then tags."""
     largest = sorted(images, key=lambda image: -image.size_bytes)
     if max_images >= 0:
         largest = largest[:max_images]

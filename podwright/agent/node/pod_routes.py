@@ -1,8 +1,8 @@
-"""Routes to the pods of other nodes: what a cluster needs that has no CNI plug-in of its own. Opt-in, IPv4.
+"""Routes to the pods of other nodes, for a cluster without a CNI plug-in of its own. Opt-in, IPv4.
 
 For each other node, the host gets a route to the node's pod CIDRs by its InternalIP. The nodes must share a network on
-layer 2, since nothing is encapsulated. The routes carry a protocol number of their own, so that those of others stay,
-and outlive the agent, as pods do.
+layer 2, since nothing is encapsulated. The routes have a protocol number of their own, so that we do not touch other
+routes. Like pods they outlive the agent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from podwright.process import Command, ProcessRunner
 
 log = logging.getLogger(__name__)
 
-PROTOCOL = "201"  # no routing daemon's (/etc/iproute2/rt_protos)
+PROTOCOL = "201"  # used by no routing daemon (/etc/iproute2/rt_protos)
 PERIOD_S = 60.0  # other programs may remove routes
 TIMEOUT_S = 15.0
 
@@ -29,14 +29,14 @@ Routes = Mapping[str, str]  # gateways by network
 
 
 class _ListedRoute(msgspec.Struct):
-    """What `ip -j route show` says of a route."""
+    """A route as `ip -j route show` prints it."""
 
     dst: str
     gateway: str = ""
 
 
 def wanted_routes(nodes: Iterable[Node], own_name: str) -> dict[str, str]:
-    """The routes that a node needs. Nodes without a pod CIDR or an address have none yet."""
+    """The routes that a node needs. There is no route yet to a node without a pod CIDR or an address."""
     found: dict[str, str] = {}
     for node in sorted(nodes, key=lambda each: each.metadata.name):
         gateway = _address(node)
@@ -49,7 +49,7 @@ def wanted_routes(nodes: Iterable[Node], own_name: str) -> dict[str, str]:
 
 
 def changes(wanted: Routes, present: Routes) -> list[tuple[str, ...]]:
-    """The arguments of `ip route`, one after the other: first what is to go, then what is to come."""
+    """The arguments for calls of `ip route`: first to delete routes, then to add routes."""
     gone = [("del", network, "proto", PROTOCOL) for network in sorted(present) if network not in wanted]
     new = [
         ("replace", network, "via", gateway, "proto", PROTOCOL)
@@ -60,7 +60,7 @@ def changes(wanted: Routes, present: Routes) -> list[tuple[str, ...]]:
 
 
 class PodRoutes:
-    """Keeps the routes as the nodes' objects say."""
+    """Keeps the routes that follow from the Node objects."""
 
     def __init__(self, nodes: FollowedObjects[Node], own_name: str, runner: ProcessRunner) -> None:
         self._nodes = nodes
@@ -69,7 +69,7 @@ class PodRoutes:
         self._failure = ""
 
     async def run(self) -> None:
-        """Keep the routes, without end."""
+        """Keep the routes forever."""
         await self._nodes.synced()
         while True:
             await self.keep()
@@ -80,7 +80,7 @@ class PodRoutes:
                 pass
 
     async def keep(self) -> None:
-        """Make the routes what the nodes say. What fails is logged once, and tried again."""
+        """Bring the routes up to date. A failure is logged once, and tried again."""
         failures = []
         try:
             for arguments in changes(wanted_routes(self._nodes.listed() or (), self._own_name), await self._present()):
@@ -122,7 +122,7 @@ def _is_v4(text: str) -> bool:
 
 
 def _network(text: str) -> str:
-    """The network as the kernel shows it. Empty for what is none of IPv4."""
+    """The network in the kernel's format. Empty if it is not IPv4."""
     try:
         return str(ipaddress.IPv4Network(text))
     except ValueError:

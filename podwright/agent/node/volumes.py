@@ -1,4 +1,4 @@
-"""What the Node object says about attached volumes. Fulfils `volumes.ports.NodeVolumes`."""
+"""Attached volumes according to the Node object. Implements `volumes.ports.NodeVolumes`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from podwright.agent.node.current import CurrentNode
 
 
 class ClusterNodeVolumes:
-    """See NodeVolumes. The attach/detach controller of the cluster attaches what a pod of this node needs."""
+    """See NodeVolumes.
+
+    The attach/detach controller of the cluster attaches the volumes that pods of this node need.
+    """
 
     def __init__(self, node: CurrentNode, look_again: Callable[[], None]) -> None:
-        """`look_again` has the node's status written soon."""
+        """`look_again` lets the node's status be written soon."""
         self._node = node
         self._look_again = look_again
 
@@ -27,7 +30,10 @@ class ClusterNodeVolumes:
         self._look_again()
 
     async def until_attached(self, volume: str) -> None:
-        """See NodeVolumes. Waits for "in use" first: else the controller could detach the volume during its mount."""
+        """See NodeVolumes.
+
+        Waits for "in use" first, else the controller could detach the volume while it is mounted.
+        """
         await self._node.until(lambda: self._has(volume))
 
     def _has(self, volume: str) -> bool:

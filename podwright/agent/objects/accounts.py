@@ -1,4 +1,4 @@
-"""The API's service accounts, and their tokens. Fulfils `images.accounts.ServiceAccounts`."""
+"""The API's service accounts, and their tokens. Implements `images.accounts.ServiceAccounts`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from podwright.k8s.objects import Pod, ServiceAccount, ServiceAccountTokenProjec
 
 
 class ApiAccounts:
-    """Fulfils `images.accounts.ServiceAccounts`."""
+    """Implements `images.accounts.ServiceAccounts`."""
 
     def __init__(self, server: ApiServer, tokens: PodTokens) -> None:
         self._server = server

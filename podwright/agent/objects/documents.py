@@ -11,14 +11,14 @@ T = TypeVar("T", ConfigMap, Secret)
 
 
 class DocumentObjects:
-    """See `ObjectGetter`. Everything is in memory already, so that pods need not be registered."""
+    """See `ObjectGetter`. Everything is in memory, so pods need not be registered."""
 
     def __init__(self, config_maps: Iterable[ConfigMap] = (), secrets: Iterable[Secret] = ()) -> None:
         self._config_maps = _by_name(config_maps)
         self._secrets = _by_name(secrets)
 
     def set(self, config_maps: Iterable[ConfigMap], secrets: Iterable[Secret]) -> None:
-        """Replace all objects: the files have changed."""
+        """Replace all objects, because the files have changed."""
         self._config_maps = _by_name(config_maps)
         self._secrets = _by_name(secrets)
 

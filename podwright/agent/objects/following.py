@@ -1,4 +1,4 @@
-"""Objects of one kind as the API server has them, for rooms that read them now and then."""
+"""Follows the API server's objects of one kind, for rooms that read them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FollowedObjects(Generic[K]):
         *,
         is_final: Callable[[K], bool] = lambda _: False,
     ) -> None:
-        """`is_final`: whether an object never changes again, so that following it can end."""
+        """`is_final` returns whether an object never changes again, so that following ends."""
         self._name = f"watch {kind.RESOURCE} {selection.namespace} {selection.fields}"
         self._is_final = is_final
         self._cache = Cache[K](self._touched)
@@ -37,12 +37,12 @@ class FollowedObjects(Generic[K]):
         self._tasks = Tasks()
 
     def start(self) -> None:
-        """Follow from now on."""
+        """Start to follow."""
         self._tasks.start(self._reflector.run(), name=self._name)
         self._tasks.start(self.synced(), name=f"first {self._name}")
 
     async def close(self) -> None:
-        """Stop following. What is known stays."""
+        """Stop following. The known objects stay."""
         await self._tasks.close()
 
     async def synced(self) -> None:
@@ -53,17 +53,17 @@ class FollowedObjects(Generic[K]):
             self._change.set()
 
     async def changed(self) -> None:
-        """Wait until something has changed since the last call. The first one waits for the whole list."""
+        """Wait until something has changed since the last call. The first call waits for the whole list."""
         await self.synced()
         await self._change.wait()
         self._change.clear()
 
     def listed(self) -> tuple[K, ...] | None:
-        """The objects now. None until they have been listed once."""
+        """The present objects. None until they have been listed once."""
         return tuple(self._cache) if self._is_listed else None
 
     def value(self) -> K | None:
-        """The one object of a selection by name. None when there is none."""
+        """The one object of a selection by name, or None."""
         return next(iter(self._cache), None)
 
     def _touched(self, keys: Collection[Key]) -> None:  # noqa: ARG002 # the cache's

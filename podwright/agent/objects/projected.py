@@ -1,4 +1,4 @@
-"""Sources of projected volumes that come from the API server. Fulfils `volumes.ports.ClusterSources`."""
+"""Sources of projected volumes that come from the API server. Implements `volumes.ports.ClusterSources`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Certificates(Protocol):
         """The private key and the certificate chain, both in PEM. Raises PodwrightError."""
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget those of all pods but these."""
+        """Forget the certificates of all pods except these."""
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the UID of each pod whose certificates have changed."""
 
 
 class ApiProjections:
-    """Fulfils `volumes.ports.ClusterSources`."""
+    """Implements `volumes.ports.ClusterSources`."""
 
     def __init__(self, server: ApiServer, tokens: PodTokens, certificates: Certificates) -> None:
         self._bundles = TrustBundles(server)
@@ -57,7 +57,7 @@ class ApiProjections:
         return self._certificates.certificate(pod, volume, index, projection)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget the tokens and certificates of all pods but these."""
+        """Forget the tokens and certificates of all pods except these."""
         self._tokens.retain(uids)
         self._certificates.retain(uids)
 
@@ -66,7 +66,7 @@ class ApiProjections:
 
 
 def _joined(bundles: list[str]) -> bytes:
-    """Every certificate once."""
+    """The bundles as one, with every certificate once."""
     end = "-----END CERTIFICATE-----"
     certificates = {f"{part.strip()}\n{end}\n" for text in bundles for part in text.split(end) if part.strip()}
     return "".join(sorted(certificates)).encode()

@@ -1,4 +1,4 @@
-"""How the agent reads the objects that pods refer to."""
+"""The interface by which the agent reads ConfigMaps and Secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from podwright.k8s.objects import ConfigMap, Pod, Secret
 
 
 class ObjectGetter(Protocol):
-    """Objects by namespace and name. Raises a PodwrightError when they cannot be had at the moment."""
+    """Objects by namespace and name. Raises a PodwrightError if they cannot be read now."""
 
     async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
         """None when there is none."""
@@ -23,4 +23,4 @@ class ObjectGetter(Protocol):
         """
 
     def unregister(self, pod: Pod) -> None:
-        """The pod needs its objects no longer."""
+        """Drop the objects that no other pod needs."""

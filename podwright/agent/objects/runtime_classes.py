@@ -1,4 +1,4 @@
-"""RuntimeClasses of the API server: the name in a pod's spec to the handler at the runtime."""
+"""RuntimeClasses of the API server: from the name in a pod's spec to the runtime's handler."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from podwright.k8s.objects import RuntimeClass
 
 
 class RuntimeClassStore(Protocol):
-    """The classes as a watch keeps them."""
+    """The classes, kept by a watch."""
 
     def listed(self) -> tuple[RuntimeClass, ...] | None:
-        """All of them. None until they have been listed once."""
+        """All classes. None until they have been listed once."""
 
 
 class ApiRuntimeClasses:
-    """Fulfils `runtime.handlers.Classes`."""
+    """Implements `runtime.handlers.Classes`."""
 
     def __init__(self, store: RuntimeClassStore) -> None:
         self._store = store

@@ -1,6 +1,6 @@
-"""The API's objects about storage, as the agent reads and writes them. Fulfils `volumes.ports.ClusterStorage`.
+"""Reads and writes the API's storage objects. Implements `volumes.ports.ClusterStorage`.
 
-A node may list and watch CSIDrivers, but only get claims, PersistentVolumes and attachments. So those are read when
+A node may list and watch CSIDrivers, but only get claims, PersistentVolumes and attachments. So these are read when
 they are needed, as by a kubelet.
 """
 
@@ -33,7 +33,7 @@ STATUS = "status"
 
 @contextlib.contextmanager
 def _in_its_words() -> Iterator[None]:
-    """Keep the API server's own message for a missing object: people read it in events of pods."""
+    """Keep the API server's own message for a missing object, because events of pods show it."""
     try:
         yield
     except ApiNotFound as failure:
@@ -41,14 +41,14 @@ def _in_its_words() -> Iterator[None]:
 
 
 class CsiDriverStore(Protocol):
-    """The CSIDrivers as a watch keeps them."""
+    """The CSIDrivers, kept by a watch."""
 
     def listed(self) -> tuple[CSIDriver, ...] | None:
-        """All of them. None until they have been listed once."""
+        """All CSIDrivers. None until they have been listed once."""
 
 
 class ApiStorage:
-    """Fulfils `volumes.ports.ClusterStorage`. All calls raise PodwrightError."""
+    """See `ClusterStorage`. All calls may raise PodwrightError."""
 
     def __init__(self, server: ApiServer, drivers: CsiDriverStore, tokens: PodTokens) -> None:
         self._server = server

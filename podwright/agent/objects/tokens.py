@@ -1,7 +1,7 @@
 """Tokens of service accounts for pods: requested, kept, and renewed before they expire.
 
 The rules are those of the kubelet's token manager (pkg/kubelet/token of Kubernetes 1.36): a token is renewed at 80 %
-of its life or after a day, and a renewal that fails does no harm as long as the old token is valid.
+of its life or after a day, and a failed renewal is harmless while the old token is valid.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _TokenKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownToken(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are seconds since the epoch. `renew_at` is when a new one is to be requested."""
+    """A token. Times are seconds since the epoch. `renew_at` is when to request a new one."""
 
     text: str
     expires_at: float
@@ -86,7 +86,7 @@ class PodTokens:
         return token
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget the tokens of all pods but these."""
+        """Forget the tokens of all pods except these."""
         self._tokens = {key: token for key, token in self._tokens.items() if key.pod_uid in uids}
 
     async def _request(self, key: _TokenKey, pod: Pod) -> KnownToken:
@@ -105,7 +105,7 @@ class PodTokens:
             raise Unavailable(f"the API server sent no token for service account {key.namespace}/{key.account}")
         expires_at = status.expiration_timestamp.timestamp()
         life_s = float(answer.spec.expiration_seconds or key.expiration_s)
-        jitter_s = random.uniform(0, JITTER_S)  # noqa: S311 # no secret: pods do not all ask at one time
+        jitter_s = random.uniform(0, JITTER_S)  # noqa: S311 # no secret: it spreads the requests
         renew_at = min(expires_at - life_s + LONGEST_USE_S, expires_at - (1 - RENEWAL_PART) * life_s) - jitter_s
         return KnownToken(text=status.token, expires_at=expires_at, renew_at=renew_at)
 

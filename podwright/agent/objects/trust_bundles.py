@@ -1,4 +1,4 @@
-"""ClusterTrustBundles in the newest version that the API server has. Servers of 1.36 have them as beta, if at all."""
+"""Reads ClusterTrustBundles in the API server's newest version. Servers of 1.36 have them as beta, if at all."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ VERSIONS: tuple[type[ClusterTrustBundle], ...] = (ClusterTrustBundle, BetaTrustB
 
 
 class TrustBundles:
-    """Reads them."""
+    """Reads the bundles."""
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
         self._version = NewestVersion(server, VERSIONS, "ClusterTrustBundles", "ClusterTrustBundle")
 
     async def texts(self, projection: ClusterTrustBundleProjection) -> list[str]:
-        """The bundles that a projection means, in PEM. None when there are none. Raises PodwrightError."""
+        """The bundles of a projection, in PEM. May be empty. Raises PodwrightError."""
         if not projection.name and not projection.signer_name:
             raise FailedPrecondition("clusterTrustBundle needs a name or a signerName")
         version = await self._version.find()

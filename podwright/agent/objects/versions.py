@@ -1,4 +1,4 @@
-"""Kinds of which an API server may have an older version only: found out once, by asking for the newest first."""
+"""Finds the newest version of a kind that the API server has, once."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class _VersionedResource(msgspec.Struct):
 
 
 class _Resources(msgspec.Struct):
-    """What a server says of one version of an API group (APIResourceList)."""
+    """The resources of one version of an API group (APIResourceList)."""
 
     resources: tuple[_VersionedResource, ...] = ()
 
 
 class NewestVersion(Generic[K]):
-    """One kind. The version is found once."""
+    """Finds the version of one kind."""
 
     def __init__(self, server: ApiServer, versions: Sequence[type[K]], noun: str, gate: str) -> None:
-        """`versions`: the newest first. `noun` and `gate` are for people: what is missing, and what turns it on."""
+        """`versions` has the newest first. Messages use `noun` and `gate`: what is missing, and what enables it."""
         self._server = server
         self._versions = versions
         self._noun = noun
@@ -37,7 +37,10 @@ class NewestVersion(Generic[K]):
         self._found: type[K] | None = None
 
     async def find(self) -> type[K]:
-        """Raises FailedPrecondition when the server has no such objects at all, and other PodwrightErrors."""
+        """The type of the newest version.
+
+        Raises FailedPrecondition if the server has no such objects, and other PodwrightErrors.
+        """
         if self._found is None:
             for version in self._versions:
                 if await self._serves(version):
@@ -57,5 +60,5 @@ class NewestVersion(Generic[K]):
         try:
             listed = msgspec.json.decode(answer, type=_Resources)
         except msgspec.DecodeError as failure:
-            raise Garbled(f"what the API server says of {version.API_VERSION} makes no sense: {failure}") from failure
+            raise Garbled(f"the API server's answer about {version.API_VERSION} is invalid: {failure}") from failure
         return any(each.name == version.RESOURCE for each in listed.resources)

@@ -1,7 +1,7 @@
 """ConfigMaps and Secrets of the API server, each watched for as long as a pod refers to it.
 
-A node may read only the objects that its pods refer to (the Node authorizer): so each has a watch of its own. The
-watch of an immutable object ends once it is known (pkg/kubelet/util/manager of Kubernetes 1.36).
+A node may only read the objects that its pods refer to (the Node authorizer), so each has its own watch. The watch of
+an immutable object ends once it is known (pkg/kubelet/util/manager of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ SYNC_WAIT_S = 1.0  # how long a pass waits for the first answer of a new watch
 
 
 class Watch(Protocol[Held_co]):
-    """One object, as a watch keeps it."""
+    """One object, kept by a watch."""
 
     async def synced(self) -> None:
         """Wait for the first answer."""
 
     def value(self) -> Held_co | None:
-        """The object now. None when there is none."""
+        """The present object, or None."""
 
     async def close(self) -> None:
-        """Stop watching. What is known stays."""
+        """Stop watching. The known object stays."""
 
 
 class ApiObjects:
@@ -44,13 +44,13 @@ class ApiObjects:
         watch_config_map: Callable[[str, str], Watch[ConfigMap]],
         watch_secret: Callable[[str, str], Watch[Secret]],
     ) -> None:
-        """The functions begin to watch an object by namespace and name."""
+        """The functions start to watch an object by namespace and name."""
         self._config_maps = _Watched(watch_config_map, "configmap")
         self._secrets = _Watched(watch_secret, "secret")
         self._pods: dict[str, Pod] = {}
 
     async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
-        """See ObjectGetter. Raises Unavailable when no pod refers to it, or the API server has not answered yet."""
+        """See ObjectGetter. Raises Unavailable if no pod refers to it, or if the API server has not answered yet."""
         return await self._config_maps.get(namespace, name)
 
     async def secret(self, namespace: str, name: str) -> Secret | None:
@@ -58,7 +58,7 @@ class ApiObjects:
         return await self._secrets.get(namespace, name)
 
     def register(self, pod: Pod) -> None:
-        """See ObjectGetter. The watches of the new version are begun before those of the old one end."""
+        """See ObjectGetter. Starts the watches of the new version before it ends those of the old one."""
         before = self._pods.get(pod.metadata.uid)
         self._count(pod, 1)
         self._pods[pod.metadata.uid] = pod
@@ -99,7 +99,7 @@ class _Watched(Generic[Held]):
         self._tasks = Tasks()
 
     def count(self, namespace: str, names: Iterable[str], step: int) -> None:
-        """Count one more, or one fewer, pod that refers to them."""
+        """Add `step` to the number of pods that refer to these objects."""
         for name in names:
             key = (namespace, name)
             entry = self._entries.get(key)

@@ -1,5 +1,6 @@
-"""The pod life cycle event generator (PLEG): it keeps what the runtime shows of every pod, and says what has changed.
+"""The pod life cycle event generator (PLEG): it keeps what the runtime shows of every pod, and reports changes.
 
-`cache` holds the newest look at each pod and gives workers one that is new enough. `relist` finds changes by listing
-the whole node, `follow` by the runtime's own events. `generator` runs the two.
+A look at a pod is what the runtime showed of it at one time. `cache` holds the newest look at each pod, and gives
+workers one that is new enough. `changes` compares two looks. `relist` lists the whole node, and `generator` takes the
+runtime's events or relists.
 """

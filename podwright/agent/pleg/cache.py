@@ -1,7 +1,7 @@
-"""The newest look at every pod that the runtime holds, and looks that are new enough.
+"""The newest look at every pod that the runtime holds.
 
-A worker acts only on what was seen after its last action ended. So it asks for a look that is newer than that, and
-the pod is looked at when the cache has none. Every look tells what has changed since the one before.
+A worker needs a look that began after its last change. If the cache has none, it looks at the pod. Each new look is
+compared with the one before, and the differences become events.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from podwright.tasks import retrieve
 
 GONE_KEPT = 1000
 NEVER = -math.inf
-EVENT_S = 0.1  # how long to wait for an event before the runtime is asked
+EVENT_S = 0.1  # to wait for an event before the runtime is called
 
 Deliver = Callable[[PodEvent], None]
 
 
 class StatusCache:
-    """`deliver` gets every event, in order."""
+    """`deliver` is called with every event, in order."""
 
     def __init__(self, runtime: CriRuntime, clock: Clock, deliver: Deliver) -> None:
         self._runtime = runtime
@@ -38,27 +38,30 @@ class StatusCache:
         self._pods: dict[str, ObservedPod] = {}
         self._listed_at = NEVER
         self._unseen: frozenset[str] = frozenset()
-        self._gone: dict[str, float] = {}  # when pods were last seen to be gone: an older look cannot bring them back
-        self._news: dict[str, asyncio.Event] = {}  # set by the next look at the pod
-        self.events_show_pods = False  # whether the runtime's events are looks at their pods
+        self._gone: dict[str, float] = {}  # when pods were seen to be gone: older looks at them do not count
+        self._news: dict[str, asyncio.Event] = {}  # each set by the next look at the pod
+        self.events_show_pods = False  # whether this runtime's events show containers
         self._looks: dict[str, tuple[float, asyncio.Task[ObservedPod]]] = {}
 
     def peek(self, uid: str) -> ObservedPod | None:
-        """The newest look at a pod, of whatever age. None when the runtime held nothing of it."""
+        """The newest look at a pod, however old. None if the runtime held nothing of the pod."""
         return self._pods.get(uid)
 
     def all(self) -> list[ObservedPod]:
-        """The newest look at every pod of which the runtime holds something."""
+        """The newest look at every pod that the runtime holds."""
         return list(self._pods.values())
 
     def listed(self, began: float, unseen: Collection[str]) -> None:
-        """The node was listed at `began`: a pod that is not in the cache had nothing, unless it is `unseen`."""
+        """Note a complete list that began at `began`.
+
+        Pods outside the cache had nothing then, except those in `unseen`.
+        """
         self._listed_at, self._unseen = began, frozenset(unseen)
 
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
-        """The newest look when it shows enough, or the one that an event brings soon. None when none does.
+        """The newest look if it shows enough, else one that an event brings soon. None if neither shows enough.
 
-        For callers that have just changed something: the event about it is on its way, and costs no call.
+        For callers that have just changed something: the event about it comes soon and costs no call.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EVENT_S):
@@ -70,11 +73,11 @@ class StatusCache:
         return None
 
     def named(self, name: str, namespace: str) -> list[ObservedPod]:
-        """The newest look at each of the pods of that name. There are two while one replaces the other."""
+        """The newest look at each pod with this name. There may be two, while one replaces the other."""
         return [pod for pod in self._pods.values() if (pod.name, pod.namespace) == (name, namespace)]
 
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
-        """A look that began after `time` (`Clock.monotonic`). Raises PodwrightError when the runtime fails."""
+        """A look that began after `time` (`Clock.monotonic`), taken now if there is none. Raises PodwrightError."""
         known = self._pods.get(uid)
         if known is None and uid not in self._looks and uid not in self._unseen:
             known = ObservedPod(uid=uid, seen_at=self._gone.get(uid, self._listed_at))
@@ -91,7 +94,7 @@ class StatusCache:
         return await self.look(uid)
 
     async def look(self, uid: str) -> ObservedPod:
-        """Look at a pod now. Callers at the same time share one look."""
+        """Look at a pod now. Concurrent callers share one look. Raises PodwrightError."""
         began = self._clock.monotonic()
         task = asyncio.create_task(self._look(uid, began), name=f"look at pod {uid}")
         self._looks[uid] = (began, task)
@@ -116,7 +119,7 @@ class StatusCache:
     async def _details(
         self, uid: str, sandbox_ids: Iterable[str], container_ids: dict[str, str], began: float
     ) -> ObservedPod:
-        """Everything about these. What is removed meanwhile is left out."""
+        """The statuses of these sandboxes and containers, without those that are removed meanwhile."""
         sandboxes: list[SandboxStatus] = []
         containers: dict[str, CriContainerStatus] = {}
         for sandbox_id in sandbox_ids:
@@ -137,7 +140,7 @@ class StatusCache:
         return observed(uid, sandboxes, containers.values(), began)
 
     def put(self, pod: ObservedPod) -> None:
-        """Keep a look, unless a newer one is there, and deliver the events that follow from it."""
+        """Store a look unless there is a newer one, and deliver the events that follow from it."""
         if (news := self._news.pop(pod.uid, None)) is not None:
             news.set()
         known = self._pods.get(pod.uid)

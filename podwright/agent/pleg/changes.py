@@ -1,4 +1,4 @@
-"""What has changed between two looks at a pod. Pure.
+"""The events that lead from one look at a pod to the next. Pure.
 
 The events are the kubelet's (pkg/kubelet/pleg): a container or sandbox started, died, or was removed.
 """
@@ -19,11 +19,11 @@ class PodEventKind(enum.Enum):
     STARTED = "started"
     DIED = "died"
     REMOVED = "removed"
-    CHANGED = "changed"  # to a state that says nothing, such as CREATED
+    CHANGED = "changed"  # to a state that matters to nobody, such as CREATED
 
 
 class PodEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something happened to `id`, a container or a sandbox of the pod."""
+    """An event of `id`, a container or a sandbox of the pod."""
 
     pod_uid: str
     kind: PodEventKind
@@ -31,7 +31,7 @@ class PodEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stage(enum.Enum):
-    """The states of sandboxes and containers alike, as far as they matter here."""
+    """The states of sandboxes and containers that events depend on."""
 
     RUNNING = "running"
     EXITED = "exited"
@@ -54,7 +54,7 @@ def stage_of_sandbox(state: CriSandboxState) -> Stage:
 
 
 def stages(pod: ObservedPod | None) -> dict[str, Stage]:
-    """By the ids of the pod's sandboxes and containers."""
+    """The stages of the pod's sandboxes and containers by id."""
     if pod is None:
         return {}
     found = {sandbox.id: stage_of_sandbox(sandbox.state) for sandbox in pod.sandboxes}

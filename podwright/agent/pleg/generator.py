@@ -1,8 +1,8 @@
-"""Keeps the status cache up to date: by the runtime's events where it streams them, else by a relist each second.
+"""Keeps the status cache up to date: by the runtime's events if it streams them, else by a relist each second.
 
-Events make a change visible in milliseconds and cost an idle node nothing. Whenever the stream ends, a relist finds
-what was missed, and relists go on each second until there is a stream again. Beside a stream the node is still
-listed now and then, so that no fault of a runtime's events lasts.
+Events show a change in milliseconds and cost an idle node nothing. When the stream ends, relists follow each second
+until there is a new stream. While there is a stream, the node is still listed now and then, to find what events did
+not show.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-FRESH_S = 1.0  # how old an event may be that is taken for a look
+FRESH_S = 1.0  # the greatest age of an event that counts as a look
 
 
 class Periods(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds. The kubelet's (pkg/kubelet/kubelet.go): 1 s and 3 minutes, or 5 minutes and 10 beside events."""
+    """Periods in seconds.
+
+    The kubelet's (pkg/kubelet/kubelet.go) are 1 s and 3 minutes, with events 5 and 10 minutes.
+    """
 
     relist_s: float = 1.0
     relist_beside_events_s: float = 300.0
@@ -39,7 +42,7 @@ class Periods(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generator:
-    """Runs until it is closed."""
+    """Updates the cache from `start` to `close`."""
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class Generator:
         periods: Periods | None = None,
         metrics: PlegMetrics | None = None,
     ) -> None:
-        """`evented`: whether to ask the runtime for events at all."""
+        """`evented`: whether to use the runtime's events."""
         self._runtime = runtime
         self._cache = cache
         self._clock = clock
@@ -62,25 +65,20 @@ class Generator:
         self._streaming = False
         self._beginning: asyncio.Task[Literal[True]] | None = None
         self._relist_now = asyncio.Event()
-        self._dirty: set[str] = set()  # pods with an event since the last look at them
+        self._dirty: set[str] = set()  # pods to look at because of an event
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._relisted_at: float | None = None
         self._failure = ""
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start to update the cache."""
         self._tasks.start(self._relist_forever(), name="relist")
         if self._evented:
             self._tasks.start(self._follow_forever(), name="runtime events")
 
     async def close(self) -> None:
-        """Stop looking."""
+        """Stop updating the cache."""
         await self._tasks.close()
-
-    @property
-    def has_looked(self) -> bool:
-        """Whether the whole node has been listed once."""
-        return self._relisted_at is not None
 
     @property
     def is_streaming(self) -> bool:
@@ -88,13 +86,13 @@ class Generator:
         return self._streaming
 
     def silent_s(self) -> float | None:
-        """For how long the runtime has not been looked at, in seconds. None before the first look."""
+        """The seconds since the last list. 0 while events come, None before the first list."""
         if self._relisted_at is None:
             return None
         return 0.0 if self._streaming else self._clock.monotonic() - self._relisted_at
 
     def problem(self) -> str:
-        """Why the cache cannot be trusted. Empty when it can."""
+        """Why the cache is not up to date. Empty if it is."""
         if self._relisted_at is None:
             return f"the runtime's pods were not listed yet: {self._failure}" if self._failure else "not listed yet"
         periods = self._periods
@@ -173,17 +171,17 @@ class Generator:
             waiting.cancel()
 
     def _stream_began(self, waiting: asyncio.Task[Literal[True]]) -> None:
-        if waiting is self._beginning:  # and not a stream that has ended meanwhile
+        if waiting is self._beginning:  # else this stream has ended meanwhile
             self._streaming = True
             self._metrics.event_streams.add()
             self._relist_now.set()  # what happened before the stream began
 
     def _take(self, event: RuntimeEvent) -> None:
-        """A fresh event that shows the whole pod is a look at it. After any other the pod is looked at.
+        """Take an event that shows the whole pod as a look. After any other event, look at the pod.
 
-        An age is the difference of two readings of the clock, which may have been set between them. So an event that
-        seems old, or from the future, shows that something happened and no more. An event that does not belong to a
-        pod of this agent is somebody else's, and left alone as in a relist.
+        The event's age is the difference of two clock readings, and the clock may have been set between them. So an
+        event that seems old, or from the future, only shows that something happened. An event of a container that
+        belongs to no pod of this agent is ignored, as in a relist.
         """
         uid = event.pod_uid or self._owner_of(event.id)
         if not uid:
@@ -201,16 +199,17 @@ class Generator:
             self._tasks.start(self._look(uid), name=f"look at pod {uid} after an event")
 
     def _owner_of(self, id: str) -> str:  # noqa: A002 # CRI's word
-        """The UID of the pod that has this sandbox or container: containerd does not say whose a removed one was."""
+        """The UID of the pod of a removed sandbox or container, which containerd's event does not name."""
         for pod in self._cache.all():
             if id in {each.id for each in pod.sandboxes} | {each.id for each in pod.containers}:
                 return pod.uid
         return ""
 
     def _is_look(self, event: RuntimeEvent, pod: ObservedPod) -> bool:
-        """Whether the event shows all of the pod: its containers, and no other sandbox is known than its own.
+        """Whether the event shows the whole pod: all its containers, and no other sandbox of the pod is known.
 
-        Where none are shown, there are none if the sandbox is new, or if this runtime has shown some before.
+        An event without containers counts if the sandbox is new, or if events of this runtime have shown containers
+        before.
         """
         ours = {sandbox.id for sandbox in pod.sandboxes}
         known = self._cache.peek(pod.uid)

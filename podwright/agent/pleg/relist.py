@@ -1,4 +1,4 @@
-"""One look at the whole node: two List calls, and the details of those pods that have changed."""
+"""Lists the whole node: two List calls, then a look at each pod that has changed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from podwright.errors import PodwrightError
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8  # pods that are looked at side by side
+AT_ONCE = 8  # pods that are looked at concurrently
 
 
 async def relist(runtime: CriRuntime, cache: StatusCache, clock: Clock) -> None:
-    """Bring the cache up to date. Raises PodwrightError when the lists fail.
+    """Bring the cache up to date. Raises PodwrightError if a List call fails.
 
-    A pod whose details cannot be had is left as it was, so that the next relist tries again.
+    If the look at a pod fails, its cache entry stays, and the next relist tries again.
     """
     began = clock.monotonic()
     sandboxes, containers = await asyncio.gather(runtime.sandboxes(), runtime.containers())

@@ -22,15 +22,15 @@ CONNECT_TIMEOUT_S = 10.0
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
     ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
-    ("grpc.default_authority", "localhost"),  # Go's server refuses a socket's path
-    ("grpc.use_local_subchannel_pool", 1),  # no pause of an earlier connection's
+    ("grpc.default_authority", "localhost"),  # Go's server rejects a socket's path as the authority
+    ("grpc.use_local_subchannel_pool", 1),  # do not inherit the pause of an earlier connection
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),
 )
 
 
 class PluginChannel:
-    """One channel to one socket. It connects on first use, and again after the plug-in has gone."""
+    """A channel to a socket. It connects at the first use, and again after the plug-in has restarted."""
 
     def __init__(self, path: str) -> None:
         """Raises InvalidArgument for what cannot be a socket's path."""
@@ -66,7 +66,7 @@ class PluginChannel:
     async def stream(
         self, method: grpc.aio.UnaryStreamMultiCallable[Request, Response], request: Request
     ) -> AsyncIterator[Response]:
-        """One server-streaming call, without end. Raises a PodwrightError for every failure."""
+        """One server-streaming call, without a deadline. Raises a PodwrightError for every failure."""
         with self._errors():
             call: Any = method(request)
             try:
@@ -78,8 +78,11 @@ class PluginChannel:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """What grpc raises, as our errors. A call whose channel is closed raises CancelledError there: whoever waits
-        for it was not cancelled, and must not end as if it had been."""
+        """What grpc raises, as our errors.
+
+        A call whose channel is closed raises CancelledError there: whoever waits for it was not cancelled, and must
+        not end as if it had been.
+        """
         try:
             yield
         except grpc.aio.AioRpcError as failure:

@@ -10,7 +10,7 @@ CSI_PLUGIN, DEVICE_PLUGIN, DRA_PLUGIN = "CSIPlugin", "DevicePlugin", "DRAPlugin"
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plug-in has said of itself. `kind` is one of the interface's words, such as CSI_PLUGIN."""
+    """A plug-in's description of itself. `kind` is one of the interface's names, such as CSI_PLUGIN."""
 
     kind: str
     name: str
@@ -19,20 +19,23 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PluginHandler(Protocol):
-    """Uses the plug-ins of one kind. Calls for one socket come one after the other.
+    """Uses the plug-ins of one kind. Calls for one socket come one after another.
 
-    A plug-in whose socket is made anew is deregistered, then validated and registered again. Two sockets may give the
-    same name: of those, the last one registered counts, and `deregister` names the one that has gone by its endpoint.
+    A plug-in with a new socket is deregistered, then validated and registered again. If two sockets have the same
+    name, the last registered one counts, and `deregister` names the one that is gone by its endpoint.
     """
 
     def validate(self, plugin: Plugin) -> None:
-        """Raises InvalidArgument when the plug-in cannot be used, as for a name or versions that nobody knows."""
+        """Raise InvalidArgument if the plug-in cannot be used, for instance because of its name or versions."""
 
     async def register(self, plugin: Plugin) -> None:
         """Use the plug-in from now on. Raises PodwrightError, and is called again later.
 
-        It may be cancelled when the socket goes. `deregister` follows.
+        The call is cancelled if the socket goes. `deregister` follows.
         """
 
     async def deregister(self, plugin: Plugin) -> None:
-        """The plug-in's socket has gone, or it has not accepted its registration. An unknown one succeeds."""
+        """Stop using the plug-in: its socket is gone, or it has not accepted its registration.
+
+        An unknown one succeeds.
+        """

@@ -1,8 +1,8 @@
-"""One socket of a plug-in, from its first call until it has gone.
+"""Registers the plug-in at one socket, until it is gone.
 
-The agent asks the plug-in what it is, has its handler validate and register it, and notifies the plug-in. What fails
-is tried again after a pause that grows: a plug-in may make its socket before it serves. The steps are those of the
-kubelet (pkg/kubelet/pluginmanager/operationexecutor of Kubernetes 1.36).
+The agent gets the plug-in's description, has its handler validate and register it, and notifies the plug-in. A failure
+is repeated after growing pauses: a plug-in may make its socket before it serves. The steps are those of the kubelet
+(pkg/kubelet/pluginmanager/operationexecutor of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ NAME_MAX = 253
 
 
 class Registration:
-    """`run` is called once, then `end`."""
+    """One registration. `run` is called once, then `end`."""
 
     def __init__(self, path: str, handlers: Mapping[str, PluginHandler]) -> None:
         self.path = path
         self._handlers = handlers
-        self._given: Plugin | None = None  # what a handler was given to register
+        self._given: Plugin | None = None  # what a handler was called with
 
     async def run(self) -> None:
         """Return when the plug-in is registered."""
@@ -49,7 +49,7 @@ class Registration:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def end(self) -> None:
-        """The plug-in has gone. `run` must not run any more."""
+        """Deregister the plug-in, which is gone. `run` must have ended."""
         given, self._given = self._given, None
         if given is not None:
             log.info("a plug-in has gone: kind=%s name=%s socket=%s", given.kind, given.name, self.path)
@@ -90,7 +90,7 @@ class Registration:
 
 
 def _plugin(info: messages.PluginInfo, path: str) -> Plugin:
-    """Raises InvalidArgument for what no plug-in may say."""
+    """The plug-in of an answer. Raises InvalidArgument for an invalid one."""
     if not info.name or len(info.name) > NAME_MAX:
         raise InvalidArgument(f"a plugin's name has 1 to {NAME_MAX} characters, this one has {len(info.name)}")
     return Plugin(
@@ -99,7 +99,7 @@ def _plugin(info: messages.PluginInfo, path: str) -> Plugin:
 
 
 async def _notify(connection: PluginChannel, problem: str = "") -> None:
-    """Tell the plug-in: it is registered when there is no problem. Raises PodwrightError."""
+    """Notify the plug-in that it is registered, or of the problem. Raises PodwrightError."""
     client = stubs.RegistrationStub(connection.channel)
     status = messages.RegistrationStatus(plugin_registered=not problem, error=problem)
     await connection.call(client.NotifyRegistrationStatus, status, NOTIFY_TIMEOUT_S)

@@ -29,9 +29,9 @@ class ServedSocket:
         self._server: grpc.aio.Server | None = None
 
     async def start(self, *services: Callable[[grpc.aio.Server], None]) -> None:
-        """Serve at the socket, for root alone. Each of `services` adds one to the server.
+        """Serve at the socket, for root only. Each of `services` adds a service to the server.
 
-        A socket that is there is replaced: it is an earlier agent's. Raises PodwrightError and OSError.
+        Replaces an existing socket, which is an earlier agent's. Raises PodwrightError and OSError.
         """
         self._server = grpc.aio.server(options=OPTIONS)
         for add_to in services:

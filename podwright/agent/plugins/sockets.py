@@ -1,4 +1,4 @@
-"""The sockets below a folder."""
+"""Finds the sockets below a folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-DIRECTORIES_MAX = 1000  # a folder of plug-ins has a handful
+DIRECTORIES_MAX = 1000  # a folder of plug-ins has only a few
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -21,14 +21,14 @@ class Stamp(msgspec.Struct, frozen=True):
 
 
 def directories(root: str) -> Iterator[str]:
-    """The folder and those below it, the upper ones first. Links are not followed, hidden ones are passed over."""
+    """The folder and those below it, the upper ones first. Ignores links and hidden folders."""
     for path, names, _ in itertools.islice(os.walk(root), DIRECTORIES_MAX):
         names[:] = sorted(name for name in names if not name.startswith("."))
         yield path
 
 
 def sockets_in(directory: str) -> dict[str, Stamp]:
-    """The sockets of one folder by their paths. Hidden ones are passed over, as plug-ins make them before a rename."""
+    """The sockets of one folder by path. Ignores hidden ones, which plug-ins rename when they are ready."""
     found = {}
     try:
         with os.scandir(directory) as entries:

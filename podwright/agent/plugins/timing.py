@@ -1,4 +1,4 @@
-"""Times gRPC calls, and names their ends as Go's metrics do."""
+"""Measures gRPC calls, with result codes as in Go's metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from podwright.errors import PodwrightError
 
 @contextmanager
 def timed_call(clock: Clock, observe: Callable[[float, str], None]) -> Iterator[None]:
-    """Give `observe` the seconds that the call in this block took, and its code: `OK`, a failure's, or `Canceled`."""
+    """Call `observe` with the duration of the call in the block, and its code: `OK`, a failure's, or `Canceled`."""
     began, code = clock.monotonic(), grpc.StatusCode.CANCELLED
     try:
         yield

@@ -1,7 +1,7 @@
-"""The folder in which plug-ins make their sockets (`plugins_registry`).
+"""Watches the folder in which plug-ins make their sockets (`plugins_registry`).
 
-Any socket below it is a plug-in. After each notice of inotify the folder is read anew, and only what is there counts.
-So a lost notice delays a plug-in, and never loses one.
+Every socket below it is a plug-in's. After each notice of inotify the folder is read again, and only its content
+counts. So a lost notice delays a plug-in, but no plug-in is lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CHANGES = (
     | inotify.IN_DELETE_SELF
     | inotify.IN_MOVE_SELF
 )
-PERIOD_S = 30.0  # from one reading of the folder to the next when there is no notice
+PERIOD_S = 30.0  # between two reads of the folder without a notice
 REARM_S = 1.0  # until the next try when the folder cannot be watched
 
 
@@ -46,18 +46,18 @@ class PluginWatcher:
         self._news: dict[str, asyncio.Event] = {}  # by path: the folder has been read again
 
     def start(self) -> None:
-        """Look at the folder from now on."""
+        """Start to watch the folder."""
         self._tasks.start(self._watch(), name="plug-in watcher")
 
     async def close(self) -> None:
-        """Stop looking. Handlers are not called: the plug-ins are still there."""
+        """Stop watching. Handlers are not called, because the plug-ins still exist."""
         await self._tasks.close()
 
     async def _watch(self) -> None:
         while True:
             changed = asyncio.Event()
             try:
-                # Each round has watches of its own: one that is made before its folder is read misses nothing.
+                # Each round has its own watches. They are made before their folder is read, so nothing is missed.
                 with contextlib.closing(Inotify()) as notices:
                     self._compare(self._read(notices, changed))
                     with contextlib.suppress(TimeoutError):
@@ -68,14 +68,14 @@ class PluginWatcher:
                 await asyncio.sleep(REARM_S)
 
     def _read(self, notices: Inotify, changed: asyncio.Event) -> dict[str, Stamp]:
-        """The sockets that are there. Raises OSError when the folder itself cannot be watched."""
+        """The present sockets. Raises OSError if the folder itself cannot be watched."""
         ensure_directory(self._folder, 0o750)
         found: dict[str, Stamp] = {}
         for directory in directories(self._folder):
             try:
                 notices.add(directory, CHANGES, changed.set)
             except FileNotFoundError:
-                continue  # its parent's watch tells what comes in its place
+                continue  # its parent's watch shows what replaces it
             found.update(sockets_in(directory))
         return found
 
@@ -89,7 +89,7 @@ class PluginWatcher:
             news.set()
 
     async def _follow(self, path: str) -> None:
-        """Register and deregister what is at one path, in order, until nothing is there."""
+        """Register and deregister the plug-ins at one path, in order, until there is none."""
         news = self._news[path]
         try:
             while (stamp := self._found.get(path)) is not None:

@@ -1,8 +1,8 @@
 """The certificates of all pods of this node: requested, renewed, and forgotten with their pods.
 
-A volume that needs a certificate calls for it and gets none at first. From then on this module follows the request,
-and the volume is looked at again when the answer is there. Nothing is kept over a restart of the agent: all
-certificates are requested anew, as by a kubelet.
+A volume that needs a certificate calls `certificate`, and gets none at first. From then on this module follows the
+request, and has the volume set up again when there is an answer. Nothing is kept over a restart of the agent: as in a
+kubelet, all certificates are requested again.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 GATE = "PodCertificateRequest"
-REFRESH_S = 60.0  # a look at all certificates: after this to twice this time
+REFRESH_S = 60.0  # all certificates are checked after this to twice this time
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0  # after a failure
-AT_ONCE = 4  # requests that are made at one time
+AT_ONCE = 4  # concurrent requests
 
 
 class _CertificateKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class _CertificateKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _IssuedEntry(msgspec.Struct, kw_only=True):
-    """A certificate with what it is for. `retry_at` is on the clock for deadlines."""
+    """A certificate and its use. `retry_at` is in seconds of the monotonic clock."""
 
     pod: Pod
     projection: PodCertificateProjection
@@ -80,9 +80,9 @@ class PodCertificates:
     def certificate(
         self, pod: Pod, volume: str, index: int, projection: PodCertificateProjection
     ) -> tuple[bytes, bytes]:
-        """The key and the chain (PEM) of source number `index` of a volume. The first call has them requested.
+        """The key and the chain (PEM) of source number `index` of a volume. The first call starts the request.
 
-        Raises FailedPrecondition when there will be none, and Unavailable when there is none yet.
+        Raises FailedPrecondition if there will be none, and Unavailable if there is none yet.
         """
         if not self._is_on:
             raise FailedPrecondition(
@@ -100,7 +100,7 @@ class PodCertificates:
         return entry.certificate.credentials()
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget the certificates of all pods but these."""
+        """Forget the certificates of all pods except these."""
         self._entries = {key: entry for key, entry in self._entries.items() if key.uid in uids}
 
     def families(self) -> Iterator[Family]:
@@ -117,7 +117,7 @@ class PodCertificates:
         )
 
     async def run(self, keys: PodKeyMaker, events: EventRecorder) -> None:
-        """Until cancelled. Requests are watched from the first one on."""
+        """Run until cancelled. The watch of requests starts with the first one."""
         self._is_on = True
         await self._looks_wanted.wait()
         await self._node.registered.wait()
@@ -134,7 +134,7 @@ class PodCertificates:
             await requests.close()
 
     async def _find_version(self) -> type[PodCertificateRequest]:
-        """The version that the server has, once it has one."""
+        """Wait until the server has a version of the API. Returns the newest."""
         while True:
             try:
                 return await self._version.find()
@@ -208,7 +208,7 @@ class PodCertificates:
         abandon_at = self._now() + ABANDON_AFTER_S + self._chance() * JITTER_S
         waiting = Waiting(name=created.metadata.name, key=made.key.encode(), abandon_at=abandon_at)
         entry.certificate = replace(entry.certificate, waiting=waiting)
-        self._looks_wanted.set()  # the answer may have come before the name was known
+        self._looks_wanted.set()  # the answer may have come before its name was known
 
     def _pause_s(self) -> float:
         now = self._clock.monotonic()

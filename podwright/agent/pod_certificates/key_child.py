@@ -1,6 +1,6 @@
-"""The child that makes a key and the proof of having it: JSON on stdin to JSON on stdout.
+"""A program that makes a key and the proof of its possession: JSON on stdin to JSON on stdout.
 
-A program of its own, since the library costs 10 MiB for as long as a process lives. It imports nothing of Podwright.
+It is a program of its own, because the library costs a process 10 MiB until its end. It imports nothing of Podwright.
 Input: type, a `keyType` of the API. Output: key (PEM, PKCS#8), request (an empty PKCS#10 request: base64 of its DER).
 """
 
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 Key: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None
 
-# The hash of the proof is the one that Go chooses for such a key.
+# The hash of the proof is Go's choice for such a key.
 TYPES: dict[str, tuple[Callable[[], Key], Hash]] = {
     "RSA3072": (lambda: rsa.generate_private_key(65537, 3072), hashes.SHA256()),
     "RSA4096": (lambda: rsa.generate_private_key(65537, 4096), hashes.SHA256()),

@@ -1,4 +1,4 @@
-"""Keys of pods and the proofs of having them, made by a child process (`key_child`)."""
+"""Keys of pods and proofs of their possession, made by a child process (`key_child`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROGRAM = os.path.join(os.path.dirname(__file__), "key_child.py")
 
 
 class KeyAndProof(msgspec.Struct, frozen=True, kw_only=True):
-    """The private key in PEM, and a PKCS#10 request in DER that is empty but for the key."""
+    """The private key in PEM, and a PKCS#10 request in DER with nothing but the key."""
 
     key: str
     request: bytes

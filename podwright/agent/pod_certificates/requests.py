@@ -1,4 +1,4 @@
-"""PodCertificateRequests in the newest version that the API server has: one of 1.36 has them as beta, if at all."""
+"""Makes PodCertificateRequests in the API server's newest version. Servers of 1.36 have them as beta, if at all."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def new_request(
     node: Node,
     proof: bytes,
 ) -> PodCertificateRequest:
-    """The request of a pod, which goes with the pod. `proof` is a PKCS#10 request in DER."""
+    """The request for a pod, which owns it. `proof` is a PKCS#10 request in DER."""
     owner = OwnerReference(api_version="v1", kind="Pod", name=pod.metadata.name, uid=pod.metadata.uid)
     return version(
-        kind=PodCertificateRequest.__name__,  # of every version, whatever its type is called here
+        kind=PodCertificateRequest.__name__,  # the same for every version
         metadata=ObjectMeta(
             namespace=pod.metadata.namespace,
             generate_name="req-",

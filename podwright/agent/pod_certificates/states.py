@@ -1,4 +1,4 @@
-"""What becomes of one certificate of a pod. Pure. The rules are the kubelet's (pkg/kubelet/podcertificate of 1.36).
+"""The states of one certificate of a pod. Pure. The rules are the kubelet's (pkg/kubelet/podcertificate of 1.36).
 
     nothing -> waiting -> issued -> issued, waiting for the next one -> issued
                   |                        |
@@ -22,16 +22,16 @@ from msgspec.structs import replace
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.k8s.objects import Condition, PodCertificateRequest
 
-ABANDON_AFTER_S = 600.0  # a request that was not seen for so long was deleted
+ABANDON_AFTER_S = 600.0  # a request that is not seen for that long counts as deleted
 OVERDUE_AFTER_S = 600.0
-JITTER_S = 300.0  # so that the certificates of many pods are not asked for at one time
+JITTER_S = 300.0  # spreads the requests of many pods
 
 _BLOCK = re.compile(r"-----BEGIN ([^-\n]+)-----\n(.*?)-----END \1-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A certificate that was given. The key and the chain are PEM."""
+    """An issued certificate. The key and the chain are PEM."""
 
     key: bytes = field(repr=False)
     chain: bytes
@@ -41,7 +41,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A request of ours without an answer, by its name. It counts as deleted after `abandon_at`."""
+    """A request without an answer, by name. It counts as deleted after `abandon_at`."""
 
     name: str
     key: bytes = field(repr=False)
@@ -57,7 +57,7 @@ class RefusedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one certificate. `warned` has the reasons of the warnings that were given about `issued`."""
+    """The state of one certificate. `warned` has the reasons of past warnings about `issued`."""
 
     issued: Issued | None = None
     waiting: Waiting | None = None
@@ -74,7 +74,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         return self.issued.key, self.issued.chain
 
     def word(self, now: float) -> str:
-        """The state as the kubelet's metric names it."""
+        """The state's name in the kubelet's metric."""
         if self.refused is not None:
             return self.refused.word.lower()
         if self.issued is None:
@@ -85,7 +85,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CertificateStep(msgspec.Struct, frozen=True, kw_only=True):
-    """The state from now on, whether a request is to be made, and warnings about the pod (reason, message)."""
+    """The new state, whether to make a request, and warnings about the pod (reason, message)."""
 
     certificate: Certificate
     wants_request: bool = False
@@ -95,7 +95,10 @@ class CertificateStep(msgspec.Struct, frozen=True, kw_only=True):
 def decide(
     certificate: Certificate, request: PodCertificateRequest | None, now: float, chance: float
 ) -> CertificateStep:
-    """What follows from the request that is waited for, None when it is not seen. `chance` is from 0 to 1."""
+    """Decide the next step.
+
+    `request` is the one that is waited for, None if it is not seen. `chance` is from 0 to 1.
+    """
     waiting = certificate.waiting
     if certificate.refused is not None:
         return CertificateStep(certificate=certificate)
@@ -135,7 +138,7 @@ def _refusal(request: PodCertificateRequest, condition: Condition) -> Certificat
 
 
 def _issued(request: PodCertificateRequest, waiting: Waiting, now: float, chance: float) -> Certificate:
-    """The API server lets no certificate be issued without its times."""
+    """The issued certificate. The API server makes sure that it has its times."""
     status = request.status
     refresh_at = status.begin_refresh_at.timestamp() if status.begin_refresh_at is not None else now
     return Certificate(
@@ -149,7 +152,7 @@ def _issued(request: PodCertificateRequest, waiting: Waiting, now: float, chance
 
 
 def _clean(chain: str) -> bytes:
-    """The certificates alone, without headers and text between them."""
+    """The certificates without headers and text between them."""
     return "".join(_certificates(chain)).encode()
 
 
@@ -159,4 +162,4 @@ def _certificates(chain: str) -> Iterator[str]:
         try:
             yield ssl.DER_cert_to_PEM_cert(base64.b64decode(body, validate=True))
         except binascii.Error:
-            continue  # no PEM: Go passes over it as well
+            continue  # not PEM: Go ignores it, too

@@ -1,6 +1,6 @@
-"""What follows from a pod alone. Pure.
+"""Facts that follow from a pod alone. Pure.
 
-`identity` (who it is, and the labels that say so), `phases`, `containers`, `ports`, `references` (ConfigMaps and
-Secrets), `qos`, `resources`, `allocation` (of a resize), `hashes`, `deadlines`, `places` (on disk), and `reasons` and
-`failures` of what went wrong. `registry` holds the pods that sources want, `backoff` the waits that grow.
+`identity` (names, source and labels), `phases`, `containers`, `ports`, `references` (to ConfigMaps and Secrets),
+`qos`, `resources`, `allocation` (of a resize), `hashes`, `deadlines`, `places` (paths on disk). `reasons` and
+`failures` are errors. `registry` holds the wanted pods, `backoff` growing waits.
 """

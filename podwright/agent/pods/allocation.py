@@ -1,7 +1,7 @@
-"""What a pod has been given of CPU and memory, apart from what its spec asks for now. Pure.
+"""The CPU and memory that a pod was allocated, as opposed to what its spec wants now. Pure.
 
-A pod's resources have three values: the spec's (wanted), the allocated ones (admitted by this node, what its workers
-use), and the actuated ones (given to the runtime and written into cgroups). See KEP 1287.
+A pod's resources have three values: wanted (in the spec), allocated (admitted by this node, used by its workers), and
+actuated (sent to the runtime and written to cgroups). See KEP 1287.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ResizeGates(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, states: Mapping[str, bool]) -> ResizeGates:
-        """The gates out of every gate's state (`config.gates.enabled`)."""
+        """The gates, from the states of all gates (`config.gates.enabled`)."""
         return cls(
             pod_level=states["InPlacePodLevelResourcesVerticalScaling"],
             init_containers=states["InPlacePodVerticalScalingInitContainers"],
@@ -38,14 +38,14 @@ class ResizeGates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PodAllocation(msgspec.Struct, frozen=True, kw_only=True):
-    """The resources of a pod's containers by name, and of the pod itself where it has its own."""
+    """The resources of a pod's containers by name, and its pod-level resources if it has any."""
 
     containers: Mapping[str, ResourceRequirements] = msgspec.field(default_factory=dict)
     pod: ResourceRequirements | None = None
 
 
 class PodSizes(msgspec.Struct, frozen=True, kw_only=True):
-    """What a resize can change. CPU in thousandths, memory in bytes. 0 is none."""
+    """The amounts that a resize can change. CPU in thousandths, memory in bytes. 0 means none."""
 
     cpu_request: int = 0
     cpu_limit: int = 0
@@ -62,13 +62,13 @@ class PodSizes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resizable(pod: Pod, gates: ResizeGates) -> Iterator[Container]:
-    """The containers whose resources may change: init containers, as far as the gate allows, and regular ones."""
+    """The containers whose resources may change: regular ones, and init containers if the gate allows them."""
     yield from (each for each in pod.spec.init_containers if gates.init_containers or is_sidecar(each))
     yield from pod.spec.containers
 
 
 def allocation_of(pod: Pod, gates: ResizeGates) -> PodAllocation:
-    """What the pod's spec asks for."""
+    """The resources that the pod's spec wants."""
     return PodAllocation(
         containers={each.name: each.resources for each in resizable(pod, gates)},
         pod=pod.spec.resources if gates.pod_level else None,
@@ -76,7 +76,7 @@ def allocation_of(pod: Pod, gates: ResizeGates) -> PodAllocation:
 
 
 def with_allocation(pod: Pod, allocation: PodAllocation | None, gates: ResizeGates) -> Pod:
-    """The pod with what it has been given in place of what it asks for. The same object when both are the same."""
+    """The pod with its allocated resources in the spec. The same object if they equal the wanted ones."""
     if allocation is None:
         return pod
     given, spec = allocation.containers, pod.spec
@@ -97,7 +97,7 @@ def _given(container: Container, resources: ResourceRequirements | None) -> Cont
 
 
 def is_same(left: ResourceRequirements | None, right: ResourceRequirements | None) -> bool:
-    """Whether both say the same, however it is written: 1000m is 1."""
+    """Whether both are equal, however they are written: 1000m is 1."""
     if left is None or right is None:
         return left is right
     return left == right or _values(left) == _values(right)
@@ -112,7 +112,7 @@ def _amounts(quantities: Mapping[str, str]) -> dict[str, int]:
 
 
 def sizes(resources: ResourceRequirements | None) -> PodSizes:
-    """What these resources say of CPU and memory."""
+    """The CPU and memory of these resources."""
     if resources is None:
         return PodSizes()
     requests, limits = resources.requests, resources.limits
@@ -125,7 +125,7 @@ def sizes(resources: ResourceRequirements | None) -> PodSizes:
 
 
 def effective(resources: ResourceRequirements, own: ResourceRequirements | None) -> ResourceRequirements:
-    """A container's resources, with the pod's own limits where the container has none."""
+    """A container's resources, with the pod-level limits if the container has none."""
     limits = dict(resources.limits)
     for name in COMPUTE:
         of_pod = own.limits.get(name, "0") if own is not None else "0"
@@ -135,7 +135,7 @@ def effective(resources: ResourceRequirements, own: ResourceRequirements | None)
 
 
 def mixed(wanted: ResourceRequirements, known: ResourceRequirements, resource: str) -> ResourceRequirements:
-    """What is wanted, but of `cpu` and `memory` only the one named. Of the other what is known."""
+    """The wanted resources, but with the known value of `cpu` or `memory` for the one that is not named."""
     other = "memory" if resource == "cpu" else "cpu"
     return replace(
         wanted,

@@ -1,7 +1,7 @@
-"""Waits that grow with each failure: of containers that crash, and of images that cannot be pulled.
+"""Waits that grow with each failure: for containers that crash, and images that cannot be pulled.
 
-As the kubelet's (client-go's flowcontrol.Backoff): a first wait, doubled each time up to a longest one. A key that was
-quiet for twice the longest wait starts over. Times are nanoseconds since the epoch, since a container's end is one.
+As in the kubelet (client-go's flowcontrol.Backoff) the wait doubles each time, up to a longest one. A key that had no
+failure for twice the longest wait starts again. Times are nanoseconds since the epoch, like a container's end.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class KeyedBackoff:
         self._entries: dict[str, _BackoffEntry] = {}
 
     def until_ns(self, key: str, since_ns: int, now_ns: int) -> int:
-        """When the wait that began at `since_ns` (the last failure) is over. At most `now_ns` when there is no wait.
+        """The end of the wait that began at `since_ns` (the last failure). At most `now_ns` if there is no wait.
 
-        A failure in the future is from before the clock was set back. How long ago that was is not known, and the wait
-        must not last until the clock is there again.
+        A failure in the future is from before the clock was set back. The wait must not last until the clock is there
+        again.
         """
         entry = self._entries.get(key)
         if entry is None or self._has_expired(entry, since_ns) or since_ns > now_ns:
@@ -36,7 +36,7 @@ class KeyedBackoff:
         return since_ns + int(entry.wait_s * SECOND_NS)
 
     def next(self, key: str, since_ns: int, now_ns: int) -> None:
-        """A try begins after the failure at `since_ns`: the next wait is longer."""
+        """Note a try after the failure at `since_ns`: the next wait is longer."""
         entry = self._entries.get(key)
         if entry is None or self._has_expired(entry, since_ns):
             wait_s = self._first_s
@@ -45,11 +45,11 @@ class KeyedBackoff:
         self._entries[key] = _BackoffEntry(wait_s, now_ns)
 
     def forget(self, key: str) -> None:
-        """The key has succeeded."""
+        """Forget the failures of the key."""
         self._entries.pop(key, None)
 
     def prune(self, now_ns: int) -> None:
-        """Drop the keys that would start over anyway, and those from before the clock was set back."""
+        """Drop the keys that would start again anyway, and those from before the clock was set back."""
         self._entries = {key: entry for key, entry in self._entries.items() if not self._has_expired(entry, now_ns)}
 
     def _has_expired(self, entry: _BackoffEntry, now_ns: int) -> bool:

@@ -18,12 +18,12 @@ def all_containers(pod: Pod) -> Iterator[AnyContainer]:
 
 
 def find_container(pod: Pod, name: str) -> AnyContainer | None:
-    """The container of that name."""
+    """The container with this name, or None."""
     return next((container for container in all_containers(pod) if container.name == name), None)
 
 
 def lasting_containers(pod: Pod) -> Iterator[Container]:
-    """Those that run while the pod does: sidecars and regular ones."""
+    """The containers that run as long as the pod: sidecars and regular ones."""
     yield from (container for container in pod.spec.init_containers if is_sidecar(container))
     yield from pod.spec.containers
 
@@ -34,7 +34,7 @@ def is_init(pod: Pod, name: str) -> bool:
 
 
 def field_path(pod: Pod, name: str) -> str:
-    """How events name a container: `spec.containers{name}`."""
+    """The container's path in events: `spec.containers{name}`."""
     if is_init(pod, name):
         return f"spec.initContainers{{{name}}}"
     if any(container.name == name for container in pod.spec.ephemeral_containers):

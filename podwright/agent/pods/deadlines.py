@@ -10,7 +10,7 @@ DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadlin
 
 
 def deadline_ns(pod: Pod, status: PodStatus | None) -> int | None:
-    """When the pod's time is over. None for a pod without a limit, or that has not begun."""
+    """The end of the pod's time. None for a pod without a limit, or that has not begun."""
     limit_s = pod.spec.active_deadline_seconds
     start = status.start_time if status is not None else pod.status.start_time
     if limit_s is None or start is None:

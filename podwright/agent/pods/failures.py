@@ -1,4 +1,4 @@
-"""Failures of a pod as a whole: why it is not let in, and those of a pass that decide when the next one is due."""
+"""Failures of a pod as a whole: a refused admission, and failures of a pass that decide when the next one is due."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from podwright.errors import Internal, PodwrightError
 
 
 class NotAdmitted(PodwrightError):
-    """A pod cannot get what it wants of this node. `reason` is one of the kubelet's, such as TopologyAffinityError."""
+    """A pod cannot get resources that it wants. `reason` is one of the kubelet's, such as TopologyAffinityError."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -17,23 +17,23 @@ class NotAdmitted(PodwrightError):
 
 
 class NetworkNotReady(PodwrightError):
-    """The runtime's network is not ready, so that only pods on the host's network can start."""
+    """The runtime's network is not ready: only pods on the host's network can start."""
 
 
 class BackOff(PodwrightError):
-    """A container or an image waits before the next try. `until_ns` is in nanoseconds since the epoch."""
+    """A container or an image must wait before the next try. `until_ns` is in nanoseconds since the epoch."""
 
     def __init__(self, message: str, *, until_ns: int) -> None:
         super().__init__(message)
         self.until_ns = until_ns
 
     def seconds(self, now_ns: int) -> float:
-        """What is left to wait."""
+        """The rest of the wait."""
         return max(0.0, (self.until_ns - now_ns) / 1e9)
 
 
 def combined(failures: Sequence[PodwrightError]) -> PodwrightError:
-    """One failure of a pass for those of its containers: a BackOff until the first wait ends, if one waits."""
+    """One failure of a pass for all failures of its containers: a BackOff until the first wait ends, if any waits."""
     text = "; ".join(_text(failure) for failure in failures)
     waits = [
         failure.until_ns

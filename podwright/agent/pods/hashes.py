@@ -1,7 +1,8 @@
-"""The hash that tells whether a container must be made anew: of its name and image alone.
+"""The hash of a container's name and image, which decides whether it must be created again.
 
-It is written on every container, so that an agent that was restarted, or upgraded, restarts nothing. It is the
-kubelet's (HashContainer of Kubernetes 1.36), so that either can take over from the other.
+It is written on every container, so that an agent after a restart or an upgrade restarts nothing. It is the kubelet's
+(HashContainer of Kubernetes 1.36), so that a kubelet and this agent can replace each other. `fnv32a` is also the
+checksum in the kubelet's state files.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ FNV_PRIME_32 = 0x01000193
 
 
 def container_hash(container: AnyContainer) -> str:
-    """In hexadecimal."""
+    """The hash in hexadecimal."""
     return _hash(container.name, container.image)
 
 
 @functools.lru_cache(maxsize=1024)
 def _hash(name: str, image: str) -> str:
-    """The kubelet hashes what Go's spew prints of the JSON's bytes: a list of numbers."""
+    """The hash. The kubelet hashes the JSON's bytes as Go's spew prints them: as a list of numbers."""
     text = json.dumps({"image": image, "name": name}, separators=(",", ":"))
     numbers = " ".join(map(str, text.encode()))
     return f"{fnv32a(f'([]uint8)[{numbers}]'.encode()):x}"

@@ -1,7 +1,7 @@
-"""Who a pod is, where it comes from, and the labels and annotations by which its things are known at the runtime.
+"""A pod's identity: names, source, and the labels and annotations of its sandboxes and containers.
 
-The names are the kubelet's (pkg/kubelet/types), so that its tools show our pods, and an agent that takes over from a
-kubelet knows the pods that it finds.
+The keys are the kubelet's (pkg/kubelet/types), so that tools show our pods, and an agent recognises the pods of a
+kubelet before it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 
 
 def full_name(pod: Pod) -> str:
-    """`name_namespace`: unique among pods that exist at one time. It joins a static pod and its mirror."""
+    """`name_namespace`: unique among pods at one time, and the same for a static pod and its mirror."""
     return f"{pod.metadata.name}_{pod.metadata.namespace}"
 
 
 def described(pod: Pod) -> str:
-    """A pod in messages, as the kubelet writes it: name_namespace(UID)."""
+    """The pod in messages, in the kubelet's format: name_namespace(UID)."""
     return f"{full_name(pod)}({pod.metadata.uid})"
 
 
@@ -53,22 +53,22 @@ def is_static(pod: Pod) -> bool:
 
 
 def is_mirror(pod: Pod) -> bool:
-    """Whether the pod is what the API shows of a static pod."""
+    """Whether the pod is the mirror of a static pod."""
     return CONFIG_MIRROR in pod.metadata.annotations
 
 
 def is_critical(pod: Pod) -> bool:
-    """Whether the node keeps this pod before others: static, mirror, and system-critical ones."""
+    """Whether the pod has priority on the node: static, mirror, and system-critical pods."""
     return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY
 
 
 def is_of_run(uid: str) -> bool:
-    """Whether the pod with this UID is one of `podwright run`, which looks after its pods by itself."""
+    """Whether the pod with this UID belongs to a `podwright run`, which syncs its own pods."""
     return uid.startswith(RUN_UID_PREFIX)
 
 
 def is_sidecar(container: Container) -> bool:
-    """Whether an init container runs beside the regular ones (restartPolicy Always)."""
+    """Whether an init container is a sidecar (restartPolicy Always)."""
     return container.restart_policy == "Always"
 
 

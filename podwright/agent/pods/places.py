@@ -1,7 +1,7 @@
-"""Where things of a pod are on this machine, and what can be a part of such a path. Pure.
+"""The paths of a pod's files on this machine, and checks of their parts. Pure.
 
-The layout is the kubelet's: `<root>/pods/<UID>` and `<log root>/<namespace>_<name>_<UID>`. Whoever joins a UID to a
-path, or makes a cgroup's name of it, does it through this module.
+The layout is the kubelet's: `<root>/pods/<UID>` and `<log root>/<namespace>_<name>_<UID>`. All paths and cgroup names
+with a UID are made by this module.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def is_uid(uid: str) -> bool:
 
 
 def checked_uid(uid: str) -> str:
-    """`uid`. Raises InvalidArgument when it cannot be a part of a path."""
+    """`uid`. Raises InvalidArgument if it cannot be a part of a path."""
     if not is_uid(uid):
         raise InvalidArgument(
             f"the pod UID {uid[:FILE_NAME_MAX]!r} cannot be a part of a path",
@@ -31,7 +31,7 @@ def checked_uid(uid: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """`text`, when it can be the name of one file. Raises InvalidArgument."""
+    """`text`. Raises InvalidArgument if it cannot be the name of one file."""
     if not text or text in (".", "..") or "/" in text or "\0" in text or len(text.encode()) > FILE_NAME_MAX:
         raise InvalidArgument(
             f"{text[: FILE_NAME_MAX + 1]!r} cannot be the name of a file",
@@ -41,7 +41,7 @@ def file_name(text: str) -> str:
 
 
 def pods_directory(root: str) -> str:
-    """Where the directories of all pods are."""
+    """The directory of all pods' directories."""
     return f"{root}/pods"
 
 
@@ -51,7 +51,7 @@ def pod_directory(root: str, uid: str) -> str:
 
 
 def log_directory(log_root: str, namespace: str, name: str, uid: str) -> str:
-    """Where the logs of a pod's containers are. Raises InvalidArgument for what cannot be a part of a path."""
+    """The directory of a pod's logs. Raises InvalidArgument for parts that cannot be in a path."""
     folder = f"{namespace}_{name}_{checked_uid(uid)}"
     if len(folder.encode()) > FILE_NAME_MAX:
         raise InvalidArgument(

@@ -20,5 +20,5 @@ def find_port(container: Container, port: int | str) -> int:
     else:
         number = int(port)
     if not 0 < number <= PORT_MAX:
-        raise InvalidArgument(f"container {container.name}: {port!r} is no port number")
+        raise InvalidArgument(f"container {container.name}: {port!r} is not a port number")
     return number

@@ -1,4 +1,4 @@
-"""The quality-of-service class of a pod: what it may use, and how readily the kernel takes memory from it. Pure."""
+"""The quality-of-service class of a pod, on which its cgroup and its protection from OOM kills depend. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _COMPUTE = ("cpu", "memory")
 
 
 def qos_class(pod: Pod) -> QosClass:
-    """The class that the API has written into the pod's status, or else the computed one."""
+    """The class in the pod's status, or else the computed one."""
     return _CLASSES.get(pod.status.qos_class) or compute_qos_class(pod.spec)
 
 
 def compute_qos_class(spec: PodSpec) -> QosClass:
     """The class by CPU and memory (ComputePodQOS of pkg/apis/core/v1/helper/qos).
 
-    Where the pod as a whole has resources, only those count. Ephemeral containers have none.
+    If the pod has pod-level resources, only they count. Ephemeral containers have none.
     """
     parts = _parts(spec)
     requests, limits = _sums(part.requests for part in parts), _sums(part.limits for part in parts)
@@ -42,7 +42,7 @@ def _parts(spec: PodSpec) -> list[ResourceRequirements]:
 
 
 def _sums(lists: Iterable[dict[str, str]]) -> dict[str, int]:
-    """Billionths by resource. What is zero in all is left out."""
+    """The sums in billionths by resource, without zeros."""
     sums = dict.fromkeys(_COMPUTE, 0)
     for quantities in lists:
         for name in _COMPUTE:

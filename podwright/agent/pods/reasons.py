@@ -1,4 +1,4 @@
-"""Why a container does not run, in the words that the API shows (ContainerStateWaiting.reason)."""
+"""Why a container does not run: the reasons of ContainerStateWaiting."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ POST_START_HOOK_ERROR = "PostStartHookError"
 
 
 class ContainerFailure(PodwrightError):
-    """A container could not be started. `reason` is one of this module's. `container` its name.
+    """A container could not be started. `reason` is one of this module's, `container` the container's name.
 
-    `until_ns` says until when it waits (nanoseconds since the epoch) when the reason is a back-off.
+    For a back-off `until_ns` is the end of the wait, in nanoseconds since the epoch.
     """
 
     def __init__(self, container: str, reason: str, message: str, *, until_ns: int | None = None) -> None:

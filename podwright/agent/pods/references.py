@@ -1,4 +1,4 @@
-"""Which ConfigMaps and Secrets a pod refers to. Pure."""
+"""Finds the ConfigMaps and Secrets that a pod refers to. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def container_references(container: AnyContainer) -> References:
 
 
 def volume_references(volumes: Iterable[Volume]) -> References:
-    """What configMap, secret and projected volumes refer to."""
+    """The references of configMap, secret and projected volumes."""
     config_maps: set[str] = set()
     secrets: set[str] = set()
     for volume in volumes:
@@ -48,7 +48,7 @@ def volume_references(volumes: Iterable[Volume]) -> References:
 
 
 def pod_references(pod: Pod) -> References:
-    """What the pod's containers and volumes refer to."""
+    """The references of the pod's containers and volumes."""
     references = volume_references(pod.spec.volumes)
     for container in all_containers(pod):
         references |= container_references(container)

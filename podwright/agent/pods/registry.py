@@ -1,6 +1,6 @@
-"""The pods that the sources want on this node: by UID, by name, and which mirror belongs to which static pod.
+"""The wanted pods of this node by UID and by name, and the mirrors of static pods.
 
-A mirror pod is what the API shows of a static pod. The two share namespace and name and have a UID each.
+A mirror shows a static pod at the API. Both have the same namespace and name, and each its own UID.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from podwright.k8s.objects import Pod
 
 
 class PodRegistry:
-    """Holds pods as their sources have them. Changes nothing about them."""
+    """Holds pods as their sources have them."""
 
     def __init__(self) -> None:
         self._pods: dict[str, Pod] = {}
@@ -18,7 +18,7 @@ class PodRegistry:
         self._mirrors: dict[str, Pod] = {}  # by full name
 
     def put(self, pod: Pod) -> None:
-        """Add a pod, or take its new version."""
+        """Add a pod, or replace it by its new version."""
         if is_mirror(pod):
             self._mirrors[full_name(pod)] = pod
             return
@@ -27,7 +27,7 @@ class PodRegistry:
         self._names[full_name(pod)] = uid
 
     def remove(self, pod: Pod) -> None:
-        """Forget a pod. One that is not there is fine."""
+        """Forget a pod. An absent one succeeds."""
         name = full_name(pod)
         if is_mirror(pod):
             mirror = self._mirrors.get(name)
@@ -40,16 +40,16 @@ class PodRegistry:
             del self._names[name]
 
     def get(self, uid: str) -> Pod | None:
-        """The pod of that UID, which is no mirror's."""
+        """The pod with this UID, which is not a mirror's."""
         return self._pods.get(uid)
 
     def named(self, name: str) -> Pod | None:
-        """The pod of that full name."""
+        """The pod with this full name."""
         uid = self._names.get(name)
         return self._pods.get(uid) if uid is not None else None
 
     def pods(self) -> list[Pod]:
-        """All pods but mirrors."""
+        """All pods except mirrors."""
         return list(self._pods.values())
 
     def mirrors(self) -> list[Pod]:
@@ -57,16 +57,16 @@ class PodRegistry:
         return list(self._mirrors.values())
 
     def mirror_of(self, pod: Pod) -> Pod | None:
-        """What the API shows of a static pod."""
+        """The mirror of a static pod."""
         return self._mirrors.get(full_name(pod))
 
     def static_of(self, mirror: Pod) -> Pod | None:
-        """The static pod that a mirror shows."""
+        """The static pod of a mirror."""
         pod = self.named(full_name(mirror))
         return pod if pod is not None and is_static(pod) else None
 
     def uid_of(self, api_uid: str) -> str:
-        """The UID by which the agent knows a pod that the API knows as `api_uid`: a mirror's is its static pod's."""
+        """The agent's UID of the pod with `api_uid` at the API: for a mirror that of its static pod."""
         for name, mirror in self._mirrors.items():
             if mirror.metadata.uid == api_uid:
                 return self._names.get(name, api_uid)

@@ -1,7 +1,7 @@
-"""What a pod as a whole requests and is limited to. Pure.
+"""The requests and limits of a pod as a whole. Pure.
 
-The containers' resources together, replaced by the pod's own where it has them, and its RuntimeClass's overhead
-(PodRequests and PodLimits of component-helpers' resource package).
+They are the sums of the containers' resources, replaced by pod-level ones if there are any, plus the RuntimeClass's
+overhead (PodRequests and PodLimits of component-helpers' resource package).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from podwright.k8s.objects import PodSpec
 from podwright.k8s.pod_resources import Amounts, aggregate_limits, aggregate_requests, is_pod_level
-from podwright.k8s.quantity import Amount, parse
+from podwright.k8s.quantity import Amount, parse_all
 
 ZERO = Amount(0)
 
@@ -18,20 +18,20 @@ ZERO = Amount(0)
 def pod_requests(spec: PodSpec, *, overhead: bool = True) -> Amounts:
     """The requests of the pod."""
     requests = {**aggregate_requests(spec), **pod_level_requests(spec)}
-    return _sum(requests, _amounts(spec.overhead)) if overhead else requests
+    return _sum(requests, parse_all(spec.overhead)) if overhead else requests
 
 
 def pod_limits(spec: PodSpec, *, overhead: bool = True) -> Amounts:
-    """The limits of the pod. Overhead is added only to what has a limit."""
+    """The limits of the pod. Overhead is added only to existing limits."""
     limits = {**aggregate_limits(spec), **pod_level_limits(spec)}
-    extra = {name: amount for name, amount in _amounts(spec.overhead).items() if limits.get(name, ZERO).nano}
+    extra = {name: amount for name, amount in parse_all(spec.overhead).items() if limits.get(name, ZERO).nano}
     return _sum(limits, extra) if overhead else limits
 
 
 def requested(spec: PodSpec, name: str) -> Amount:
-    """How much of one resource the pod requests. Overhead alone is no request (GetResourceRequestQuantity)."""
+    """The pod's request of one resource. Overhead alone is no request (GetResourceRequestQuantity)."""
     own = pod_requests(spec, overhead=False).get(name, ZERO)
-    return own + _amounts(spec.overhead).get(name, ZERO) if own.nano else own
+    return own + parse_all(spec.overhead).get(name, ZERO) if own.nano else own
 
 
 def pod_level_requests(spec: PodSpec) -> Amounts:
@@ -50,11 +50,7 @@ def texts(amounts: Amounts) -> dict[str, str]:
 
 
 def _pod_level(quantities: Mapping[str, str]) -> Amounts:
-    return {name: amount for name, amount in _amounts(quantities).items() if is_pod_level(name)}
-
-
-def _amounts(quantities: Mapping[str, str]) -> Amounts:
-    return {name: parse(text) for name, text in quantities.items()}
+    return {name: amount for name, amount in parse_all(quantities).items() if is_pod_level(name)}
 
 
 def _sum(left: Amounts, right: Amounts) -> Amounts:

@@ -1,6 +1,6 @@
-"""Startup, liveness and readiness probes: a worker each, and what they have found out.
+"""Startup, liveness and readiness probes, and their results.
 
-`manager` has a `worker` for each probe, which runs it by its `schedule`. `prober` is one run of up to three attempts
-(`attempt`), made by `probers`: with `http_client`, `grpc_health`, or plain `connections`. `findings` and `outcomes`
-are the results.
+`manager` has a `worker` for each probe, which runs the probe according to its `schedule`. `prober` makes one run of up
+to three attempts (`attempt`), each by `probers`, with `http_client`, `grpc_health` or plain `connections`. `findings`
+keeps the results, `outcomes` are their changes.
 """

@@ -12,7 +12,8 @@ import msgspec
 from podwright.k8s.objects import Container, Pod
 
 OUTPUT_LIMIT_BYTES = 10 * 1024  # of a command's output, or of a body
-PLAIN_ANSWERS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})  # OpenSSL's, of TLS
+# OpenSSL's reasons for an answer without TLS.
+PLAIN_ANSWERS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 
 
 class AttemptResult(enum.Enum):
@@ -24,7 +25,7 @@ class AttemptResult(enum.Enum):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """`output` is what an event shows: the kubelet's texts (pkg/probe)."""
+    """The result of one attempt. `output` is for an event, with the kubelet's texts (pkg/probe)."""
 
     verdict: AttemptResult
     output: str = ""
@@ -40,25 +41,20 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def failure(output: str) -> Attempt:
-    """The container did not pass."""
+    """A failed attempt."""
     return Attempt(verdict=AttemptResult.FAILURE, output=output)
 
 
-def joined(host: str, port: int) -> str:
-    """`host:port`, with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def is_plain_answer(error: OSError) -> bool:
-    """Whether a server answered without TLS where TLS was spoken to it."""
+    """Whether the server answered a TLS handshake without TLS."""
     return isinstance(error, ssl.SSLError) and error.reason in PLAIN_ANSWERS
 
 
 def connect_failure(address: str, error: OSError) -> str:
-    """Why a connection could not be made, as Go's net package says it: people search logs for these texts."""
+    """Why a connection could not be made, in the format of Go's net package: people search logs for these texts."""
     if isinstance(error, TimeoutError):
         return f"dial tcp {address}: i/o timeout"
-    if isinstance(error, ssl.SSLError):  # whose errno is none of the kernel's
+    if isinstance(error, ssl.SSLError):  # its errno is not the kernel's
         plain = "http: server gave HTTP response to HTTPS client"
         return plain if is_plain_answer(error) else f"tls: {error.reason or error}"
     number = error.errno

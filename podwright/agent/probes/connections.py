@@ -1,7 +1,6 @@
-"""Connections to containers: one for each probe, without what a general client adds.
+"""Connections to containers, one for each run of a probe, without the cost of a general client.
 
-A plain connection is used as a bare socket, since that costs a third of what asyncio's streams do, and most probes are
-plain.
+A plain connection is a bare socket: that costs a third of asyncio's streams, and most probes are plain.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class ProbeConnection(Protocol):
         """The next bytes. None at the end."""
 
     def close(self) -> None:
-        """End it at once."""
+        """Close the connection at once."""
 
 
 class PlainConnection:
@@ -64,7 +63,7 @@ class TlsConnection:
 
 
 async def connect(host: str, port: int) -> PlainConnection:
-    """The caller bounds the time. Raises OSError: that of the last address."""
+    """Connect. The caller limits the time. Raises the OSError of the last address."""
     return PlainConnection(await _connected_socket(host, port))
 
 
@@ -86,7 +85,7 @@ async def _connected_socket(host: str, port: int) -> socket.socket:
 
 
 async def connect_tls(host: str, port: int) -> TlsConnection:
-    """The same, with TLS on it. Certificates are not verified: containers have those of their own. Raises OSError."""
+    """The same with TLS. Certificates are not verified: containers make their own. Raises OSError."""
     opened = await _connected_socket(host, port)
     try:
         reader, writer = await asyncio.open_connection(
@@ -107,7 +106,7 @@ def _unverified() -> ssl.SSLContext:
 
 
 async def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
-    """(family, address) of each address of the host. One that is an address costs no thread for the resolver."""
+    """(family, address) of each address of the host. A host that is an address needs no thread for the resolver."""
     try:
         version = ipaddress.ip_address(host).version
     except ValueError:

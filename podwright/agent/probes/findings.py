@@ -1,4 +1,4 @@
-"""What probes have found of each instance of a container."""
+"""The results of the probes of each container instance."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 
 
 class Findings:
-    """The findings by container id and kind."""
+    """The results by container id and kind of probe."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, ProbeKind], ProbeResult] = {}
 
     def get(self, container_id: str, kind: ProbeKind) -> ProbeResult | None:
-        """None when there is no such probe, or when nothing is known of an instance that is older than the agent."""
+        """The result.
+
+        None without such a probe, or if the agent knows nothing yet of an instance from before its start.
+        """
         return self._found.get((container_id, kind))
 
     def set(self, container_id: str, kind: ProbeKind, finding: ProbeResult) -> bool:
@@ -23,5 +26,5 @@ class Findings:
         return changed
 
     def forget(self, container_id: str, kind: ProbeKind) -> None:
-        """Forget what a probe found of an instance."""
+        """Forget the result of a probe of an instance."""
         self._found.pop((container_id, kind), None)

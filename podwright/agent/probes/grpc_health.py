@@ -23,14 +23,14 @@ OPTIONS = (
     ("grpc.primary_user_agent", f"kube-probe/{VERSION}"),
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),
-    ("grpc.use_local_subchannel_pool", 1),  # every probe connects anew
+    ("grpc.use_local_subchannel_pool", 1),  # every probe opens a connection
     ("grpc.max_receive_message_length", ANSWER_LIMIT_BYTES),
 )
 STRING_FIELD_1, VARINT_FIELD_1 = b"\x0a", 0x08
 
 
 async def check_health(address: str, service: str, timeout_s: float) -> Attempt:
-    """Ask once, with a connection of its own."""
+    """Send one Check, on a connection of its own."""
     limit = format_duration(int(timeout_s * SECOND_NS))
     phase = f'timeout: failed to connect service "{address}" within {limit}: context deadline exceeded'
     async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
@@ -70,7 +70,7 @@ def decode_status(message: bytes) -> int:
         value, position = _read_varint(message, position)
         if tag == VARINT_FIELD_1:
             status = value
-        elif tag & 7 == 2:  # a field of a later version: its value is its length
+        elif tag & 7 == 2:  # a field of a later version: the value is its length
             position += value
         elif tag & 7 != 0:
             raise ValueError("not a HealthCheckResponse")

@@ -1,7 +1,7 @@
 """HTTP GET for probes and hooks, with the rules of the kubelet's clients (pkg/probe/http, pkg/kubelet/lifecycle).
 
-A connection serves one request, certificates are not verified, and proxies are not used: the request is for the
-container itself. On h11 and bare sockets a request costs less than half of what it does on aiohttp.
+Each request has its own connection. Certificates are not verified, and proxies are not used: the request is for the
+container itself. With h11 and bare sockets a request costs less than half of one with aiohttp.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 import h11
 import msgspec
 
+from podwright.addresses import host_port
 from podwright.agent.config.settings import KUBERNETES_VERSION
 from podwright.agent.pods.ports import find_port
-from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, connect_failure, is_plain_answer, joined
+from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, connect_failure, is_plain_answer
 from podwright.agent.probes.connections import ProbeConnection, connect, connect_tls
 from podwright.errors import DeadlineExceeded, InvalidArgument, PodwrightError, Unavailable
 from podwright.k8s.objects import Container, HTTPGetAction
@@ -24,9 +25,9 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 REDIRECT_LIMIT = 10
 HEAD_LIMIT_BYTES = 256 * 1024
 OMITTED_WHEN_EMPTY = frozenset({"accept", "host", "user-agent"})
-HOOK_TIMEOUT_S = 600.0  # a hook's caller has its own limit, but for postStart, which a kubelet does not limit at all
+HOOK_TIMEOUT_S = 600.0  # hooks have their own limits, except postStart, which a kubelet does not limit
 VERSION = ".".join(KUBERNETES_VERSION.removeprefix("v").split(".")[:2])
-URL_CHARACTERS = "/?:@!$&'()*+,;=%~-._[]"  # what stays as it is in a path or a query
+URL_CHARACTERS = "/?:@!$&'()*+,;=%~-._[]"  # not escaped in a path or a query
 
 Headers = list[tuple[str, str]]
 
@@ -36,7 +37,7 @@ class NoTls(Unavailable):
 
 
 class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server answered: the start of the body alone."""
+    """A server's answer, with the start of its body."""
 
     status: int
     body: bytes
@@ -44,7 +45,7 @@ class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def get(url: str, headers: Headers, timeout_s: float) -> ProbeAnswer:
-    """Follow redirects on the same host. One to another host is the answer.
+    """Send the request. Follows redirects on the same host. A redirect to another host is the answer.
 
     Raises DeadlineExceeded, Unavailable and InvalidArgument.
     """
@@ -65,7 +66,7 @@ async def _follow(url: str, headers: Headers) -> ProbeAnswer:
         following = urljoin(url, answer.location)
         if urlsplit(following).hostname != host:
             return answer
-        if urlsplit(answer.location).netloc:  # the header is for the first URL alone (as in Go's net/http)
+        if urlsplit(answer.location).netloc:  # the header is only for the first URL (as in Go's net/http)
             headers = [(name, value) for name, value in headers if name.lower() != "host"]
         url = following
     raise Unavailable(f'Get "{url}": stopped after {REDIRECT_LIMIT} redirects')
@@ -80,7 +81,7 @@ async def _get_one(url: str, headers: Headers) -> ProbeAnswer:
     except (h11.LocalProtocolError, ValueError) as failure:
         raise InvalidArgument(f'Get "{url}": {failure}') from failure
     except OSError as failure:
-        address = joined(parts.hostname or "", _port(parts))
+        address = host_port(parts.hostname or "", _port(parts))
         kind = NoTls if is_plain_answer(failure) else Unavailable
         raise kind(f'Get "{url}": {connect_failure(address, failure)}') from failure
     try:
@@ -111,7 +112,7 @@ def _port(parts: SplitResult) -> int:
 
 
 async def _answer(client: h11.Connection, connection: ProbeConnection) -> ProbeAnswer:
-    """The answer once its body has ended, or as much of it as is of interest. Raises RemoteProtocolError, OSError."""
+    """Read the answer, with at most a limited part of its body. Raises RemoteProtocolError and OSError."""
     status, location, body = 0, "", bytearray()
     while len(body) < OUTPUT_LIMIT_BYTES:
         event = client.next_event()
@@ -134,7 +135,7 @@ class HookGetter:
     """The `HttpGetter` of life cycle hooks: any answer is a success."""
 
     async def get(self, action: HTTPGetAction, container: Container, ip: str) -> str:
-        """See HttpGetter. The fallback is not encrypted, so it carries no Authorization."""
+        """See HttpGetter. The fallback without TLS sends no Authorization header."""
         url = action_url(action, container, ip)
         headers = request_headers(((header.name, header.value) for header in action.http_headers), "lifecycle")
         try:
@@ -151,7 +152,7 @@ class HookGetter:
 
 
 def request_headers(given: Iterable[tuple[str, str]], purpose: str) -> Headers:
-    """What a user gave, and `User-Agent: kube-PURPOSE/1.36` and `Accept: */*` unless they are among it.
+    """The user's headers, with `User-Agent: kube-PURPOSE/1.36` and `Accept: */*` unless the user sets them.
 
     An empty Accept, User-Agent or Host is left out.
     """
@@ -164,8 +165,8 @@ def request_headers(given: Iterable[tuple[str, str]], purpose: str) -> Headers:
 
 
 def action_url(action: HTTPGetAction, container: Container, ip: str) -> str:
-    """Where an httpGet action goes. Raises InvalidArgument for a port that does not exist."""
+    """The URL of an httpGet action. Raises InvalidArgument for a port that does not exist."""
     scheme = (action.scheme or "http").lower()
     path, mark, query = action.path.partition("#")[0].partition("?")
     path = path if path.startswith("/") else f"/{path}"
-    return f"{scheme}://{joined(action.host or ip, find_port(container, action.port))}{path}{mark}{query}"
+    return f"{scheme}://{host_port(action.host or ip, find_port(container, action.port))}{path}{mark}{query}"

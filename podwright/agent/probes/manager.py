@@ -1,6 +1,6 @@
 """The probes of all pods: a worker for each probe of each container that runs as long as its pod does.
 
-Pod workers add a pod in every pass, which also shows new instances to the probes.
+Pod workers call `add` in every pass, which also shows new instances to the probes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Probed(msgspec.Struct, kw_only=True):
 
 
 class ProbeManager:
-    """Keeps a worker for each probe, see `workers.ports.Probes`."""
+    """Keeps a worker for each probe. Implements `workers.ports.Probes`."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class ProbeManager:
         host_ip: Callable[[], str],
         spread: Callable[[], float] = random.random,
     ) -> None:
-        """`look` is the newest look at a pod (`pleg.cache.StatusCache.peek`). `host_ip` the node's address."""
+        """`look` returns the newest look at a pod (`pleg.cache.StatusCache.peek`), `host_ip` the node's address."""
         self._look = look
         self._host_ip = host_ip
         self._findings = Findings()
@@ -60,7 +60,7 @@ class ProbeManager:
         )
 
     def finding_of(self, container_id: str, kind: ProbeKind) -> ProbeResult | None:
-        """What is known of an instance. None when it has no such probe, or was started long before this agent."""
+        """The result of an instance. None if it has no such probe, or was started long before this agent."""
         return self._findings.get(container_id, kind)
 
     def add(self, pod: Pod) -> None:
@@ -86,13 +86,13 @@ class ProbeManager:
                     yield Worker(self._ports, probed.pod, container, kind, probe)
 
     def refresh(self, uid: str) -> None:
-        """Show the pod's workers what the runtime holds now."""
+        """Show the pod's workers the newest look at it."""
         probed = self._pods.get(uid)
         if probed is None:
             return
         observed = self._look(uid)
         ip = self._host_ip() if probed.pod.spec.host_network else _first_ip(observed)
-        # Startup first: what it says of an instance decides whether the other probes may run.
+        # Startup first: its result decides whether the other probes of the instance may run.
         for (name, kind), (worker, task) in sorted(probed.workers.items(), key=_startup_first):
             if task.cancelling():
                 continue
@@ -102,7 +102,7 @@ class ProbeManager:
             worker.see(status, ip, was_good=was_good)
 
     def stop_liveness_and_startup(self, uid: str) -> None:
-        """The pod is to end: no probe may restart its containers. The findings stay."""
+        """Stop these probes, so that they cannot restart containers of a pod that ends. The results stay."""
         probed = self._pods.get(uid)
         if probed is None:
             return
@@ -112,7 +112,7 @@ class ProbeManager:
                 task.cancel()
 
     def remove(self, uid: str) -> None:
-        """Stop probing the pod, and forget the findings."""
+        """Stop probing the pod, and forget the results."""
         probed = self._pods.pop(uid, None)
         if probed is None:
             return
@@ -122,7 +122,7 @@ class ProbeManager:
         self._ports.prober.forget(probed.pod)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Remove all pods but these."""
+        """Remove all pods except these."""
         for uid in self._pods.keys() - set(uids):
             self.remove(uid)
 

@@ -1,4 +1,4 @@
-"""What probes find out."""
+"""The results of probes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ProbeKind(enum.Enum):
 
 
 class ProbeResult(enum.Enum):
-    """A probe's result after its thresholds. UNKNOWN: a startup probe that has not decided yet."""
+    """The result of a probe according to its thresholds. UNKNOWN: a startup probe has not decided yet."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -24,7 +24,7 @@ class ProbeResult(enum.Enum):
 
 
 class ProbeOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """A result that differs from the one before, of one instance of a container."""
+    """A changed result for one instance of a container."""
 
     pod_uid: str
     container: str

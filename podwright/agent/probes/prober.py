@@ -15,7 +15,7 @@ from podwright.k8s.objects import Pod, Probe
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3  # when the container could not be asked
+ATTEMPTS = 3  # while the probe cannot be run
 RESULTS = {ProbeResult.SUCCESS: "successful", ProbeResult.FAILURE: "failed", None: "unknown"}  # in metrics
 
 
@@ -29,7 +29,10 @@ class Prober:
         self._clock = clock
 
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
-        """SUCCESS or FAILURE. None when the container could not be asked, which says nothing about it."""
+        """Run the probe.
+
+        Returns SUCCESS or FAILURE, or None if it could not be run, which says nothing about the container.
+        """
         began = self._clock.monotonic()
         finding = await self._run(kind, probe, target)
         pod, container = target.pod.metadata, target.container.name
@@ -40,7 +43,7 @@ class Prober:
         return finding
 
     def forget(self, pod: Pod) -> None:
-        """The pod is not probed any longer."""
+        """Forget a pod that is not probed any more."""
         self._metrics.forget(pod.metadata.uid, pod.metadata.name, pod.metadata.namespace)
 
     async def _run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:

@@ -1,6 +1,6 @@
 """The four ways to ask a container how it is: a command, an HTTP request, a connection, a gRPC health check.
 
-Each raises a PodwrightError when the container could not be asked at all, which says nothing about the container.
+Each raises a PodwrightError if the probe could not be run, which says nothing about the container.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from podwright.addresses import host_port
 from podwright.agent.config.go_duration import SECOND_NS, format_duration
 from podwright.agent.pods.ports import find_port
 from podwright.agent.probes import http_client
@@ -18,7 +19,6 @@ from podwright.agent.probes.attempt import (
     Target,
     connect_failure,
     failure,
-    joined,
 )
 from podwright.agent.probes.connections import connect
 from podwright.agent.probes.grpc_health import check_health
@@ -39,7 +39,7 @@ class Probers:
         self._expand = expand
 
     async def attempt(self, probe: Probe, target: Target) -> Attempt:
-        """Raises PodwrightError when the container could not be asked."""
+        """Make one attempt. Raises PodwrightError if the probe could not be run."""
         timeout_s = max(probe.timeout_seconds, 1)
         if probe.exec is not None:
             return await self._exec(probe.exec, target, timeout_s)
@@ -52,7 +52,7 @@ class Probers:
         raise FailedPrecondition(f"missing probe handler for {target.pod.metadata.name}:{target.container.name}")
 
     async def _exec(self, action: ExecAction, target: Target, timeout_s: int) -> Attempt:
-        # Only what the spec itself says: the rest of the environment is known inside the container alone.
+        # Only variables of the spec: the rest of the environment is known only inside the container.
         scope = {variable.name: variable.value for variable in target.container.env}
         command = [self._expand(word, scope) for word in action.command]
         try:
@@ -66,7 +66,7 @@ class Probers:
     async def _grpc(self, action: GRPCAction, target: Target, timeout_s: int) -> Attempt:
         if action.mode not in ("", "Plaintext"):
             raise _of_a_later_release("grpc.mode", action.mode)
-        return await check_health(joined(target.ip, action.port), action.service or "", timeout_s)
+        return await check_health(host_port(target.ip, action.port), action.service or "", timeout_s)
 
     async def _http_get(self, action: HTTPGetAction, target: Target, timeout_s: int) -> Attempt:
         if action.protocol and not action.protocol.upper().startswith(("HTTP/1", "HTTP1")):
@@ -90,12 +90,12 @@ class Probers:
             async with asyncio.timeout(timeout_s):
                 (await connect(host, port)).close()
         except OSError as failed:
-            return failure(connect_failure(joined(host, port), failed))
+            return failure(connect_failure(host_port(host, port), failed))
         return Attempt(verdict=AttemptResult.SUCCESS)
 
 
 def _of_a_later_release(field: str, value: str) -> Unimplemented:
-    """Raises Unimplemented for a value of a later release: another request than the pod wants would fail."""
+    """The error for a value of a later Kubernetes release."""
     return Unimplemented(
         f"{field} {value!r} is not supported", hint="fields newer than Kubernetes 1.36 are not honoured"
     )

@@ -1,4 +1,4 @@
-"""When a probe runs, and what a series of results means. Pure."""
+"""Decides when a probe runs, and when a series of results counts. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import msgspec
 from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.k8s.objects import Container, Probe
 
-RESTART_GRACE_NS = 10 * 10**9  # a container that started so long before the agent was watched by an earlier one
+RESTART_GRACE_NS = 10 * 10**9  # an earlier agent probed a container that is this much older than the agent
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """A probe's numbers. Zeros of a spec without the API's defaults become those defaults."""
+    """The numbers of a probe, with the API's defaults in place of zeros."""
 
     delay_s: int
     period_s: int
@@ -29,15 +29,15 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def first_wait_s(self, started_at_ns: int, now_ns: int) -> float:
-        """How long after `now_ns` the first run of a container that started at `started_at_ns` is due.
+        """The wait from `now_ns` to the first run, for a container that started at `started_at_ns`.
 
-        Never longer than the delay, even when the machine's clock was set back since the start.
+        It is never longer than the delay, even if the machine's clock was set back meanwhile.
         """
         return min(self.delay_s, max(0.0, self.delay_s - (now_ns - started_at_ns) / 1e9))
 
 
 class Series(msgspec.Struct, frozen=True):
-    """Results of one instance of a container, as far as they are equal."""
+    """The last equal results of one instance of a container."""
 
     finding: ProbeResult | None = None
     count: int = 0

@@ -3,8 +3,8 @@
     no instance, or not running --running--> waiting for `started` --> due every period --decided--> on hold
          ^------------------------- a new container id resets everything ----------------------------'
 
-A worker is on hold after a liveness failure and after any result of a startup probe: the container is about to be
-ended, or needs no startup probe any more. Only a new container id ends the hold.
+A worker is on hold after a liveness failure and after any result of a startup probe: the container is ended soon, or
+needs no startup probe any more. Only a new container id ends the hold.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class ProbeRunner(Protocol):
     """Runs a probe once: `prober.Prober`."""
 
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
-        """SUCCESS or FAILURE. None when nothing was learnt."""
+        """Run the probe. Returns SUCCESS or FAILURE, or None if it could not be run."""
 
     def forget(self, pod: Pod) -> None:
-        """The pod is not probed any longer."""
+        """Forget a pod that is not probed any more."""
 
 
 class ProbeWorkerPorts(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class ProbeWorkerPorts(msgspec.Struct, frozen=True, kw_only=True):
     prober: ProbeRunner
     findings: Findings
     deliver: Deliver
-    refresh: Callable[[str], None]  # show the workers of the pod with this UID what the runtime holds now
+    refresh: Callable[[str], None]  # shows the workers of the pod with this UID the newest look
     clock: Clock
     agent_started_at_ns: int
     random: Callable[[], float]  # from 0 to 1
@@ -65,11 +65,11 @@ class Worker:
         self._ip = ""
         self._series = Series()
         self._is_on_hold = False
-        self._due_at: float | None = None  # by Clock.monotonic; None: nothing is due
+        self._due_at: float | None = None  # in seconds of Clock.monotonic; None: no run is due
         self._news = asyncio.Event()
 
     def see(self, status: CriContainerStatus | None, ip: str, *, was_good: bool) -> None:
-        """Take in what the runtime holds. `was_good`: an earlier agent found this instance ready, or started."""
+        """Take in a look at the container. `was_good`: an earlier agent found this instance ready, or started."""
         self._ip = ip
         before, due_before = self._instance, self._due_at
         if status is None or before is None or before.id != status.id:
@@ -89,7 +89,7 @@ class Worker:
             self._news.set()
 
     def _begin(self, status: CriContainerStatus, *, was_good: bool) -> None:
-        """A new instance. What an earlier agent knew of it stands until the probe decides."""
+        """Begin with a new instance. An earlier agent's result is valid until the probe decides."""
         if not self._outlived_an_agent(status):
             self._ports.findings.set(status.id, self.kind, initial_finding(self.kind))
         elif was_good:
@@ -109,9 +109,10 @@ class Worker:
         return has_started is not (self.kind is ProbeKind.STARTUP)
 
     def _first_wait_s(self) -> float:
-        """After a start of the agent, the probes of the containers that it finds are spread over their periods.
+        """The seconds to the first run.
 
-        Probes without a result run at once: until then, their pod does not count as ready.
+        After a start of the agent, probes of existing containers are spread over their periods. Probes without a
+        result run at once, because until then their pod does not count as ready.
         """
         status = self._instance
         if status is None:
@@ -147,11 +148,11 @@ class Worker:
         target = Target(pod=self.pod, container=self.container, container_id=instance.id, ip=self._ip)
         try:
             finding = await self._ports.prober.run(self.kind, self._probe, target)
-        except Exception:  # whatever it is, the next run must still come
+        except Exception:  # the next run must come in any case
             log.exception("a probe failed: container=%s kind=%s", self.container.name, self.kind.value)
             finding = None
         if self._instance is None or self._instance.id != instance.id or self._due_at is None:
-            return  # the result is of an instance that has ended meanwhile
+            return  # the instance of this result has ended meanwhile
         self._due_at = max(due_at + self._schedule.period_s, self._ports.clock.monotonic())
         if finding is not None:
             await self._take(instance.id, finding)

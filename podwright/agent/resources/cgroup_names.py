@@ -1,7 +1,7 @@
 """Names of the cgroups of pods, for the cgroupfs and the systemd driver. Pure.
 
-The tree is the kubelet's, since runtimes, monitoring and other agents look for it:
-`kubepods`, in it `burstable` and `besteffort`, and `pod<UID>` in one of the three.
+The tree is the kubelet's, because runtimes, monitors and other agents look for it: `kubepods`, in it `burstable` and
+`besteffort`, and `pod<UID>` in one of the three.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ BURSTABLE, BEST_EFFORT = "burstable", "besteffort"
 
 
 class CgroupNames(msgspec.Struct, frozen=True, kw_only=True):
-    """The tree below `root`, the parts of a cgroup's path. Paths are below a hierarchy's mount."""
+    """The tree below `root`, which has the parts of a cgroup's path. Paths are relative to a hierarchy's mount."""
 
     driver: Driver
     root: tuple[str, ...] = ()
 
     @property
     def top(self) -> str:
-        """The cgroup that the configuration calls the root."""
+        """The cgroup that the configuration names as the root."""
         return self._path(self.root)
 
     @property

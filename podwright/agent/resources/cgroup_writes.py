@@ -1,4 +1,4 @@
-"""Limits as what is written into which file of a cgroup, for every layout of cgroups. Pure."""
+"""Turns limits into writes to the files of a cgroup, for every layout of cgroups. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from podwright.linux.cgroup import CgroupHost
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True):
-    """Text for a file. Not all kernels have an `optional` one."""
+    """Text for a file. Some kernels lack an `optional` file."""
 
     path: str
     text: str
@@ -20,7 +20,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def writes(limits: CgroupLimits, host: CgroupHost, path: str) -> tuple[Write, ...]:
-    """In the order in which they are to be written. Limits of controllers that the host lacks are left out."""
+    """The writes in order. Limits of controllers that the host lacks are left out."""
     found = []
     for controller, name, text, optional in (*_cpu(limits, host), *_others(limits, host)):
         directory = host.directory(path, controller)
@@ -63,5 +63,5 @@ def _others(limits: CgroupLimits, host: CgroupHost) -> Iterator[_Row]:
     suffix = "limit_in_bytes" if "hugetlb" in host.controllers else "max"
     for size, limit in (limits.huge_pages or {}).items():
         yield "hugetlb", f"hugetlb.{size}.{suffix}", str(limit), False
-        # Pages that are reserved, but not yet used, are counted apart since Linux 5.7.
+        # Since Linux 5.7 reserved pages that are not yet used are counted separately.
         yield "hugetlb", f"hugetlb.{size}.rsvd.{suffix}", str(limit), True

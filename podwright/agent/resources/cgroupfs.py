@@ -1,4 +1,4 @@
-"""Making cgroups as directories, and removing them. Blocking calls."""
+"""Makes and removes cgroups as directories. Blocking."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODE = 0o755
 
 
 def exists(host: CgroupHost, path: str) -> bool:
-    """Whether the cgroup is there in every hierarchy whose limits count. On v2, with all controllers that count."""
+    """Whether the cgroup exists in every hierarchy whose limits count, on v2 with all controllers that count."""
     if host.layout == "v2":
         try:
             return set(_words(f"{host.unified}{path}/cgroup.controllers")) >= NEEDED_V2 & host.unified_controllers
@@ -33,7 +33,7 @@ def exists(host: CgroupHost, path: str) -> bool:
 
 
 def has_directory(host: CgroupHost, path: str) -> bool:
-    """Whether the cgroup is there, though perhaps without controllers: v2's are passed on when they are needed."""
+    """Whether the cgroup exists, though on v2 perhaps without controllers, which are enabled when needed."""
     if host.layout == "v2":
         return os.path.isdir(f"{host.unified}{path}")
     needed = (host.controllers[name] for name in NEEDED if name in host.controllers)
@@ -41,14 +41,14 @@ def has_directory(host: CgroupHost, path: str) -> bool:
 
 
 def make(host: CgroupHost, path: str, limits: CgroupLimits) -> None:
-    """Make the cgroup, and those above it, in every hierarchy, and limit it. An existing one gets the limits too.
+    """Make the cgroup and its parents in every hierarchy, and set the limits, also on an existing one.
 
     Raises OSError.
     """
     parts = path.strip("/").split("/")
     unified, cpuset = (host.unified or "").rstrip("/"), host.controllers.get("cpuset", "").rstrip("/")
     for mount in (each.rstrip("/") for each in host.directories("/")):
-        if mount not in (unified, cpuset):  # nothing has to be done in the cgroups above it
+        if mount not in (unified, cpuset):  # the parents need nothing
             ensure_directory("/".join((mount, *parts)), MODE)
             continue
         directory = mount
@@ -65,14 +65,14 @@ def make(host: CgroupHost, path: str, limits: CgroupLimits) -> None:
 def set_limits(host: CgroupHost, path: str, limits: CgroupLimits) -> None:
     """Write the limits. Raises OSError, which names the file."""
     refused = _write(writes(limits, host, path))
-    if refused:  # some must not pass one another: a period may only be short with the quota that belongs to it
+    if refused:  # again: some depend on others, as a short period on its quota
         remaining = _write(write for write, _ in refused)
         if remaining:
             raise remaining[0][1]
 
 
 def remove(host: CgroupHost, path: str, timeout_s: float = REMOVE_TIMEOUT_S) -> None:
-    """Kill what is left in the cgroup and remove it. An absent one is fine. Raises OSError, DeadlineExceeded."""
+    """Kill what is left in the cgroup and remove it. An absent one succeeds. Raises OSError and DeadlineExceeded."""
     deadline = time.monotonic() + timeout_s
     while True:
         if not cgroup.kill_all(host, path, timeout_s=max(deadline - time.monotonic(), POLL_S)):
@@ -82,7 +82,7 @@ def remove(host: CgroupHost, path: str, timeout_s: float = REMOVE_TIMEOUT_S) -> 
         try:
             cgroup.remove(host, path)
         except OSError as failure:
-            # A process that has ended stays for a moment, and a new one may have been started meanwhile.
+            # A process stays for a moment after its end, and a new one may have been started meanwhile.
             if failure.errno != errno.EBUSY or time.monotonic() > deadline:
                 raise
             time.sleep(POLL_S)
@@ -91,7 +91,7 @@ def remove(host: CgroupHost, path: str, timeout_s: float = REMOVE_TIMEOUT_S) -> 
 
 
 def _pass_controllers_on(directory: str) -> None:
-    """v2: pass controllers on to child cgroups. A controller that cannot be passed on is left out."""
+    """v2: enable controllers for child cgroups. Leaves out those that cannot be enabled."""
     available = _words(f"{directory}/cgroup.controllers")
     passed_on = _words(f"{directory}/cgroup.subtree_control")
     for name in CONTROLLERS:
@@ -100,7 +100,7 @@ def _pass_controllers_on(directory: str) -> None:
 
 
 def _inherit_cpuset(parent: str, directory: str) -> None:
-    """v1: a new cpuset is empty, and no process can join it, so copy the parent's. v2 does so itself."""
+    """v1: copy the parent's cpuset: a new one is empty, and no process could join it. v2 does this itself."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         own = f"{directory}/{name}"
         if not _words(own):
@@ -108,7 +108,7 @@ def _inherit_cpuset(parent: str, directory: str) -> None:
 
 
 def text(path: str) -> str:
-    """A file of a cgroup. Raises OSError."""
+    """The content of a cgroup's file. Raises OSError."""
     with open(path, encoding="ascii") as file:
         return file.read()
 
@@ -118,7 +118,7 @@ def _words(path: str) -> list[str]:
 
 
 def _write(wanted: Iterable[Write]) -> list[tuple[Write, OSError]]:
-    """The writes that were refused, each with its error."""
+    """Do the writes. Returns those that the kernel refused, each with its error."""
     refused: list[tuple[Write, OSError]] = []
     for write in wanted:
         try:
@@ -127,7 +127,7 @@ def _write(wanted: Iterable[Write]) -> list[tuple[Write, OSError]]:
             if not write.optional:
                 refused.append((write, failure))
         except OSError as failure:
-            failure.filename = write.path  # a failed write does not know it
+            failure.filename = write.path  # a failed write has none
             refused.append((write, failure))
     return refused
 

@@ -1,6 +1,6 @@
-"""The cgroups of pods, by QoS class. Fulfils `protocol.QosCgroups`.
+"""The cgroups of pods, by QoS class. Implements `protocol.QosCgroups`.
 
-What exists is read from the host each time, so nothing has to be kept over a restart.
+Existing cgroups are read from the host each time, so nothing is kept over a restart.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from podwright.agent.resources.limits import (
     limits_of_pod,
 )
 from podwright.agent.resources.resize_steps import current_limits
-from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, reason
 from podwright.k8s.objects import Pod
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
@@ -36,7 +36,7 @@ _HINT = "check that cgroups are mounted read-write"
 
 
 class CgroupTree:
-    """The tree below `names.kubepods`. `root_limits` is what all pods get together."""
+    """The tree below `names.kubepods`. `root_limits` are the limits of all pods together."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class CgroupTree:
         events: EventRecorder,
         lifts_quota: Callable[[Pod], bool] = lambda _: False,
     ) -> None:
-        """A pod that `lifts_quota` names has CPUs to itself, and no CPU quota."""
+        """`lifts_quota` returns whether a pod has CPUs to itself, and so no CPU quota."""
         self._host = host
         self._driver = driver
         self._names = names
@@ -57,12 +57,12 @@ class CgroupTree:
         self._events = events
         self._lifts_quota = lifts_quota
         self._is_root_limited = False
-        self._made: dict[str, str] = {}  # by the UIDs of pods that have come since the start
+        self._made: dict[str, str] = {}  # paths by UID, of pods since the start
 
     async def ensure_root(self) -> None:
         """Make the cgroups of all pods and of the classes. Raises PodwrightError.
 
-        When more memory is in use than the new limit of all pods, an event says so, and `update_qos` tries again.
+        If more memory is in use than the new limit of all pods, an event says so, and `update_qos` tries again.
         """
         names = self._names
         if names.root and not cgroupfs.has_directory(self._host, names.top):
@@ -73,14 +73,14 @@ class CgroupTree:
             await self._driver.make(names.kubepods, CgroupLimits())
             for qos, limits in limits_of_classes((), self._rules).items():
                 known = cgroupfs.exists(self._host, names.of_class(qos))
-                # The weight of a class that has pods is only known when the pods are.
+                # The weight of a class is only known when its pods are.
                 await self._driver.make(names.of_class(qos), CgroupLimits() if known else limits)
         except OSError as failure:
-            raise Internal(f"the cgroups of pods cannot be made: {failure}", hint=_HINT) from failure
+            raise Internal(f"the cgroups of pods cannot be made: {reason(failure)}", hint=_HINT) from failure
         await self._limit_root()
 
     async def update_qos(self, pods: Iterable[Pod]) -> None:
-        """Give the classes what their pods request together. Called each minute and when pods come or go.
+        """Set the limits of the classes from the sums of their pods' requests.
 
         Raises PodwrightError.
         """
@@ -90,14 +90,14 @@ class CgroupTree:
             for qos, limits in limits_of_classes(pods, self._rules).items():
                 await self._driver.limit(self._names.of_class(qos), limits)
         except OSError as failure:
-            raise Internal(f"the cgroups of QoS classes cannot be limited: {failure}", hint=_HINT) from failure
+            raise Internal(f"the cgroups of QoS classes cannot be limited: {reason(failure)}", hint=_HINT) from failure
 
     def parent_of(self, pod: Pod) -> str:
-        """What CRI calls the cgroup parent: the pod's cgroup, in both drivers as a path. Raises InvalidArgument."""
+        """CRI's cgroup parent: the path of the pod's cgroup, for both drivers. Raises InvalidArgument."""
         return self._names.of_pod(qos_class(pod), pod.metadata.uid)
 
     def exists(self, pod: Pod) -> bool:
-        """Whether the pod's cgroup is there. Raises InvalidArgument."""
+        """Whether the pod's cgroup exists. Raises InvalidArgument."""
         return cgroupfs.exists(self._host, self.parent_of(pod))
 
     async def ensure(self, pod: Pod) -> None:
@@ -108,7 +108,7 @@ class CgroupTree:
         try:
             await self._driver.make(path, limits_of_pod(pod, self._rules, lifts_quota=self._lifts_quota(pod)))
         except BaseException as failure:
-            await self._undo(path)  # else the next pass would find it and assume that it has limits
+            await self._undo(path)  # else the next pass would find it and assume its limits
             if isinstance(failure, OSError):
                 raise Internal(f"cgroup {path} cannot be made: {failure}", hint=_HINT) from failure
             raise
@@ -118,12 +118,12 @@ class CgroupTree:
         return limits_of_pod(pod, self._rules)
 
     def current(self, pod: Pod) -> CgroupLimits | None:
-        """CPU and memory that the pod's cgroup has now. Raises Internal."""
+        """The present CPU and memory limits of the pod's cgroup. Raises Internal."""
         path = self.parent_of(pod)
         try:
             return current_limits(cgroupfs.text, self._host, path)
         except (OSError, ValueError) as failure:
-            raise Internal(f"the limits of cgroup {path} cannot be read: {failure}", hint=_HINT) from failure
+            raise Internal(f"the limits of cgroup {path} cannot be read: {reason(failure)}", hint=_HINT) from failure
 
     async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
         """Change limits of the pod's cgroup. Raises PodwrightError."""
@@ -131,15 +131,15 @@ class CgroupTree:
         try:
             await self._driver.limit(path, limits)
         except OSError as failure:
-            raise Internal(f"cgroup {path} cannot be limited: {failure}", hint=_HINT) from failure
+            raise Internal(f"cgroup {path} cannot be limited: {reason(failure)}", hint=_HINT) from failure
 
     async def remove(self, uid: str) -> None:
-        """Kill what is left in the pod's cgroup and remove it. An absent one is fine. Raises PodwrightError."""
+        """Kill what is left in the pod's cgroup and remove it. An absent one succeeds. Raises PodwrightError."""
         for path in self._paths_of(uid):
             try:
                 await self._driver.remove(path)
             except OSError as failure:
-                raise Internal(f"cgroup {path} cannot be removed: {failure}", hint=_HINT) from failure
+                raise Internal(f"cgroup {path} cannot be removed: {reason(failure)}", hint=_HINT) from failure
         self._made.pop(uid, None)
 
     async def kill(self, uid: str) -> None:
@@ -149,12 +149,12 @@ class CgroupTree:
                 raise DeadlineExceeded(f"processes in cgroup {path} do not end", hint="one may hang in the kernel")
 
     async def reduce_cpu(self, uid: str) -> None:
-        """Give a pod that ends the least CPU that a cgroup can have. Raises PodwrightError."""
+        """Limit a pod that is ending to the least CPU of a cgroup. Raises PodwrightError."""
         for path in self._paths_of(uid):
             try:
                 await self._driver.limit(path, CgroupLimits(cpu_shares=SHARES_MIN))
             except OSError as failure:
-                raise Internal(f"cgroup {path} cannot be limited: {failure}", hint=_HINT) from failure
+                raise Internal(f"cgroup {path} cannot be limited: {reason(failure)}", hint=_HINT) from failure
 
     def found(self) -> frozenset[str]:
         """The UIDs of the pods that have a cgroup in any hierarchy."""
@@ -171,9 +171,9 @@ class CgroupTree:
             yield from (uid for name in names if (uid := self._names.uid_of(parent, name)))
 
     def _paths_of(self, uid: str) -> list[str]:
-        """Where the pod's cgroup may be.
+        """The possible paths of the pod's cgroup.
 
-        The class of a pod that is gone is known only if this agent made its cgroup.
+        The class of a pod that is gone is only known if this agent made its cgroup.
         """
         known = self._made.get(uid)
         paths = [known] if known is not None else [self._names.of_pod(qos, uid) for qos in CLASSES]
@@ -198,20 +198,20 @@ class CgroupTree:
 
 
 class NoCgroups:
-    """`cgroupsPerQOS: false`: pods have no cgroups of ours, and containers are where the runtime puts them."""
+    """`cgroupsPerQOS: false`: the agent makes no cgroups, and the runtime chooses those of containers."""
 
     async def ensure_root(self) -> None:
         """Nothing is to be made."""
 
     async def update_qos(self, pods: Iterable[Pod]) -> None:
-        """There are no classes."""
+        """Does nothing."""
 
     def parent_of(self, pod: Pod) -> str:  # noqa: ARG002 # the protocol's
-        """The runtime's own."""
+        """Empty: the runtime chooses."""
         return ""
 
     def exists(self, pod: Pod) -> bool:  # noqa: ARG002 # the protocol's
-        """Nothing is missing."""
+        """Always: nothing is missing."""
         return True
 
     async def ensure(self, pod: Pod) -> None:
@@ -222,7 +222,7 @@ class NoCgroups:
         return CgroupLimits()
 
     def current(self, pod: Pod) -> CgroupLimits | None:  # noqa: ARG002 # the protocol's
-        """There is no cgroup of ours."""
+        """None: there is no cgroup."""
         return None
 
     async def limit(self, pod: Pod, limits: CgroupLimits) -> None:

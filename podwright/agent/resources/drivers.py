@@ -1,4 +1,4 @@
-"""The two ways to make cgroups: as directories (cgroupfs), or by systemd as slices."""
+"""The two drivers that make cgroups: as directories (cgroupfs), or as slices by systemd."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ KILL_TIMEOUT_S = 5.0
 
 
 class CgroupDriver(Protocol):
-    """Makes, limits and removes the cgroup at a path. All raise PodwrightError and OSError."""
+    """Makes, limits and removes the cgroup at a path. All methods may raise PodwrightError and OSError."""
 
     async def make(self, path: str, limits: CgroupLimits) -> None:
-        """Make it and those above it. An existing one gets the limits too."""
+        """Make the cgroup and its parents. An existing one gets the limits, too."""
 
     async def limit(self, path: str, limits: CgroupLimits) -> None:
-        """Change the limits of one that exists."""
+        """Change the limits of an existing cgroup."""
 
     async def remove(self, path: str) -> None:
-        """Kill what is left in it and remove it. An absent one is fine."""
+        """Kill what is left in the cgroup and remove it. An absent one succeeds."""
 
 
 class CgroupfsDriver:
@@ -52,9 +52,9 @@ class CgroupfsDriver:
 
 
 class SystemdDriver:
-    """Makes cgroups as slices by systemd, which would remove directories that it has not made.
+    """Makes cgroups as slices by systemd, which removes directories of others.
 
-    `control` is the directory in which systemd keeps what `set-property` sets.
+    `control` is the directory of the settings that `set-property` makes.
     """
 
     def __init__(self, host: CgroupHost, runner: ProcessRunner, control: str = slices.CONTROL) -> None:
@@ -84,7 +84,10 @@ class SystemdDriver:
         await self._files.remove(path)
 
     def _keep_in_shutdown(self, path: str) -> None:
-        """See slices.DEPENDENCIES. One that runs keeps what it has: systemd would call it changed on disk."""
+        """Write `slices.DEPENDENCIES`, except for a running slice.
+
+        systemd would report such a slice as changed on disk.
+        """
         if cgroupfs.has_directory(self._host, path):
             return
         name, text = slices.DEPENDENCIES
@@ -93,7 +96,7 @@ class SystemdDriver:
         replace_file(f"{directory}/{name}", text.encode(), mode=0o644)
 
     def _kill(self, path: str) -> None:
-        """Kill the processes in the cgroup. A failure is reported by the `remove` that follows."""
+        """Kill the processes in the cgroup. The `remove` that follows reports a failure."""
         cgroup.kill_all(self._host, path, timeout_s=KILL_TIMEOUT_S)
 
     async def _run(self, commands: Iterable[tuple[str, ...]]) -> None:
@@ -106,14 +109,14 @@ class SystemdDriver:
 
 
 async def _to_the_end(function: Callable[..., None], *args: Any) -> None:
-    """Run it in a thread, and wait for its end even when cancelled: an undo must not run beside it."""
+    """Run the function in a thread, and wait for its end even if cancelled, so that no undo runs beside it."""
     work = asyncio.create_task(asyncio.to_thread(function, *args), name=f"cgroups: {function.__name__}")
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
         await asyncio.wait([work])
         if not work.cancelled():
-            work.exception()  # the caller was cancelled: retrieve the failure
+            work.exception()  # the caller was cancelled: mark the failure as retrieved
         raise
 
 

@@ -1,4 +1,4 @@
-"""The host's user ids that pods with users of their own may have: those of the user `kubelet`, if there is one."""
+"""Finds the host's user ids for pods with user namespaces: those of the user `kubelet`, if it exists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT_S = 10.0
 
 
 class IdRange(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` ids from `first`, in pieces of `per_pod`."""
+    """A range of `count` ids from `first`, in pieces of `per_pod`."""
 
     first: int
     count: int
@@ -25,19 +25,19 @@ class IdRange(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def pods(self) -> int:
-        """How many pods it is enough for."""
+        """The number of pods that it is enough for."""
         return self.count // self.per_pod
 
 
 def default_range(per_pod: int = UNIT) -> IdRange:
-    """All ids but the first piece, which has the host's own."""
+    """All ids except the first piece, which has the host's own."""
     return IdRange(first=per_pod, count=ID_END - per_pod, per_pod=per_pod)
 
 
 async def find_range(runner: ProcessRunner, per_pod: int = UNIT) -> IdRange:
-    """The range that /etc/subuid and /etc/subgid name for the user, or the default without user or program.
+    """The range of the user in /etc/subuid and /etc/subgid, or the default if the user or getsubids does not exist.
 
-    Raises FailedPrecondition when the user exists and does not have exactly one range, the same for users and groups.
+    Raises FailedPrecondition if the user does not have exactly one range, the same for users and groups.
     """
     if not (_user_exists() and _is_installed()):
         return default_range(per_pod)
@@ -50,7 +50,7 @@ async def find_range(runner: ProcessRunner, per_pod: int = UNIT) -> IdRange:
 
 
 def parse_range(text: str, per_pod: int = UNIT) -> IdRange:
-    """From a line such as `0: kubelet 65536 2147483648`. Raises FailedPrecondition."""
+    """Parse a line such as `0: kubelet 65536 2147483648`. Raises FailedPrecondition."""
     lines = text.strip().split("\n")
     fields = lines[0].split()
     if len(lines) != 1 or len(fields) != 4 or not (fields[2].isdecimal() and fields[3].isdecimal()):
@@ -61,7 +61,7 @@ def parse_range(text: str, per_pod: int = UNIT) -> IdRange:
 
 
 def check_range(ids: IdRange, max_pods: int) -> None:
-    """Raise FailedPrecondition for a range that pods cannot have."""
+    """Raise FailedPrecondition for an unusable range."""
     faults = (
         (ids.per_pod % UNIT != 0, f"user namespace length {ids.per_pod} is not a multiple of {UNIT}"),
         (ids.first % ids.per_pod != 0, f"first id {ids.first} is not a multiple of {ids.per_pod}"),

@@ -1,4 +1,4 @@
-"""Keeps the cgroup tree in step with the pods: the classes' weights, and no cgroups of pods that are gone."""
+"""Keeps the cgroup tree up to date with the pods: updates the classes' weights, and removes cgroups of gone pods."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 PERIOD_S = 60.0
-SETTLE_S = 0.5  # pods that come together are one change of the classes' weights
+SETTLE_S = 0.5  # for pods that come together, the weights change once
 
 
 class PodCgroups:
     """The `EngineCgroups` of the engine."""
 
     def __init__(self, tree: QosCgroups, pods: Callable[[], list[Pod]], has_volumes: Callable[[str], bool]) -> None:
-        """`pods` are those that run or will. A pod that still has volumes keeps its cgroup, with little CPU."""
+        """`pods` returns those that run or will run.
+
+        A gone pod that still has volumes keeps its cgroup, with little CPU.
+        """
         self._tree = tree
         self._pods = pods
         self._has_volumes = has_volumes

@@ -17,14 +17,14 @@ from podwright.k8s.pod_resources import Amounts, is_huge_pages
 from podwright.k8s.quantity import parse
 
 UNBOUNDED = 1 << 62
-PIDS = "pid"  # the kubelet's own name of this resource
+PIDS = "pid"  # the kubelet's name of this resource
 
 
 class CgroupLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of a cgroup. None leaves a value as it is.
 
     `cpu_quota_us` of 0 or -1 is no limit. `huge_pages` are bytes by size (2MB). `cpus` is a list such as 0-3.
-    `memory_min_bytes` and `memory_low_bytes` are what the kernel leaves to it, always and if it can (cgroup v2).
+    `memory_min_bytes` is memory that the kernel never reclaims, `memory_low_bytes` what it reclaims last (cgroup v2).
     """
 
     memory_bytes: int | None = None
@@ -39,7 +39,7 @@ class CgroupLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LimitRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The node's settings about limits. `max_pids` of 0 or less is no limit for a pod."""
+    """The node's settings for limits. `max_pids` of 0 or less means no limit for a pod."""
 
     enforces_cpu: bool = True
     cpu_period_us: int = PERIOD_US
@@ -49,9 +49,9 @@ class LimitRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def limits_of_pod(pod: Pod, rules: LimitRules, *, lifts_quota: bool = False) -> CgroupLimits:
-    """By QoS class: all limits for guaranteed pods, those that every container has for burstable ones, else none.
+    """The limits by QoS class: all for guaranteed pods, those that every container has for burstable pods, else none.
 
-    `lifts_quota` is for pods that have CPUs to themselves: a quota would only throttle them there.
+    `lifts_quota` is for pods with exclusive CPUs, which a quota would only throttle.
     """
     qos, requests, limits = qos_class(pod), pod_requests(pod.spec), pod_limits(pod.spec)
     quota = (
@@ -75,7 +75,7 @@ def limits_of_pod(pod: Pod, rules: LimitRules, *, lifts_quota: bool = False) -> 
 
 
 def limits_of_root(capacity: Amounts, reserved: Iterable[Amounts], rules: LimitRules, cpus: str = "") -> CgroupLimits:
-    """What all pods get together: the machine's capacity without what is `reserved`."""
+    """The limits of all pods together: the machine's capacity without what is `reserved`."""
     rest = dict(capacity)
     for part in reserved:
         rest = {name: max(amount - part.get(name, ZERO), ZERO) for name, amount in rest.items()}
@@ -89,7 +89,7 @@ def limits_of_root(capacity: Amounts, reserved: Iterable[Amounts], rules: LimitR
 
 
 def limits_of_classes(pods: Iterable[Pod], rules: LimitRules) -> dict[QosClass, CgroupLimits]:
-    """Burstable pods weigh what they request together, best-effort ones as little as can be."""
+    """The limits of the classes. Burstable gets the weight of its pods' requests, best-effort the smallest weight."""
     requests = [(qos_class(pod), pod_requests(pod.spec)) for pod in pods]
     requested = sum(each.get("cpu", ZERO).milli for qos, each in requests if qos == "Burstable")
     huge_pages = dict.fromkeys(rules.huge_page_sizes, UNBOUNDED)
@@ -97,7 +97,7 @@ def limits_of_classes(pods: Iterable[Pod], rules: LimitRules) -> dict[QosClass, 
         "Burstable": CgroupLimits(cpu_shares=cpu_shares(requested), huge_pages=huge_pages),
         "BestEffort": CgroupLimits(cpu_shares=SHARES_MIN, huge_pages=huge_pages),
     }
-    if rules.memory_qos is not None:  # what is kept for a cgroup counts only as far as it is kept for those above
+    if rules.memory_qos is not None:  # protection of a cgroup counts only as far as its parents have it
         low, all_requested = (
             sum(each.get("memory", ZERO).whole for qos, each in requests if qos in classes)
             if rules.memory_qos.is_tiered
@@ -118,6 +118,6 @@ def _is_limited(pod: Pod, name: str) -> bool:
 
 
 def _huge_pages(amounts: Amounts, rules: LimitRules) -> dict[str, int]:
-    """Bytes by size: 0 for sizes of the machine that are not named."""
+    """Bytes by page size. 0 for sizes of the machine that are not named."""
     named = {page_size(name): amount.whole for name, amount in amounts.items() if is_huge_pages(name)}
     return {**dict.fromkeys(rules.huge_page_sizes, 0), **named}

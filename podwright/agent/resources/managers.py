@@ -1,4 +1,4 @@
-"""The managers of CPUs, memory and topology, made of a configuration and tied together."""
+"""Makes the managers of CPUs, memory and topology from the configuration, and ties them together."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class ResourceManagers:
         self.topology = topology_manager(config.managers, providers, machine, metrics, clock, by_pod=by_pod)
 
     def recover(self) -> None:
-        """Take over what an agent before this one has allotted. Raises FailedPrecondition, Internal."""
+        """Take over the allotments of an earlier agent. Raises FailedPrecondition and Internal."""
         self.cpus.recover()
         self.memory.recover()
 
     def reconciler(self, ports: CpuReconcilerPorts) -> CpuReconciler | None:
-        """What keeps containers on their CPUs, None where all may run on all of them."""
+        """The reconciler of CPUs. None if all containers may run on all CPUs."""
         managers = self._config.managers
         return CpuReconciler(ports, managers.cpu_reconcile_period_s) if managers.cpu_policy == STATIC else None
 

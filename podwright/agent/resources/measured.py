@@ -1,4 +1,4 @@
-"""A cgroup driver that times its calls, as the kubelet's cgroup manager does."""
+"""Measures the calls of a cgroup driver, as the kubelet's cgroup manager does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from podwright.agent.resources.limits import CgroupLimits
 
 
 class MeasuredDriver:
-    """Times the calls to another driver."""
+    """Measures the calls of another driver."""
 
     def __init__(self, driver: CgroupDriver, durations: Histogram, clock: Clock) -> None:
         self._driver = driver

@@ -1,4 +1,4 @@
-"""The plug-ins of the node: their registration, what they provide, and the API that shows it."""
+"""Ties together the node's plug-ins: their registration, devices and claims, and the pod-resources API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from podwright.agent.resources.pod_resources.server import PodResourcesPorts, Po
 
 
 class NodePlugins:
-    """Until `start`, no plug-in can register, and neither `devices` nor `claims` allots anything."""
+    """The plug-ins of the node.
+
+    Until `start` none can register, and neither `devices` nor `claims` allots anything.
+    """
 
     def __init__(self, root: str, ports: DevicePorts, claim_ports: ClaimPorts) -> None:
         """`root` is the agent's own directory."""
@@ -26,7 +29,7 @@ class NodePlugins:
     async def start(self, shown: PodResourcesPorts, others: Mapping[str, PluginHandler]) -> None:
         """Recover, accept registrations, and serve what is `shown`. Raises PodwrightError and OSError.
 
-        `others` use plug-ins of further kinds. A plug-in of any other kind is refused.
+        `others` has handlers for further kinds of plug-ins. A plug-in of an unknown kind is refused.
         """
         self._running.push_async_callback(self.devices.close)
         await self.devices.start()
@@ -45,5 +48,5 @@ class NodePlugins:
         watcher.start()
 
     async def close(self) -> None:
-        """Stop accepting registrations. What is allotted stays, and plug-ins are not called."""
+        """Stop accepting registrations. Allotments stay, and plug-ins are not called."""
         await self._running.aclose()

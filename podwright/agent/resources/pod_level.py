@@ -1,6 +1,6 @@
-"""Pods with resources as a whole, of which their containers take parts (the gate PodLevelResourceManagers). Pure.
+"""Rules for pods with pod-level resources, of which containers get parts (the gate PodLevelResourceManagers). Pure.
 
-Such a pod gets its CPUs and memory at once. A container that is guaranteed by itself has its part alone, and all
+Such a pod gets its CPUs and memory at once. A container that is guaranteed by itself has its part exclusively, and all
 others share the rest. Rules: KEP-5526 and validatePodScopeResources in pkg/kubelet/cm of Kubernetes 1.36.
 """
 
@@ -22,21 +22,21 @@ Amounts = Mapping[str, int]
 
 
 def is_one(pod: Pod) -> bool:
-    """Whether the pod has resources as a whole."""
+    """Whether the pod has pod-level resources."""
     return bool(pod_level_requests(pod.spec) or pod_level_limits(pod.spec))
 
 
 def is_guaranteed_alone(container: Container) -> bool:
-    """Whether a pod with this container alone would be guaranteed."""
+    """Whether a pod with only this container would be guaranteed."""
     requests, limits = container.resources.requests, container.resources.limits
     asked = {name: parse_nano(requests.get(name, "0")) for name in ("cpu", "memory")}
     return all(nano > 0 and nano == parse_nano(limits.get(name, "0")) for name, nano in asked.items())
 
 
 def check_shared_pool(pod: Pod, whole: Amounts, own: Callable[[Container], Amounts]) -> None:
-    """Whether containers that share have something to share. `own` is what a container has alone.
+    """Check that containers that share have something to share. `own` returns the exclusive part of a container.
 
-    Raises NotAdmitted when others have taken all of it.
+    Raises NotAdmitted if exclusive parts take all of it.
     """
     taken: Counter[str] = Counter()
     are_sharing = False
@@ -63,5 +63,5 @@ def check_shared_pool(pod: Pod, whole: Amounts, own: Callable[[Container], Amoun
 
 
 def _used_up(whole: Amounts, taken: Amounts) -> str:
-    """The first kind of which nothing is left. Empty when there is none."""
+    """The first kind of which nothing is left, or an empty text."""
     return next((kind for kind, amount in whole.items() if taken.get(kind, 0) >= amount), "")

@@ -1,4 +1,4 @@
-"""The cgroups of pods, as the rooms above see them."""
+"""The interface of the cgroups of pods, for the rooms above."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Cgroups(Protocol):
     """The cgroups of pods: `cgroups`, or `keeping`."""
 
     def parent_of(self, pod: Pod) -> str:
-        """What CRI calls the cgroup parent. Empty when pods have no cgroup of ours."""
+        """CRI's cgroup parent. Empty if the agent makes no cgroups."""
 
     def exists(self, pod: Pod) -> bool:
-        """Whether the pod's cgroup is there."""
+        """Whether the pod's cgroup exists."""
 
     async def ensure(self, pod: Pod) -> None:
         """Make the pod's cgroup with its limits. Raises PodwrightError."""
@@ -25,7 +25,10 @@ class Cgroups(Protocol):
         """The limits of a pod with these resources."""
 
     def current(self, pod: Pod) -> CgroupLimits | None:
-        """CPU and memory that the pod's cgroup has now. None when it has none of ours. Raises PodwrightError."""
+        """The present CPU and memory limits of the pod's cgroup.
+
+        None if the agent makes no cgroups. Raises PodwrightError.
+        """
 
     async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
         """Change limits of the pod's cgroup. Raises PodwrightError."""
@@ -35,16 +38,16 @@ class Cgroups(Protocol):
 
 
 class QosCgroups(Cgroups, Protocol):
-    """The cgroups of pods, and those of all pods and of the QoS classes above them: `cgroups`."""
+    """The whole tree: the cgroups of pods, of QoS classes, and of all pods: `cgroups`."""
 
     async def ensure_root(self) -> None:
         """Make the cgroups of all pods and of the classes. Raises PodwrightError."""
 
     async def update_qos(self, pods: Sequence[Pod]) -> None:
-        """Give the classes what their pods request together."""
+        """Set the limits of the classes from the sums of their pods' requests."""
 
     async def reduce_cpu(self, uid: str) -> None:
-        """Give a pod that ends the least CPU that a cgroup can have."""
+        """Limit a pod that is ending to the least CPU of a cgroup."""
 
     def found(self) -> frozenset[str]:
         """The UIDs of the pods that have a cgroup."""

@@ -1,4 +1,4 @@
-"""How the managers of CPUs and memory take over what an agent before this one has allotted."""
+"""Recovers the state of the CPU and memory managers after a restart."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ class StatePolicy(Protocol[State]):
         """The state of a node without pods."""
 
     def check(self, state: State) -> None:
-        """Raises FailedPrecondition for a state that this machine cannot have."""
+        """Check a state. Raises FailedPrecondition if it does not fit this machine."""
 
 
 def recover_state(
     path: str, decode: Callable[[bytes], State], empty: State, policy: StatePolicy[State] | None, manager: str
 ) -> State:
-    """The state in the file at `path`, checked. `empty` is the state without a file, `manager` the manager's name.
+    """The checked state of the file at `path`. `empty` is the state without a file, `manager` the manager's name.
 
-    Raises FailedPrecondition. A kubelet does not start then either: pods may use what would be allotted to others.
+    Raises FailedPrecondition. Like a kubelet, the agent then does not start: pods may use what would be allotted to
+    others.
     """
     content = read_state(path)
     try:

@@ -1,6 +1,6 @@
-"""What the system and Kubernetes' own programs keep of the node, as limits of their cgroups (enforceNodeAllocatable).
+"""Enforces the reservations for the system and for Kubernetes' own programs on their cgroups (enforceNodeAllocatable).
 
-The rules and the words are the kubelet's (pkg/kubelet/cm/node_container_manager_linux.go of Kubernetes 1.36).
+The rules and messages are the kubelet's (pkg/kubelet/cm/node_container_manager_linux.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from podwright.linux.slices import SLICE, nested
 log = logging.getLogger(__name__)
 
 SYSTEM, KUBE, COMPRESSIBLE = "system-reserved", "kube-reserved", "-compressible"
-NEEDED = ("cpu", "cpuset", "memory", "pids", "hugetlb")  # whose hierarchies must have the cgroup
+NEEDED = ("cpu", "cpuset", "memory", "pids", "hugetlb")  # the hierarchies that must have the cgroup
 
 
 class ReservedCgroup(msgspec.Struct, frozen=True, kw_only=True):
-    """A cgroup that others make, and its limits. `title` is what events call the reservation."""
+    """A cgroup that others make, and its limits. `title` is the name of the reservation in events."""
 
     title: str
     path: str
@@ -60,7 +60,7 @@ def reserved_cgroups(config: AgentConfig, driver: Driver) -> list[ReservedCgroup
 
 
 def check_reservations(capacity: Mapping[str, Amount], config: AgentConfig) -> None:
-    """Raises FailedPrecondition when more is reserved than the node has."""
+    """Raise FailedPrecondition if more is reserved than the node has."""
     taken = reservation(capacity, config)
     problems = [
         f'Resource "{name}" has a reservation of {taken[name]} but capacity of {total}. '
@@ -76,7 +76,7 @@ def check_reservations(capacity: Mapping[str, Amount], config: AgentConfig) -> N
 
 
 def cgroup_path(name: str, driver: Driver) -> str:
-    """The path of a configured cgroup. systemd's drivers take slices by their names."""
+    """The path of a configured cgroup. For the systemd driver the configuration has the name of a slice."""
     if driver == "systemd" and name.endswith(SLICE):
         return nested(os.path.basename(name))
     return f"/{name.strip('/')}"
@@ -85,7 +85,7 @@ def cgroup_path(name: str, driver: Driver) -> str:
 async def enforce(
     reserved: Sequence[ReservedCgroup], host: CgroupHost, driver: CgroupDriver, events: EventRecorder
 ) -> None:
-    """Limit the cgroups, which must exist. Raises FailedPrecondition."""
+    """Set the limits of the cgroups, which must exist. Raises FailedPrecondition."""
     for each in reserved:
         try:
             _check_exists(each.path, host)
@@ -99,7 +99,7 @@ async def enforce(
 
 
 def _limits(amounts: Amounts, *, only_cpu: bool, keeps: bool) -> CgroupLimits:
-    """`keeps`: the memory is kept for the cgroup as well (MemoryQoS)."""
+    """The limits. `keeps`: the kernel also protects the memory (MemoryQoS)."""
     shares = cpu_shares(amounts["cpu"].milli) if "cpu" in amounts else None
     if only_cpu:
         return CgroupLimits(cpu_shares=shares)

@@ -1,4 +1,4 @@
-"""In which order a pod's cgroup and its containers are resized, and what a pod's cgroup holds now. Pure.
+"""Decides the order in which a pod's cgroup and its containers are resized, and reads a cgroup's limits. Pure.
 
 A pod's cgroup grows before its containers do and shrinks after them. When it grows the limit comes first, and when it
 shrinks the request does, so that no request exceeds its limit (doPodResizeAction of Kubernetes 1.36).
@@ -15,7 +15,7 @@ from podwright.agent.configs.cpu import SHARES_MAX, SHARES_MIN
 from podwright.agent.resources.limits import CgroupLimits
 from podwright.linux.cgroup import CgroupHost
 
-UNLIMITED_BYTES = 1 << 62  # the kernel's number for no limit depends on the page size; it is above this
+UNLIMITED_BYTES = 1 << 62  # the kernel's number for no limit depends on the page size, but is above this
 
 ReadText = Callable[[str], str]
 
@@ -33,7 +33,7 @@ def cgroup_steps(current: CgroupLimits, wanted: CgroupLimits, resource: str) -> 
 
 
 def memory_decrease(current: CgroupLimits, wanted: CgroupLimits) -> int | None:
-    """The new memory limit of the pod when it is smaller than the one it has, else None."""
+    """The new memory limit of the pod if it is smaller than the present one, else None."""
     limit = wanted.memory_bytes
     return limit if limit and limit < (current.memory_bytes or math.inf) else None
 
@@ -69,7 +69,10 @@ def _share_of_period(limits: CgroupLimits) -> float:
 
 
 def current_limits(read: ReadText, host: CgroupHost, path: str) -> CgroupLimits:
-    """CPU and memory of a cgroup as the kernel has them. `read` gives a file's text. Raises OSError, ValueError."""
+    """The CPU and memory limits of a cgroup in the kernel.
+
+    `read` returns a file's text. Raises OSError and ValueError.
+    """
     cpu, memory = host.directory(path, "cpu"), host.directory(path, "memory")
     shares, quota, period = (None, None, None) if cpu is None else _cpu(read, cpu, is_v1="cpu" in host.controllers)
     limit = None
@@ -92,5 +95,5 @@ def _cpu(read: ReadText, directory: str, *, is_v1: bool) -> tuple[int, int, int]
 
 
 def shares_of(weight: int) -> int:
-    """The shares that cgroup v2's cpu.weight stands for: the inverse of `configs.cpu.cpu_weight`, rounded down."""
+    """The shares for a cpu.weight of cgroup v2: the inverse of `configs.cpu.cpu_weight`, rounded down."""
     return (max(weight, 1) - 1) * (SHARES_MAX - SHARES_MIN) // 9999 + SHARES_MIN

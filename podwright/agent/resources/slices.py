@@ -1,7 +1,7 @@
-"""Cgroups as slices of systemd, as commands of systemctl. Pure.
+"""Makes the commands of systemctl for cgroups that are slices. Pure.
 
-A slice needs no unit file: `start` makes it, and `set-property --runtime` limits it by drop-ins below /run. What
-systemd does not know (huge pages) is written into the cgroup's files.
+A slice needs no unit file: `start` makes it, and `set-property --runtime` limits it by drop-ins below /run. Limits
+that systemd lacks (huge pages) are written to the cgroup's files.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from podwright.agent.configs.cpu import PERIOD_US, cpu_weight
 from podwright.agent.resources.limits import CgroupLimits
 
 CONTROL = "/run/systemd/system.control"
-# Otherwise systemd stops a slice, with the containers in it, as soon as the machine begins to shut down
-# (systemd.slice(5)). `set-property` cannot say this, and systemd reads it as it loads the slice. Kubelets say it too.
+# Without this, systemd stops a slice and its containers as soon as the machine begins to shut down (systemd.slice(5)).
+# `set-property` cannot set it, and systemd reads it when it loads the slice. Kubelets set it, too.
 DEPENDENCIES = ("50-DefaultDependencies.conf", "[Unit]\nDefaultDependencies=no\n")
 
 
@@ -21,7 +21,7 @@ def slice_of(path: str) -> str:
 
 
 def make_commands(path: str, limits: CgroupLimits, *, is_v2: bool) -> tuple[tuple[str, ...], ...]:
-    """Limit the slice, and start it with these limits."""
+    """The commands that set the limits of a slice and start it."""
     name = slice_of(path)
     accounting = ("CPU", "Memory", "Tasks", "IO" if is_v2 else "BlockIO")
     settings = (*(f"{what}Accounting=yes" for what in accounting), *properties(limits, is_v2=is_v2))
@@ -29,27 +29,27 @@ def make_commands(path: str, limits: CgroupLimits, *, is_v2: bool) -> tuple[tupl
 
 
 def update_commands(path: str, limits: CgroupLimits, *, is_v2: bool) -> tuple[tuple[str, ...], ...]:
-    """Change the limits of a slice that is there."""
+    """The commands that change the limits of an existing slice."""
     settings = properties(limits, is_v2=is_v2)
     return (("systemctl", "set-property", "--runtime", slice_of(path), *settings),) if settings else ()
 
 
 def stop_commands(path: str) -> tuple[tuple[str, ...], ...]:
-    """Stop the slice with what is in it."""
+    """The commands that stop the slice and everything in it."""
     return (("systemctl", "stop", slice_of(path)),)
 
 
 def drop_ins(path: str, control: str = CONTROL) -> str:
-    """The directory of the slice's settings (systemd.unit(5)), to be removed when it has stopped.
+    """The directory of the slice's settings (systemd.unit(5)), to remove after its stop.
 
-    `systemctl revert` removes it too, and has systemd read all units of the machine again each time. With its
-    `--no-reload`, systemd says of every unit from then on that it has changed on disk.
+    `systemctl revert` removes it too, but makes systemd read all units of the machine again. With `--no-reload`
+    systemd from then on reports every unit as changed on disk.
     """
     return f"{control}/{slice_of(path)}.d"
 
 
 def properties(limits: CgroupLimits, *, is_v2: bool) -> tuple[str, ...]:
-    """Settings of systemd.resource-control(5)."""
+    """The limits as settings of systemd.resource-control(5)."""
     found = []
     if limits.cpu_shares is not None:
         shares = limits.cpu_shares
@@ -57,7 +57,7 @@ def properties(limits: CgroupLimits, *, is_v2: bool) -> tuple[str, ...]:
     if limits.cpu_quota_us is not None:
         period = limits.cpu_period_us or PERIOD_US
         found.append(f"CPUQuotaPeriodSec={period}us")
-        # Whole percents, rounded up, so that containers can have all that the pod has. Empty means no limit.
+        # Whole percents, rounded up, so that containers can use all that the pod has. Empty means no limit.
         percent = -(-limits.cpu_quota_us * 100 // period)
         found.append(f"CPUQuota={percent}%" if limits.cpu_quota_us > 0 else "CPUQuota=")
     if limits.memory_bytes:

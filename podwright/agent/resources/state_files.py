@@ -1,7 +1,7 @@
-"""The files in which managers keep what they have allotted, as the kubelet has them (its checkpointmanager).
+"""Reads and writes the files in which managers keep their allotments, as the kubelet's checkpointmanager does.
 
-Each is JSON with a checksum: 32-bit FNV-1a of the text that Go's `spew` library makes of the structure. Each manager
-writes that text, since it names Go's types. A kubelet on the same root reads what we write, and the other way round.
+Each is JSON with a checksum: 32-bit FNV-1a of the text that Go's library `spew` makes of the structure. That text
+names Go's types, so each manager makes it. A kubelet on the same root reads our files, and we read a kubelet's.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def checksum(go_text: str) -> int:
 
 
 def go_map(items: Mapping[Key, Item], text_of: Callable[[Item], str]) -> str:
-    """A map as spew writes it."""
+    """A map in the format of spew."""
     return f"map[{' '.join(f'{key}:{text_of(items[key])}' for key in sorted(items))}]"
 
 
 def read_state(path: str) -> bytes | None:
-    """The file's content, None when there is none. Raises FailedPrecondition."""
+    """The file's content, or None if it does not exist. Raises FailedPrecondition."""
     try:
         with open(path, "rb") as file:
             content = file.read(LIMIT_BYTES + 1)
@@ -48,7 +48,7 @@ def read_state(path: str) -> bytes | None:
 def write_state(path: str, content: bytes) -> None:
     """Replace the file, so that a killed agent leaves the old one or the new one. Raises OSError.
 
-    A file with this content is left alone: a full disk must not keep an agent from starting.
+    A file that has this content already is not written, so that an agent can start with a full disk.
     """
     with contextlib.suppress(FailedPrecondition):
         if read_state(path) == content:

@@ -1,4 +1,7 @@
-"""Whether the node may have swap (failSwapOn). `configs.resources` decides how much of it containers may use."""
+"""Checks whether the node may have swap (failSwapOn).
+
+`configs.resources` decides how much of it containers may use.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ SWAPS = "/proc/swaps"
 
 
 def check(*, fail_swap_on: bool, path: str = SWAPS) -> None:
-    """Raises FailedPrecondition for a node with swap that is not to have any."""
+    """Raise FailedPrecondition if the node has swap and must not."""
     if fail_swap_on and has_swap(path):
         raise FailedPrecondition(
             "running with swap on is not supported, please disable swap or set --fail-swap-on flag to false",
@@ -17,7 +20,7 @@ def check(*, fail_swap_on: bool, path: str = SWAPS) -> None:
 
 
 def has_swap(path: str = SWAPS) -> bool:
-    """Whether any swap is in use (proc_swaps(5)): a line follows the heads of the columns."""
+    """Whether the node has swap (proc_swaps(5)): a line follows the header."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return len(file.read().strip().splitlines()) > 1

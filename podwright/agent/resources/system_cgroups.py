@@ -1,8 +1,8 @@
-"""Cgroups for this agent and for the programs of the system, so that each is accounted for by itself.
+"""Moves this agent and the programs of the system to cgroups of their own, so that they are measured separately.
 
-As the kubelet does it (pkg/kubelet/cm/container_manager_linux.go of Kubernetes 1.36): `kubeletCgroups` is where the
-agent moves itself, `systemCgroups` is where everything else goes that is in no cgroup. Processes that come later are
-moved each minute.
+As in the kubelet (pkg/kubelet/cm/container_manager_linux.go of Kubernetes 1.36), the agent moves itself to
+`kubeletCgroups`, and all other processes that are in no cgroup to `systemCgroups`. It repeats that each minute for new
+processes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 
 from podwright.agent.resources import cgroupfs
 from podwright.agent.resources.limits import CgroupLimits
-from podwright.errors import FailedPrecondition, Internal
+from podwright.errors import FailedPrecondition, Internal, reason
 from podwright.linux.cgroup import CgroupHost, read_file
 
 log = logging.getLogger(__name__)
@@ -25,10 +25,10 @@ INIT = 1
 
 
 class SystemCgroups:
-    """Keeps processes in the cgroups that the configuration names. Either may be empty: it is not kept then."""
+    """Keeps processes in the configured cgroups. An empty name means none."""
 
     def __init__(self, host: CgroupHost, *, agent: str, system: str, oom_score_adj: int) -> None:
-        """Raises FailedPrecondition when the system's cgroup is the root."""
+        """Raises FailedPrecondition if the system's cgroup is the root."""
         if system and not system.strip("/"):
             raise FailedPrecondition('system container cannot be root ("/")', hint="change systemCgroups")
         self._host = host
@@ -37,19 +37,20 @@ class SystemCgroups:
         self._oom_score_adj = oom_score_adj
 
     async def start(self) -> None:
-        """Make the cgroups and move what is there. Raises Internal for cgroups that cannot be made."""
+        """Make the cgroups and move the processes. Raises Internal for cgroups that cannot be made."""
         set_oom_score_adj(self._oom_score_adj)
         for path in filter(None, (self._system, self._agent)):
             try:
                 await asyncio.to_thread(cgroupfs.make, self._host, path, CgroupLimits())
             except OSError as failure:
                 raise Internal(
-                    f"cgroup {path} cannot be made: {failure}", hint="check that cgroups are mounted read-write"
+                    f"cgroup {path} cannot be made: {reason(failure)}",
+                    hint="check that cgroups are mounted read-write",
                 ) from failure
         await asyncio.to_thread(self._keep)
 
     async def run(self) -> None:
-        """Without end."""
+        """Move new processes each minute, forever."""
         while self._agent or self._system:
             await asyncio.sleep(PERIOD_S)
             await asyncio.to_thread(self._keep)
@@ -62,13 +63,13 @@ class SystemCgroups:
 
 
 def move(host: CgroupHost, pids: list[int], path: str) -> None:
-    """Move processes to a cgroup, in every hierarchy. What cannot be moved is logged, one that has ended is fine."""
+    """Move processes to a cgroup in every hierarchy. Failures are logged, except for processes that have ended."""
     for directory in host.directories(path):
         _move(pids, directory)
 
 
 def move_all(host: CgroupHost, source: str, path: str) -> None:
-    """Move all processes that are in the cgroup `source` itself: neither init, nor the kernel's threads."""
+    """Move all processes that are in the cgroup `source` itself, except init and the kernel's threads."""
     for origin, target in zip(host.directories(source), host.directories(path), strict=True):
         for _ in range(ROUNDS):
             pids = [pid for pid in _members(origin) if pid != INIT and not _is_of_kernel(pid)]
@@ -86,7 +87,7 @@ def set_oom_score_adj(score: int) -> None:
 
 
 def _move(pids: list[int], directory: str) -> bool:
-    """Whether any of them was moved."""
+    """Move processes. Returns whether any of them was moved."""
     moved, failure = False, None
     for pid in pids:
         try:
@@ -107,7 +108,7 @@ def _members(directory: str) -> list[int]:
 
 
 def _is_of_kernel(pid: int) -> bool:
-    """A thread of the kernel has no program, nor has a process that has ended."""
+    """Whether a process has no program: a thread of the kernel, or a process that has ended."""
     with contextlib.suppress(PermissionError):
         try:
             os.readlink(f"/proc/{pid}/exe")

@@ -1,7 +1,7 @@
-"""Ranges of user ids for pods with `hostUsers: false`: each pod has one of its own.
+"""Allots a range of user ids to each pod with `hostUsers: false`.
 
-A pod's range is on disk, in the kubelet's file and format (`<root>/pods/<UID>/userns`), before a sandbox has it.
-Blocking calls, but short.
+A pod's range is on disk, in the kubelet's file and format (`<root>/pods/<UID>/userns`), before a sandbox uses it.
+Calls block, but not for long.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from podwright.agent.configs.namespaces import PodUserNamespace
 from podwright.agent.pods.places import checked_uid, is_uid
 from podwright.agent.resources.id_range import IdRange, check_range
-from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, ResourceExhausted
+from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, ResourceExhausted, reason
 from podwright.k8s.objects import Pod
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def encode(users: PodUserNamespace) -> bytes:
 
 
 def decode(data: bytes) -> PodUserNamespace:
-    """From the file's contents. Raises InvalidArgument for what no kubelet has written."""
+    """Parse the file. Raises InvalidArgument if it is not in the kubelet's format."""
     try:
         record = msgspec.json.decode(data, type=_Record)
     except msgspec.DecodeError as failure:
@@ -60,17 +60,20 @@ def decode(data: bytes) -> PodUserNamespace:
 
 
 class UserNamespaceAllocator:
-    """Fulfils `UserNamespaces` of `configs.ports`. `recover` comes first."""
+    """Implements `UserNamespaces` of `configs.ports`. `recover` must be called first."""
 
     def __init__(self, pods_directory: str, ids: IdRange, max_pods: int) -> None:
-        """`pods_directory` is `<root>/pods`. Raises FailedPrecondition for a range that is not fit for pods."""
+        """`pods_directory` is `<root>/pods`. Raises FailedPrecondition for an unusable range."""
         check_range(ids, max_pods)
         self._directory = pods_directory
         self._ids = ids
         self._first_ids: dict[str, int] = {}
 
     def recover(self) -> None:
-        """Take over what is on disk. Raises FailedPrecondition: with a range lost, two pods could get the same."""
+        """Take over the ranges on disk.
+
+        Raises FailedPrecondition, because after the loss of one two pods could share a range.
+        """
         for uid in self._pods_on_disk():
             try:
                 users = self._read(uid)
@@ -83,7 +86,7 @@ class UserNamespaceAllocator:
                 ) from failure
 
     def of(self, pod: Pod) -> PodUserNamespace:
-        """The pod's range, allotted when it has none yet. Raises PodwrightError."""
+        """The pod's range, allotted now if it has none yet. Raises PodwrightError."""
         uid = pod.metadata.uid
         known = self._first_ids.get(uid)
         if known is not None:
@@ -96,12 +99,14 @@ class UserNamespaceAllocator:
             users = self._free_range()
             self._write(uid, users)
         except OSError as failure:
-            raise FailedPrecondition(f"user namespace of pod {uid}: {failure}", hint="check the disk") from failure
+            raise FailedPrecondition(
+                f"user namespace of pod {uid}: {reason(failure)}", hint="check the disk"
+            ) from failure
         self._first_ids[uid] = users.first_id
         return users
 
     def release(self, uid: str) -> None:
-        """The pod has ended: its range is free again. Raises OSError."""
+        """Release the range of a pod that has ended. Raises OSError."""
         if uid not in self._first_ids:
             return
         with contextlib.suppress(FileNotFoundError):
@@ -151,7 +156,7 @@ class UserNamespaceAllocator:
         return decode(data) if data else None
 
     def _write(self, uid: str, users: PodUserNamespace) -> None:
-        """Atomically, and on disk when it returns: the pod's files get these owners."""
+        """Write the file atomically and sync it to disk, because the pod's files get these owners."""
         directory = os.path.dirname(self._path(uid))
         os.makedirs(directory, mode=POD_MODE, exist_ok=True)
         folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

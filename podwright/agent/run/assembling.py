@@ -1,4 +1,4 @@
-"""Makes the agent of a run for the server that the run uses. The real `RunPorts` of `run_files`."""
+"""Makes the agent of a run for the run's server, and the real `RunPorts` of `run_files`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.sources.memory import RUN
 from podwright.api.pulls import followed
 from podwright.cri.client import CriClient
-from podwright.errors import FailedPrecondition, Unavailable
+from podwright.errors import FailedPrecondition, Unavailable, reason
 from podwright.process import PosixProcessRunner, ProcessRunner
 
 ANSWER_S = 30.0  # for the status of a server that has answered Version
@@ -40,7 +40,7 @@ CGROUP_DRIVER = "cgroupfs"  # the agent of a run makes no cgroups
 
 
 class AgentAssembly(msgspec.Struct, frozen=True, kw_only=True):
-    """Makes the agent for a run, see `run.Assembly`."""
+    """Makes the agent for a run. Implements `run.Assembly`."""
 
     options: RunOptions
     reporter: Reporter
@@ -79,7 +79,9 @@ class AgentAssembly(msgspec.Struct, frozen=True, kw_only=True):
             os.makedirs(root, mode=0o750, exist_ok=True)
             return RunAgent(Agent(config, dependencies, {RUN: inputs.source}, ids), self.reporter)
         except OSError as failure:
-            raise FailedPrecondition(f"the agent cannot work in {root}: {failure}", hint="run as root") from failure
+            raise FailedPrecondition(
+                f"the agent cannot work in {root}: {reason(failure, path=root)}", hint="run as root"
+            ) from failure
 
     async def release(self, doomed: PodToEnd) -> None:
         await release(self.options.root, doomed)
@@ -87,7 +89,7 @@ class AgentAssembly(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.asynccontextmanager
 async def assembled(server: RunServer, options: RunOptions, reporter: Reporter) -> AsyncIterator[AgentAssembly]:
-    """What a run needs at this server. Raises PodwrightError."""
+    """The assembly of a run at this server. Raises PodwrightError."""
     clock, runner = SystemClock(), PosixProcessRunner()
     async with CriClient(server.endpoint) as cri:
         runtime = RuntimeClient(cri)

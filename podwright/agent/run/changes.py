@@ -1,4 +1,4 @@
-"""What has changed between two statuses of a pod, in the order in which it happened. Pure.
+"""Finds the changes between two statuses of a pod, in the order in which they happened. Pure.
 
 An instance that started and ended between the two is shown with both changes.
 """
@@ -14,22 +14,22 @@ from podwright.agent.run.reporter import ContainerChange, PodPhase
 from podwright.agent.run.statuses import all_statuses
 from podwright.k8s.objects import Container, ContainerStateTerminated, ContainerStatus, Pod, PodStatus
 
-# The agent's reason for containers that had not run when their pod ended. They have no end to show.
+# The agent's reason for containers that had not run when their pod ended. Their end is not shown.
 UNSEEN = "ContainerStatusUnknown"
-# Reasons that every container has for a while, which are not shown.
+# Reasons that every container has for a while. They are not shown.
 USUAL_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
 PHASES: dict[str, PodPhase] = {"Running": "Running", "Succeeded": "Succeeded", "Failed": "Failed"}
 
 
 class PodChange(msgspec.Struct, frozen=True, kw_only=True):
-    """The pod came into another phase."""
+    """A change of the pod's phase."""
 
     phase: PodPhase
     message: str = ""
 
 
 def changes(pod: Pod, before: PodStatus, now: PodStatus, *, label: str = "") -> Iterator[ContainerChange | PodChange]:
-    """Everything that is new. `label` is the pod's name where containers are shown with it."""
+    """All changes. `label` is the pod's name, if containers are shown with it."""
     old = {status.name: status for status in all_statuses(before)}
     for status in all_statuses(now):
         yield from _container_changes(pod, old.get(status.name), status, label)
@@ -65,7 +65,7 @@ def _container_changes(
 def _new_ends(before: ContainerStatus | None, now: ContainerStatus) -> Iterator[tuple[int, ContainerStateTerminated]]:
     """(attempt, end) of each instance whose end was not shown before, oldest first.
 
-    An end may be older than all in the status before, when the newest instance was removed.
+    If the newest instance was removed, an end may be older than all in the status before.
     """
     known = dict(_ends(before)) if before is not None else {}
     newest = max(known, default=-1)
@@ -80,7 +80,7 @@ def _new_ends(before: ContainerStatus | None, now: ContainerStatus) -> Iterator[
 def _ends(status: ContainerStatus) -> Iterator[tuple[int, ContainerStateTerminated]]:
     last = status.last_state.terminated
     if last is not None:
-        # The newest instance of a container that waits for its next start is in its last state.
+        # If a container waits for its next start, its newest instance is in its last state.
         is_newest = last.container_id == status.container_id
         yield status.restart_count - (0 if is_newest else 1), last
     if status.state.terminated is not None:
@@ -98,7 +98,7 @@ def _waiting_reason(status: ContainerStatus | None) -> str:
 
 
 def _is_probed(pod: Pod, name: str) -> bool:
-    """Whether readiness says more than that the container runs."""
+    """Whether the container has a readiness or startup probe."""
     lasting: list[Container] = [each for each in pod.spec.init_containers if is_sidecar(each)]
     container = next((each for each in (*lasting, *pod.spec.containers) if each.name == name), None)
     return container is not None and (container.readiness_probe is not None or container.startup_probe is not None)

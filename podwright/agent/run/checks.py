@@ -1,4 +1,4 @@
-"""Checks of all objects together: references, clashes of names, and what is not honoured. Pure."""
+"""Checks all objects together: references, clashes of names, and fields that are not honoured. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from podwright.k8s.problems import Problem
 
 
 def template_of(value: Kind) -> tuple[str, PodSpec] | None:
-    """The spec of an object's pods and where it stands. None for an object without pods."""
+    """The spec of an object's pods, and its field path. None for an object without pods."""
     match value:
         case Pod():
             return "spec", value.spec
@@ -70,7 +70,7 @@ def missing_objects(objects: Objects, runnable: Iterable[LoadedObject]) -> Itera
 
 
 def twin_pods(plan: RunPlan) -> Iterator[Problem]:
-    """Pods of the same name: a Pod that is called as a StatefulSet's."""
+    """Pods with the same name: a Pod that is named like a StatefulSet's."""
     known: dict[tuple[str, str], str] = {}
     for workload in plan.workloads:
         for pod in foreseen(workload):
@@ -82,7 +82,7 @@ def twin_pods(plan: RunPlan) -> Iterator[Problem]:
 
 
 def warnings_of(objects: Objects, *, now: bool) -> Iterator[str]:
-    """Everything that is left out or done differently, in the files' order."""
+    """Warnings about everything that is left out or done differently, in the files' order."""
     yield from objects.warnings
     for each in objects.loaded:
         for path, meaning in losses(each.given):

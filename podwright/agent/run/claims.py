@@ -24,11 +24,11 @@ from podwright.k8s.objects import (
     Volume,
 )
 
-FOLDER_MODE = 0o777  # as provisioners of local folders make it: any user of a pod may write
+FOLDER_MODE = 0o777  # as provisioners of local folders make it: every user of a pod may write
 
 
 class ClaimFolders(msgspec.Struct, frozen=True, kw_only=True):
-    """Where claims are: below `root`, or where the PersistentVolume that a claim is bound to says."""
+    """The folders of claims: below `root`, or the path of the PersistentVolume that a claim is bound to."""
 
     root: str
     bound: Mapping[tuple[str, str], HostPathVolumeSource] = msgspec.field(default_factory=dict)
@@ -43,7 +43,7 @@ class ClaimFolders(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(self.source_of(*claim).path for claim in claims if claim not in self.bound)
 
     def resolve(self, pod: Pod) -> PodSpec:
-        """The pod's spec, with folders instead of claims. An ephemeral claim lives and ends with its pod."""
+        """The pod's spec, with folders instead of claims. An ephemeral claim lives as long as its pod."""
         namespace = pod.metadata.namespace
         volumes = tuple(self._resolve(volume, namespace) for volume in pod.spec.volumes)
         spec = replace(pod.spec, volumes=volumes)
@@ -62,7 +62,7 @@ class ClaimFolders(msgspec.Struct, frozen=True, kw_only=True):
 def bind(
     claims: Iterable[PersistentVolumeClaim], volumes: Iterable[PersistentVolume]
 ) -> dict[tuple[str, str], HostPathVolumeSource]:
-    """The folders of claims that a PersistentVolume of the files is bound to, by the name in either of the two."""
+    """The folders of claims with a PersistentVolume in the files. Either of the two may name the other."""
     by_name = {volume.metadata.name: volume for volume in volumes}
     bound = {}
     for claim in claims:
@@ -74,9 +74,9 @@ def bind(
 
 
 def make_folders(paths: Iterable[str], root: str) -> None:
-    """Make the folders of claims below `root`. Those that exist stay as they are. Raises FailedPrecondition.
+    """Make the folders of claims below `root`. Existing ones stay. Raises FailedPrecondition.
 
-    `root` belongs to root alone, so that the folders, which are open to all, are reached by pods only.
+    Only root may enter `root`, so that only pods reach the folders, which are open to all.
     """
     for path in sorted(set(paths)):
         try:
@@ -84,9 +84,9 @@ def make_folders(paths: Iterable[str], root: str) -> None:
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path)
-                os.chmod(path, FOLDER_MODE)  # mkdir's mode is less the umask
+                os.chmod(path, FOLDER_MODE)  # the umask has changed mkdir's mode
             if not os.path.isdir(path):
-                raise FailedPrecondition(f"{path} is no folder", hint="a claim needs one: move the file away")
+                raise FailedPrecondition(f"{path} is not a folder", hint="a claim needs one: move the file away")
         except OSError as failure:
             raise FailedPrecondition(f"cannot make the folder {path} of a claim: {failure.strerror}") from failure
 
@@ -111,7 +111,10 @@ def _is_read_only(volume: Volume) -> bool:
 
 
 def _with_read_only(spec: PodSpec, volumes: set[str]) -> PodSpec:
-    """hostPath volumes cannot be read-only as a whole: every mount is made so instead."""
+    """The spec, in which every mount of these volumes is read-only.
+
+    A hostPath volume cannot be read-only as a whole.
+    """
     return replace(
         spec,
         init_containers=tuple(_mounts_read_only(each, volumes) for each in spec.init_containers),

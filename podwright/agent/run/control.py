@@ -1,7 +1,7 @@
-"""Which pods a run wants now, and whether it is over. `look` decides (pure), `Control` hands the pods to the agent.
+"""Decides which pods a run wants, and whether it is over. `look` is the decision (pure), `Control` sets the source.
 
-The agent reports statuses to `note`. What follows from them (the next pod of a StatefulSet, another attempt of a job,
-a service's address) is in the next set of pods that its source yields.
+The agent reports statuses to `note`. Their consequences (the next pod of a StatefulSet, another attempt of a job, a
+service's address) are in the next set of pods that its source yields.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SERVICE_WAIT_S = 30.0  # how long pods wait for the address of a service's first
 
 
 class WorkloadEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """A workload that has ended. `reason` is empty where its pods show why it failed."""
+    """A workload that has ended. `reason` is empty if its pods show why it failed."""
 
     owner: str
     state: WorkloadState
@@ -32,7 +32,7 @@ class WorkloadEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A run at one moment. `due` is when to look again even if nothing happens, `owners` has each pod's workload."""
+    """A run at one moment. `due` is the next look if nothing happens before, `owners` has each pod's workload."""
 
     pods: tuple[Pod, ...]
     owners: Mapping[str, str]
@@ -49,7 +49,7 @@ class RunSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def look(plan: RunPlan, statuses: Statuses, now: datetime, began: datetime) -> RunSnapshot:
-    """What follows from the statuses. A run is over when a workload has failed, or none runs any more."""
+    """The consequences of the statuses. A run is over if a workload has failed, or if none runs any more."""
     verdicts = [(workload, workload.verdict(statuses, now)) for workload in plan.workloads]
     endings = tuple(
         WorkloadEnd(owner=workload.owner, state=verdict.state, reason=verdict.reason)
@@ -90,12 +90,12 @@ def _is_settled(plan: RunPlan, pods: tuple[Pod, ...], statuses: Statuses) -> boo
 
 
 class Control:
-    """Keeps a source at what its plan wants. Belongs to the event loop's thread."""
+    """Keeps a source up to date with a plan. Belongs to the event loop's thread."""
 
     def __init__(
         self, plan: RunPlan, source: MemorySource, clock: Clock, changed: Callable[[RunSnapshot], None]
     ) -> None:
-        """`changed` gets every new look."""
+        """`changed` is called with every new look."""
         self._plan = plan
         self._source = source
         self._clock = clock
@@ -106,7 +106,7 @@ class Control:
         self._services: tuple[Service, ...] = ()
 
     def listed(self) -> tuple[Service, ...]:
-        """The services as containers that start now see them (`configs.ports.Services`)."""
+        """The present services, for containers that start now (`configs.ports.Services`)."""
         return self._services
 
     def status_of(self, uid: str) -> PodStatus | None:
@@ -114,13 +114,13 @@ class Control:
         return self._statuses.get(uid)
 
     def note(self, uid: str, status: PodStatus) -> None:
-        """A pod has another status. Other runs' pods are ignored."""
+        """Take a pod's new status. Ignores pods of other runs."""
         if uid in self._statuses and self._statuses[uid] != status:
             self._statuses[uid] = status
             self.refresh()
 
     def replace(self, plan: RunPlan) -> None:
-        """Want other pods from now on: the files have changed. Pods that are in both plans go on."""
+        """Replace the plan, because the files have changed. Pods in both plans run on."""
         self._plan = plan
         wanted = {pod.metadata.uid for pod in plan.all_pods()}
         self._statuses = {uid: status for uid, status in self._statuses.items() if uid in wanted}
@@ -128,7 +128,7 @@ class Control:
         self.refresh()
 
     def refresh(self) -> RunSnapshot:
-        """Look now, and hand out what is wanted."""
+        """Look now, and set the source."""
         found = look(self._plan, self._statuses, self._now(), self._began)
         for pod in found.pods:
             self._statuses.setdefault(pod.metadata.uid, PodStatus())

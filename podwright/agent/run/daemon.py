@@ -1,8 +1,8 @@
 """The CRI server of a run: the one that answers at the endpoint, or an embedded daemon for the life of the run.
 
-Embedded daemons live in numbered slots, so that runs side by side do not share one, and a run finds the images of
-the run before. A slot is held by a lock. A daemon found in a slot whose lock is free belongs to a run that was
-killed, and is stopped.
+Embedded daemons live in numbered slots, so that concurrent runs do not share one, and a run finds the images of an
+earlier run. A run holds the lock of its slot. A daemon in a slot whose lock is free belongs to a killed run, and is
+stopped.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ LOG_TAIL_BYTES = 2000
 
 
 class ServerOptions(Protocol):
-    """What a run says about its server: see `RunOptions`."""
+    """The options of a run about its server: see `RunOptions`."""
 
     @property
     def endpoint(self) -> str | None:
-        """Where to look for one. None means our daemon's default socket."""
+        """The endpoint of the server. None means our daemon's default socket."""
 
     @property
     def detach(self) -> bool:
@@ -61,15 +61,15 @@ class ServerOptions(Protocol):
 
     @property
     def embedded_root(self) -> str:
-        """What embedded daemons keep."""
+        """The directory of embedded daemons' data."""
 
     @property
     def embedded_state(self) -> str:
-        """What embedded daemons keep until the machine's next start."""
+        """The directory of embedded daemons' state, which is gone after a reboot."""
 
 
 class RunServer(msgspec.Struct, frozen=True, kw_only=True):
-    """A CRI server that answers. An `embedded` one ends with the run, and is used by it alone."""
+    """A CRI server that answers. An `embedded` one ends with the run, which alone uses it."""
 
     endpoint: str
     name: str
@@ -78,19 +78,19 @@ class RunServer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one embedded daemon keeps its things."""
+    """The directories of one embedded daemon."""
 
     root: str
     state: str
 
     @property
     def endpoint(self) -> str:
-        """Its socket."""
+        """The daemon's socket."""
         return normalise(os.path.join(self.state, "podwright.sock"))
 
     @property
     def log_file(self) -> str:
-        """Its standard output and error."""
+        """The daemon's standard output and error."""
         return os.path.join(self.state, "serve.log")
 
 
@@ -98,9 +98,9 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
 async def server_for(
     options: ServerOptions, stop: StopRequest, tell: Callable[[str], object]
 ) -> AsyncIterator[RunServer]:
-    """The server that this run uses. `tell` hears that one is started, which takes a moment.
+    """The server that this run uses. `tell` is called with a message before one is started, which takes a moment.
 
-    Raises FailedPrecondition (detach without a daemon), Unavailable.
+    Raises FailedPrecondition (detach without a daemon) and Unavailable.
     """
     endpoint = normalise(options.endpoint or DEFAULT_ENDPOINT)
     found = await probe(endpoint)
@@ -119,7 +119,7 @@ async def server_for(
 
 
 async def probe(endpoint: str, timeout_s: float = PROBE_TIMEOUT_S) -> RunServer | None:
-    """What answers Version at the endpoint. None when nothing listens. Raises PodwrightError when it is no CRI."""
+    """The server at the endpoint. None if nothing listens. Raises PodwrightError if it is no CRI server."""
     if not _listens(socket_path(endpoint)):
         return None
     async with CriClient(endpoint) as cri:
@@ -128,7 +128,7 @@ async def probe(endpoint: str, timeout_s: float = PROBE_TIMEOUT_S) -> RunServer 
 
 
 def _listens(path: str) -> bool:
-    """Whether a connection is accepted. Raises FailedPrecondition when we may not ask."""
+    """Whether a connection is accepted. Raises FailedPrecondition without the permission to connect."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(PROBE_TIMEOUT_S)
         try:
@@ -142,7 +142,7 @@ def _listens(path: str) -> bool:
 
 @contextlib.contextmanager
 def held_slot(options: ServerOptions) -> Iterator[Slot]:
-    """The first slot that nobody holds. Raises FailedPrecondition."""
+    """Hold the first free slot. Raises FailedPrecondition."""
     for number in range(SLOTS_MAX):
         slot = Slot(
             root=os.path.join(options.embedded_root, str(number)),
@@ -153,7 +153,9 @@ def held_slot(options: ServerOptions) -> Iterator[Slot]:
             os.makedirs(slot.state, mode=0o711, exist_ok=True)
             descriptor = os.open(f"{slot.root}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as failure:
-            raise FailedPrecondition(f"cannot make {slot.root}: {failure}", hint="run as root") from failure
+            raise FailedPrecondition(
+                f"cannot make {failure.filename or slot.root}: {failure.strerror}", hint="run as root"
+            ) from failure
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -169,7 +171,7 @@ def held_slot(options: ServerOptions) -> Iterator[Slot]:
 
 @contextlib.asynccontextmanager
 async def embedded(slot: Slot, config_file: str | None, stop: StopRequest) -> AsyncIterator[RunServer]:
-    """Start a daemon in the slot. Stop it at the end. Raises Unavailable when it does not come up."""
+    """Run a daemon in the slot during the block. Raises Unavailable if it does not start."""
     await asyncio.to_thread(_stop_orphan, socket_path(slot.endpoint))
     process = _start(slot, config_file)
     try:
@@ -185,7 +187,7 @@ async def embedded(slot: Slot, config_file: str | None, stop: StopRequest) -> As
 
 
 def serve_command(slot: Slot, config_file: str | None, fds: dict[int, int]) -> Command:
-    """How the daemon is started: our own interpreter, without the current directory on its path."""
+    """The command that starts the daemon: our own interpreter, without the current directory on its path."""
     argv = [sys.executable, "-P", "-m", "podwright", "serve"]
     argv += ["--root", slot.root, "--state", slot.state, "--listen", slot.endpoint]
     argv += ["--config", config_file] if config_file else []
@@ -204,7 +206,7 @@ def _start(slot: Slot, config_file: str | None) -> Process:
 
 
 async def _ready(slot: Slot, process: Process) -> api.VersionResponse:
-    """Wait until it answers. The channel is made once it listens: a channel made before would back off."""
+    """Wait until the daemon answers. The channel is made after it listens: an earlier one would back off."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.returncode is not None:
@@ -238,7 +240,7 @@ async def _end(process: Process) -> None:
 
 
 def _stop_orphan(path: str) -> None:
-    """End the daemon that a killed run left in our slot: the process that listens on the slot's socket."""
+    """End the daemon of a killed run in our slot: the process that listens on the slot's socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(PROBE_TIMEOUT_S)
         try:

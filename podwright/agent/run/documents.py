@@ -1,4 +1,4 @@
-"""Files to typed objects: several files, folders, standard input, many documents in each.
+"""Reads typed objects from files: several files, folders, standard input, many documents in each.
 
 Reading, defaults and validation are those of `podwright.k8s`. All faults of all files are raised together, each with
 its file, line, object and field path.
@@ -46,7 +46,7 @@ class LoadedObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Objects(msgspec.Struct, frozen=True, kw_only=True):
-    """What the files hold, in their order. `warnings` name documents that are left out."""
+    """The objects of the files, in order. `warnings` name documents that are left out."""
 
     loaded: tuple[LoadedObject, ...]
     warnings: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ def metadata_of(value: Kind) -> ObjectMeta:
 
 
 def find_files(paths: Sequence[str]) -> list[str]:
-    """The files that the paths name: a folder stands for its YAML and JSON files, by name. Raises InvalidArgument."""
+    """The files that the paths name. A folder means its YAML and JSON files, by name. Raises InvalidArgument."""
     if paths.count(STDIN) > 1:
         raise InvalidArgument("standard input is named twice", hint="write - once")
     found: list[str] = []
@@ -84,7 +84,7 @@ def read_file(path: str) -> bytes:
 
 
 def load_files(paths: Sequence[str]) -> Objects:
-    """The objects of all files. Raises InvalidArgument for what cannot be read, ManifestError for faults."""
+    """The objects of all files. Raises InvalidArgument for unreadable files, ManifestError for faults."""
     return load_texts([(path, read_file(path)) for path in find_files(paths)])
 
 
@@ -120,12 +120,12 @@ def _in_folder(path: str) -> list[str]:
 
 
 def _open_readable(path: str, flags: int) -> int:
-    """Open a regular file, or a pipe such as a shell's `<(...)`. Reading a device may have no end."""
+    """Open a regular file, or a pipe such as a shell's `<(...)`. To read a device may never end."""
     fd = os.open(path, flags | os.O_CLOEXEC)
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
         os.close(fd)
-        raise OSError(0, "it is no file")
+        raise OSError(0, "it is not a file")
     return fd
 
 
@@ -141,7 +141,7 @@ def _places(file: str, text: bytes, faults: list[Problem]) -> list[DocumentPlace
 
 
 def _load(place: DocumentPlace, faults: list[Problem]) -> list[LoadedObject]:
-    """The object, or nothing when it has faults."""
+    """The object, or an empty list if it has faults."""
     try:
         given = _with_namespace(read_object(place.document, READ[place.document.kind]))
     except ManifestError as failure:

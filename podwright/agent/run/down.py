@@ -1,4 +1,4 @@
-"""`podwright run --kube-down`: ends the pods that an earlier run made of the same files. `plan_down` is pure."""
+"""`podwright run --kube-down`: ends the pods that an earlier run made from the same files. `plan_down` is pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import CriContainerState, SandboxSummary
 from podwright.errors import PodwrightError
 
-MIN_GRACE_S = 2  # the kubelet's: a program gets a moment even where its manifest gives none
+MIN_GRACE_S = 2  # the kubelet's: a program gets a moment even if its manifest gives none
 
 
 class PodToEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class PodToEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DownPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`living` are pods of runs that still run, `foreign` are sandboxes that no run has made. Both are left alone."""
+    """`living` has pods of runs that still run, `foreign` sandboxes that no run has made. Both stay."""
 
     doomed: tuple[PodToEnd, ...] = ()
     living: tuple[str, ...] = ()
@@ -34,9 +34,9 @@ class DownPlan(msgspec.Struct, frozen=True, kw_only=True):
 def plan_down(
     plan: RunPlan, records: Sequence[RunRecord], held: frozenset[str], sandboxes: Sequence[SandboxSummary]
 ) -> DownPlan:
-    """Every pod that a run has made for one of the files' workloads, whatever the pod's name.
+    """Plan to end every pod that a run has made for a workload of the files, whatever the pod's name.
 
-    `records` are of runs that have ended, `held` the UIDs of pods whose run lives.
+    `records` are those of ended runs, `held` has the UIDs of pods whose run still runs.
     """
     owners = {workload.owner for workload in plan.workloads}
     names = {(pod.metadata.namespace, pod.metadata.name) for pod in plan.all_pods()}
@@ -57,7 +57,7 @@ def plan_down(
 
 
 class Takedown(msgspec.Struct, kw_only=True):
-    """Ends pods at a runtime. `release` removes what this machine keeps of a pod: volumes, files, logs."""
+    """Ends pods at a runtime. `release` removes a pod's volumes, files and logs from this machine."""
 
     runtime: CriRuntime
     release: Callable[[PodToEnd], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""What a container wrote, shortened for a message: a few lines without control characters. Pure."""
+"""Shortens the output of a container for a message: a few lines without control characters. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ LINE_LIMIT_CHARACTERS = 240
 
 
 def excerpt(text: str) -> str:
-    """The text itself when it is short. Otherwise its first and last lines, and how many lie between.
+    """The text if it is short. Otherwise its first and last lines, and the number of lines between them.
 
-    Lines are cut, and characters that a terminal would act upon are written as escapes.
+    Lines are cut, and control characters of terminals are escaped.
     """
     lines = text.strip().splitlines()
     left_out = len(lines) - FIRST_LINES - LAST_LINES

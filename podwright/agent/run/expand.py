@@ -1,4 +1,4 @@
-"""The objects of files to what one machine runs of them. Pure."""
+"""Expands the objects of files to the plan of a run on one machine. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from podwright.k8s.problems import ManifestError
 
 
 def expand(objects: Objects, situation: RunFacts) -> RunPlan:
-    """The plan. Raises ManifestError for references that lead nowhere, InvalidArgument when nothing is left to run."""
+    """The plan. Raises ManifestError for dangling references, InvalidArgument if there is nothing to run."""
     bound = bind(objects.of(PersistentVolumeClaim), objects.of(PersistentVolume))
     folders = ClaimFolders(root=situation.claims_root, bound=bound)
     maker = PodMaker(run_id=situation.run_id, node_name=situation.node_name, folders=folders)
@@ -61,7 +61,7 @@ def expand(objects: Objects, situation: RunFacts) -> RunPlan:
 
 
 def workload_of(value: Kind, maker: PodMaker) -> Workload | None:  # noqa: PLR0911 # one for each kind
-    """The workload that an object is. None for one that has no pods."""
+    """The workload of an object. None for an object without pods."""
     match value:
         case Pod():
             return ParallelPods(owner=str(owner_of(value, value.metadata)), members=(maker.finish(value),))

@@ -1,4 +1,4 @@
-"""Ports of this machine that two pods want. Pure."""
+"""Finds ports of this machine that two pods want. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ANY = ("", "0.0.0.0", "::")
 
 
 def host_port_faults(pods: Iterable[Pod]) -> Iterator[Problem]:
-    """Each port that an earlier pod has taken. A cluster would run the second pod on another node."""
+    """A fault for each port that an earlier pod has. A cluster would run the second pod on another node."""
     taken: dict[tuple[int, str], list[tuple[str, str]]] = {}
     for pod in pods:
         name = f"pod {pod.metadata.namespace}/{pod.metadata.name}"

@@ -1,7 +1,7 @@
 """Jobs: `parallelism` pods at a time, new ones for those that failed, until enough have succeeded. Pure.
 
 The rules are the Job controller's (pkg/controller/job of Kubernetes 1.36). A pod's place in the job is its index (0 in
-a job that is not indexed, where pods have numbers instead) and its attempt. Not honoured: podFailurePolicy and
+a job that is not indexed, whose pods have numbers instead) and its attempt. Not honoured: podFailurePolicy and
 successPolicy, which `losses` names.
 """
 
@@ -38,13 +38,13 @@ JOB_NAME = "batch.kubernetes.io/job-name"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 INSTANTIATED = {"cronjob.kubernetes.io/instantiate": "manual"}
-BACKOFF_S = 10.0  # before the first new attempt; twice as long before each further one
+BACKOFF_S = 10.0  # before the first new attempt; doubled before each further one
 BACKOFF_MAX_S = 600.0
 NOW_SUFFIX = "-now"
 
 
 class _Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One pod of the job. `status` is None for one that was never wanted."""
+    """One pod of the job. `status` is None for a pod that was never wanted."""
 
     pod: Pod
     status: PodStatus | None
@@ -73,7 +73,7 @@ class JobRun:
     _known: dict[tuple[int | None, int], Pod] = field(default_factory=dict, compare=False, repr=False)
 
     def pods(self, statuses: Statuses, now: datetime) -> tuple[Pod, ...]:
-        """See Workload. A job that is over keeps the pods that have ended, and ends the others."""
+        """See Workload. A finished job keeps the pods that have ended, and ends the others."""
         made = self._made(statuses)
         if self.verdict(statuses, now).state is not WorkloadState.RUNNING:
             return tuple(attempt.pod for attempt in made if not attempt.is_active)
@@ -99,14 +99,14 @@ class JobRun:
         times = [time for time in (self._retry_at(made), self._deadline(made)) if time is not None and time > now]
         return min(times, default=None)
 
-    # -- what there is
+    # -- existing pods
 
     def _made(self, statuses: Statuses) -> list[_Attempt]:
-        """The pods that were wanted before, by place."""
+        """The pods so far, by place."""
         return [attempt for places in self._places(statuses) for attempt in places if attempt.status is not None]
 
     def _places(self, statuses: Statuses) -> Iterator[list[_Attempt]]:
-        """For each index its attempts, the last one not made yet. Without indexes: for each number."""
+        """The attempts of each index, the last of them not made yet. Without indexes: of each number."""
         if self._is_indexed:
             for index in range(self.spec.completions or 0):
                 yield self._attempts(statuses, index)
@@ -133,10 +133,10 @@ class JobRun:
     def _is_indexed(self) -> bool:
         return self.spec.completion_mode == "Indexed"
 
-    # -- what is to come
+    # -- new pods
 
     def _new(self, statuses: Statuses, made: list[_Attempt]) -> Iterator[Pod]:
-        """The pods that are wanted beside those that were made."""
+        """The pods that are wanted in addition to existing ones."""
         if self.spec.suspend or self._is_done(made):
             return
         active = sum(attempt.is_active for attempt in made)
@@ -153,7 +153,7 @@ class JobRun:
             yield self._pod(None, number)
 
     def _new_indexed(self, statuses: Statuses, room: int) -> Iterator[Pod]:
-        """The next attempt of each index that has none running and is not decided, as far as there is room."""
+        """The next attempt of each undecided index without a running one, at most `room` pods."""
         for attempts in self._places(statuses):
             *made, following = attempts
             if room <= 0:
@@ -168,7 +168,7 @@ class JobRun:
         return limit is not None and sum(attempt.has_failed for attempt in made) > limit
 
     def _retry_at(self, made: list[_Attempt]) -> datetime | None:
-        """When new pods may be started after failures."""
+        """The time from which new pods may start after failures."""
         ends = sorted(
             (end, attempt.has_failed)
             for attempt in made
@@ -184,7 +184,7 @@ class JobRun:
         delay_s = min(BACKOFF_S * 2 ** min(failures - 1, 16), BACKOFF_MAX_S)
         return ends[-1][0] + timedelta(seconds=delay_s)
 
-    # -- how it ends
+    # -- the end
 
     def _is_done(self, made: list[_Attempt]) -> bool:
         succeeded = sum(attempt.has_succeeded for attempt in made)
@@ -233,7 +233,7 @@ class JobRun:
     # -- pods
 
     def _pod(self, index: int | None, number: int) -> Pod:
-        """The pod of a place: always the same one."""
+        """The pod of a place, which is always the same."""
         if (index, number) not in self._known:
             self._known[index, number] = self._make(index, number)
         return self._known[index, number]
@@ -268,7 +268,7 @@ def expand_job(job: Job, maker: PodMaker) -> JobRun:
 
 
 def expand_cron_job(cron_job: CronJob, maker: PodMaker) -> JobRun:
-    """The job that a CronJob makes when its time has come, made now."""
+    """The job of a CronJob, made now instead of at its time."""
     template = cron_job.spec.job_template
     metadata = replace(
         template.metadata,
@@ -280,7 +280,7 @@ def expand_cron_job(cron_job: CronJob, maker: PodMaker) -> JobRun:
 
 
 def _indexed(spec: PodSpec, hostname: str) -> PodSpec:
-    """The spec of a pod that knows its index."""
+    """The spec of a pod with its index in the environment."""
     return replace(
         spec,
         hostname=hostname,

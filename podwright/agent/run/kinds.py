@@ -1,4 +1,4 @@
-"""Which kinds `podwright run` reads, which it leaves out with a warning, and which are faults. Pure."""
+"""Decides which kinds `podwright run` reads, leaves out with a warning, or reports as faults. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from podwright.k8s.objects import (
 from podwright.k8s.objects.base import Kind
 from podwright.k8s.problems import Problem, unsupported
 from podwright.k8s.reading.documents import Document
-from podwright.k8s.reading.strict import nearest_name
+from podwright.spelling import nearest
 
 READ: dict[str, type[Kind]] = {
     cls.__name__: cls
@@ -63,7 +63,7 @@ BUILT_IN_GROUPS = ("apps", "batch", "autoscaling", "policy", "k8s.io")
 
 
 def fault_of_kind(document: Document) -> Problem | None:
-    """Why a document cannot be used at all. None for one that can be read or left out."""
+    """Why a document is a fault. None for one that is read or left out."""
     kind, version = document.kind, document.api_version
     if not kind:
         return Problem(path="kind", message="Required value", hint=f"one of {', '.join(READ)}")
@@ -71,8 +71,8 @@ def fault_of_kind(document: Document) -> Problem | None:
         return None
     if kind in READ:
         return unsupported("apiVersion", version, (READ[kind].API_VERSION,))
-    nearest = nearest_name(kind, [*READ, *LEFT_OUT])
-    hint = f"did you mean {nearest}?" if nearest else f"kinds that can: {', '.join(READ)}"
+    near = nearest(kind, [*READ, *LEFT_OUT])
+    hint = f"did you mean {near}?" if near else f"kinds that can: {', '.join(READ)}"
     return Problem(path="kind", message=f"{kind} cannot be run", hint=hint)
 
 
@@ -82,7 +82,7 @@ def is_read(document: Document) -> bool:
 
 
 def loss_of(document: Document) -> str:
-    """What is missing when a document of another kind is left out. Empty for nothing."""
+    """What is missing because a document of another kind is left out. Empty for nothing."""
     if not _is_built_in(document.api_version):
         return "its controller does not run here"
     return LEFT_OUT[document.kind]

@@ -30,9 +30,9 @@ async def take_down(
     release: Callable[[PodToEnd], Awaitable[None]],
     reporter: Reporter,
 ) -> int:
-    """End and remove what earlier runs made of these workloads. The exit code. Raises PodwrightError.
+    """End and remove what earlier runs made of these workloads. Returns the exit code. Raises PodwrightError.
 
-    `release` removes what this machine keeps of a pod outside of the runtime. Folders of claims stay.
+    `release` removes a pod's volumes, files and logs from this machine. Folders of claims stay.
     """
     records = await asyncio.to_thread(abandoned, root, endpoint)
     held = await asyncio.to_thread(held_pods, root, endpoint)

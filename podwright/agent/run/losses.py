@@ -1,4 +1,4 @@
-"""Fields that a run on one machine cannot honour, each with what it means. Pure.
+"""Fields that a run on one machine cannot honour, each with the consequence. Pure.
 
 Only fields that the file sets are named, not defaults.
 """
@@ -118,7 +118,7 @@ _TEMPLATES = {
 
 
 def losses(given: Kind) -> Iterator[tuple[str, str]]:
-    """(field path, what it means) of each field that is written and not honoured."""
+    """(field path, consequence) of each field that is set and not honoured."""
     kind = type(given).__name__
     spec: Mapping[str, Any] = to_document(given).get("spec") or {}
     yield from _named("spec", spec, WORKLOAD_SPEC.get(kind, {}))

@@ -1,7 +1,7 @@
 """Names as Kubernetes' controllers make them: hashes of templates, suffixes of pods. Pure.
 
-Letters come from the alphabet of apimachinery's util/rand. The same template gives the same hash here, in every run,
-but not the cluster's: that one depends on how Go prints its structures.
+Letters are from the alphabet of apimachinery's util/rand. The same template has the same hash in every run, but not
+the cluster's hash, which depends on how Go prints structures.
 """
 
 from __future__ import annotations
@@ -10,30 +10,28 @@ import hashlib
 
 import msgspec
 
+from podwright.agent.pods.hashes import fnv32a
 from podwright.k8s.codec import encode
 from podwright.k8s.objects.base import ApiObject
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 SUFFIX_LENGTH = 5
 BASE_LIMIT = 63 - SUFFIX_LENGTH  # of a generated name; longer bases are cut (registry/generic's nameGenerator)
-_FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
 def template_hash(template: ApiObject) -> str:
-    """What a Deployment's pods carry as pod-template-hash: a 32-bit FNV-1a hash, its digits as letters."""
-    value = _FNV_OFFSET
-    for byte in msgspec.json.encode(msgspec.json.decode(encode(template)), order="deterministic"):
-        value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFF
+    """The pod-template-hash of a Deployment's pods: a 32-bit FNV-1a hash, its digits as letters."""
+    value = fnv32a(msgspec.json.encode(msgspec.json.decode(encode(template)), order="deterministic"))
     return "".join(ALPHABET[ord(digit) % len(ALPHABET)] for digit in str(value))
 
 
 def generated_name(base: str, *seed: object) -> str:
-    """`base` with five letters that follow from the seed, where a controller takes random ones."""
+    """`base` with five letters computed from the seed. A controller uses random ones."""
     return base[:BASE_LIMIT] + suffix(base, *seed)
 
 
 def suffix(*seed: object) -> str:
-    """Five letters that follow from the seed."""
+    """Five letters computed from the seed."""
     digest = hashlib.blake2s("\0".join(str(part) for part in seed).encode(), digest_size=8).digest()
     number = int.from_bytes(digest)
     letters = []

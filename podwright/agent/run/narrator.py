@@ -1,6 +1,6 @@
-"""Brings what the agent knows to the reporter: statuses as changes, events as lines, logs as they grow.
+"""Reports the course of a run: statuses as changes, events as lines, logs as they grow.
 
-The agent's callbacks only note what is new. One task shows it, so that a container's last lines come before its end.
+The agent's callbacks only note news. One task shows them, so that a container's last lines come before its end.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from podwright.k8s.objects import Pod, PodStatus
 
 EVENTS_KEPT = 1000
 KILLED = 137
-# Shown although they are no warnings: the containers are restarted.
+# Events that are shown although they are no warnings: the containers are restarted.
 TOLD = frozenset({"SandboxChanged"})
-# Events whose message a status shows too.
+# Events whose message a status also shows.
 SHOWN_BY_STATUSES = frozenset({"BackOff", "Failed", "ErrImageNeverPull", "InspectFailed"})
 
 
 class _Shown(msgspec.Struct):
-    """A pod, what was shown of it, and what is to be shown."""
+    """A pod, with the status that was last shown and the one to show next."""
 
     pod: Pod
     status: PodStatus
@@ -34,10 +34,10 @@ class _Shown(msgspec.Struct):
 
 
 class Narrator:
-    """Use it on the event loop's thread only."""
+    """Shows the course of a run. For the event loop's thread only."""
 
     def __init__(self, reporter: Reporter, path_of: LogPath, *, name_pods: Callable[[], bool]) -> None:
-        """`name_pods` says whether containers are shown with their pods' names: where there are several pods."""
+        """`name_pods` returns whether containers are shown with their pods' names, because there are several pods."""
         self._reporter = reporter
         self._name_pods = name_pods
         self._tails = LogTails(path_of, reporter.log, self._label)
@@ -55,25 +55,25 @@ class Narrator:
             self._reporter.pod(full_name(pod), "Pending")
 
     def note_status(self, uid: str, status: PodStatus) -> None:
-        """A pod has another status."""
+        """Note a pod's new status."""
         shown = self._pods.get(uid)
         if shown is not None:
             shown.newest = status
             self._wake()
 
     def note_event(self, event: RecordedEvent) -> None:
-        """Something was recorded about a pod."""
+        """Note an event about a pod."""
         shown = self._pods.get(event.subject.uid)
         if shown is not None and is_reported(event):
             self._events.append((shown.pod, event))
             self._wake()
 
     def note_stop(self) -> None:
-        """The pods are ended from now on."""
+        """Note that the pods are being ended."""
         self._is_stopping = True
 
     async def run(self) -> None:
-        """Show what is new, without end."""
+        """Show news forever."""
         while True:
             await self._new.wait()
             self._new.clear()
@@ -85,7 +85,7 @@ class Narrator:
                 self._idle.set()
 
     async def settle(self, timeout_s: float) -> None:
-        """Wait until all that was noted is shown, but not longer than that."""
+        """Wait until all news are shown, at most `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
@@ -125,7 +125,7 @@ class Narrator:
     def _show_event(self, pod: Pod | None, event: RecordedEvent) -> None:
         name = full_name(pod) if pod is not None else event.subject.name
         where = f" {event.subject.field_path}" if event.subject.field_path else ""
-        message = event.message.rstrip(": \n")  # a probe without output leaves a colon
+        message = event.message.rstrip(": \n")  # a probe without output ends in a colon
         self._reporter.warning(f"pod {name}{where}: {event.reason}: {message}")
 
 

@@ -10,7 +10,10 @@ STOPPING = "STOPPING=1"
 
 
 def notify(message: str, address: str | None = None) -> bool:
-    """Send it. False where no service manager listens. Never raises: a run does not fail for that."""
+    """Send a message.
+
+    Returns False if no service manager listens. Never raises, because a run must not fail for that.
+    """
     target = address if address is not None else os.environ.get("NOTIFY_SOCKET", "")
     if not target.startswith(("/", "@")):
         return False

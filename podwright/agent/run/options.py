@@ -1,4 +1,4 @@
-"""What `podwright run` can be asked for. Filled by the CLI."""
+"""The options of `podwright run`. The CLI fills them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def claims_root(self) -> str:
-        """Where the folders of claims are."""
+        """The directory of the folders of claims."""
         return os.path.join(self.root, CLAIMS)
 
 

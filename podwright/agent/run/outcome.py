@@ -19,7 +19,7 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_TIMEOUT = 124  # as timeout(1)
 
-# Waiting reasons of a container that cannot start. A node tries again. A run ends with this failure.
+# Waiting reasons of a container that cannot start. A node tries again. A run ends with such a failure.
 START_FAILURES = frozenset(
     {
         "ErrImagePull",
@@ -37,12 +37,12 @@ START_FAILURES = frozenset(
 )
 # The runtimes' reasons for an instance whose program could not be started.
 NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
-# Events of pods whose containers cannot be started at all, and after how many of them the run ends.
+# Events of pods whose containers cannot be started at all, each with the number after which the run ends.
 EVENT_LIMITS = {"FailedCreatePodSandBox": 3, "FailedMount": 3}
 
 
 class FailedContainer(msgspec.Struct, frozen=True, kw_only=True):
-    """A container that makes the run a failure. `pod` is empty where there is one pod only."""
+    """A container that makes the run a failure. `pod` is empty in a run of one pod."""
 
     name: str
     reason: str
@@ -70,7 +70,7 @@ class FailedPod(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailedWorkload(msgspec.Struct, frozen=True, kw_only=True):
-    """A workload that failed by a rule of its own, such as a job's limit of failures."""
+    """A workload that failed by its own rule, such as a job's limit of failures."""
 
     owner: str
     reason: str
@@ -83,7 +83,7 @@ Failure = FailedContainer | FailedPod | FailedWorkload
 
 
 def failed_containers(pod: Pod, status: PodStatus, *, label: str = "") -> tuple[FailedContainer, ...]:
-    """The containers whose last instance ended in failure. Sidecars never count."""
+    """The containers whose last instance failed. Sidecars never count."""
     sidecars = sidecar_names(pod)
     found = (_failed(each, label) for each in all_statuses(status) if each.name not in sidecars)
     return tuple(each for each in found if each is not None)
@@ -102,7 +102,7 @@ def unstartable(status: PodStatus, *, label: str = "") -> tuple[FailedContainer,
 
 
 def failures(look: RunSnapshot, statuses: Statuses) -> tuple[Failure, ...]:
-    """Everything that makes the run a failure now, the most specific first. Empty while nothing has failed."""
+    """Everything that makes the run a failure now, the most specific first."""
     several = len(look.pods) > 1
     found: list[Failure] = []
     for pod in look.pods:
@@ -115,9 +115,9 @@ def failures(look: RunSnapshot, statuses: Statuses) -> tuple[Failure, ...]:
 
 
 def restarting(look: RunSnapshot, statuses: Statuses) -> tuple[FailedContainer, ...]:
-    """The containers that failed and wait for a restart. They do not end a run, but make a stopped run a failure.
+    """The containers that failed and wait for a restart.
 
-    Sidecars never count.
+    They do not end a run, but a stopped run with them has failed. Sidecars never count.
     """
     several = len(look.pods) > 1
     return tuple(
@@ -138,7 +138,7 @@ def restarting(look: RunSnapshot, statuses: Statuses) -> tuple[FailedContainer, 
 
 
 def hopeless(event: RecordedEvent) -> FailedPod | None:
-    """The failure that an event means once it has occurred too often. None for other events."""
+    """The failure that follows from an event that has occurred too often. None for other events."""
     limit = EVENT_LIMITS.get(event.reason)
     if limit is None or event.count < limit:
         return None
@@ -147,7 +147,7 @@ def hopeless(event: RecordedEvent) -> FailedPod | None:
 
 
 def exit_code(found: Iterable[Failure], *, timed_out: bool = False, forced: bool = False) -> int:
-    """`forced`: the user did not wait for the pods to end. `timed_out` comes before all else."""
+    """The exit code. `forced`: the user did not wait for the pods' end. `timed_out` has priority."""
     if timed_out:
         return EXIT_TIMEOUT
     return EXIT_FAILED if forced or any(True for _ in found) else EXIT_OK

@@ -1,4 +1,4 @@
-"""Where a fault is: the file, the line and the object, in the form that editors jump to. Pure."""
+"""Finds the place of a fault: file, line and object, in the format that editors jump to. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DocumentPlace(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """`Deployment web`, or `document 2` for one without kind and name."""
+        """`Deployment web`, or `document 2` for a document without kind and name."""
         text = " ".join(part for part in (self.document.kind, self.document.name) if part)
         return text or f"document {self.document.number}"
 
@@ -35,7 +35,7 @@ class DocumentPlace(msgspec.Struct, frozen=True, kw_only=True):
         return replace_problem(problem, path=path, line=0)
 
     def at(self) -> str:
-        """`FILE:LINE` of the document's beginning."""
+        """`FILE:LINE` of the document's first line."""
         line = self.document.root.line
         return f"{shown(self.file)}:{line}" if line else shown(self.file)
 
@@ -53,7 +53,7 @@ def shown(file: str) -> str:
 
 
 def line_of(root: Fields, path: str) -> int:
-    """The line of a field path, or of the deepest part of it that the document has. 0 when no line is known."""
+    """The line of a field path, or of its deepest part that the document has. 0 if no line is known."""
     node: Node = root
     line = root.line
     for match in _STEP.finditer(path):

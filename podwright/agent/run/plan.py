@@ -1,4 +1,4 @@
-"""What is to run on this machine: made by `expand`, read by `control`. Pure."""
+"""The plan of a run: made by `expand`, read by `control`. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an expansion depends on beside the files. `now` makes CronJobs run once. `claims_root` has the folders."""
+    """The inputs of an expansion in addition to the files.
+
+    `now` makes CronJobs run once. `claims_root` has the claims' folders.
+    """
 
     run_id: str
     node_name: str
@@ -23,7 +26,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`folders` are those that have to be made for claims, `warnings` say what is not honoured."""
+    """The plan. `folders` are to be made for claims, `warnings` name what is not honoured."""
 
     workloads: tuple[Workload, ...]
     services: tuple[Service, ...] = ()
@@ -33,12 +36,12 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
     def all_pods(self) -> tuple[Pod, ...]:
-        """The pods that can be named before the run: all but the later ones of jobs."""
+        """The pods that are known before the run: all except later ones of jobs."""
         return tuple(pod for workload in self.workloads for pod in foreseen(workload))
 
 
 def foreseen(workload: Workload) -> Iterable[Pod]:
-    """The pods of a workload that can be named before the run."""
+    """The pods of a workload that are known before the run."""
     if isinstance(workload, ParallelPods | OrderedPods):
         return workload.members
     return workload.pods({}, BEGINNING)

@@ -1,4 +1,4 @@
-"""Pods from templates: names, labels, owners, and the identity that a run gives them. Pure."""
+"""Makes pods from templates: names, labels, owners, and the identity that a run gives them. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from podwright.k8s.objects.base import Kind
 
 
 class PodMaker(msgspec.Struct, frozen=True, kw_only=True):
-    """What all pods of a run share.
+    """Makes the pods of a run.
 
     `run_id` makes UIDs that no earlier run has used, so that its leftovers at the runtime are not taken for this
-    run's. The node's agent recognises the UIDs by their prefix, and leaves these pods alone.
+    run's. The node's agent recognises the UIDs by their prefix, and ignores these pods.
     """
 
     run_id: str
@@ -29,7 +29,7 @@ class PodMaker(msgspec.Struct, frozen=True, kw_only=True):
     folders: ClaimFolders
 
     def finish(self, pod: Pod) -> Pod:
-        """The pod as the agent runs it: a name, a UID that follows from its contents, folders for its claims."""
+        """The pod for the agent: with a name, a UID computed from its content, and folders for its claims."""
         metadata = pod.metadata
         name = metadata.name or generated_name(metadata.generate_name, self.run_id)
         pod = replace(
@@ -38,7 +38,7 @@ class PodMaker(msgspec.Struct, frozen=True, kw_only=True):
             spec=replace(
                 self.folders.resolve(pod),
                 node_name=self.node_name,
-                node_selector={},  # `losses` warns of both. With them the agent would refuse the pod
+                node_selector={},  # `losses` warns of both; with them the agent would refuse the pod
                 affinity=None,
                 dns_policy=_without_cluster(pod.spec.dns_policy),
             ),
@@ -61,7 +61,7 @@ class PodMaker(msgspec.Struct, frozen=True, kw_only=True):
         annotations: Mapping[str, str] | None = None,
         spec: PodSpec | None = None,
     ) -> Pod:
-        """A pod of that name with more labels and annotations. `spec` replaces the template's."""
+        """A pod with this name, and more labels and annotations. `spec` replaces the template's."""
         metadata = ObjectMeta(
             name=name,
             namespace=owner.namespace,
@@ -73,7 +73,7 @@ class PodMaker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _without_cluster(dns_policy: str) -> str:
-    """There is no cluster DNS: pods use this machine's servers, as with a kubelet without clusterDNS."""
+    """The policy without a cluster DNS: pods use this machine's servers, as with a kubelet without clusterDNS."""
     return "Default" if dns_policy in ("ClusterFirst", "ClusterFirstWithHostNet") else dns_policy
 
 
@@ -87,7 +87,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def uid(self) -> str:
-        """A UID that follows from the name: nothing else gives the object one."""
+        """A UID computed from the name, because the object has none."""
         text = f"{self.kind}/{self.namespace}/{self.name}"
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -108,7 +108,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owner_of(value: Kind, metadata: ObjectMeta) -> Owner:
-    """The owner that an object of a file is."""
+    """The owner for an object of a file."""
     return Owner(
         api_version=value.API_VERSION, kind=type(value).__name__, namespace=metadata.namespace, name=metadata.name
     )

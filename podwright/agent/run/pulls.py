@@ -1,4 +1,4 @@
-"""Pulls as a run shows them: a `CriImages` that reports what it hands on."""
+"""Reports pulls of a run: a `CriImages` that passes calls on."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from podwright.api.pull_state import PullState
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 
-# Calls back with how far the pull of an image is, while the block runs: `podwright.api.pulls.followed` of a runtime.
+# Calls back with the progress of an image's pull while the block runs: `podwright.api.pulls.followed` of a runtime.
 Followed = Callable[[str, Callable[[PullState], None]], AbstractAsyncContextManager[None]]
 
 
 class ReportedImages:
-    """See CriImages. Pulls of one image at the same time are shown as one."""
+    """See CriImages. Concurrent pulls of one image are shown as one."""
 
     def __init__(self, images: CriImages, reporter: Reporter, clock: Clock, followed: Followed) -> None:
         self._images = images
@@ -72,7 +72,7 @@ class ReportedImages:
             del self._running[reference]
 
     async def _size(self, pulled: str) -> int:
-        """Bytes of a pulled image, 0 when it is not known."""
+        """The size of a pulled image in bytes, 0 if unknown."""
         try:
             found = await self._images.image(pulled)
         except PodwrightError:

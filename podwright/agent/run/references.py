@@ -1,4 +1,4 @@
-"""References from pods to ConfigMaps and Secrets that the files do not hold. Pure.
+"""Finds references from pods to ConfigMaps and Secrets that the files lack. Pure.
 
 In a cluster a missing object may be created later. In files it is a fault, found before anything starts.
 """
@@ -14,7 +14,7 @@ from podwright.k8s.problems import Problem
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of an object. `binary` are those that never become variables."""
+    """The keys of an object. `binary` ones never become variables."""
 
     all: frozenset[str]
     binary: frozenset[str] = frozenset()
@@ -33,13 +33,13 @@ class KnownObjects:
             self._keys["Secret", secret.metadata.name] = Keys(all=frozenset(secret.data))
 
     def missing(self, path: str, kind: str, name: str, *, optional: bool | None) -> Iterator[Problem]:
-        """The object itself."""
+        """A fault if the object is missing."""
         if (kind, name) not in self._keys and not optional:
             hint = "add it to the files, or set optional: true"
             yield Problem(path=path, message=f"no {kind} {name!r} is in the files", hint=hint)
 
     def variable(self, path: str, kind: str, name: str, key: str, *, optional: bool | None) -> Iterator[Problem]:
-        """A key whose value is to become a variable."""
+        """A fault if a key for a variable is missing."""
         yield from self.missing(path, kind, name, optional=optional)
         keys = self._keys.get((kind, name))
         if keys is None or optional:
@@ -53,7 +53,7 @@ class KnownObjects:
     def files(
         self, path: str, kind: str, name: str, items: tuple[KeyToPath, ...], *, optional: bool | None
     ) -> Iterator[Problem]:
-        """Keys that are to become files."""
+        """Faults for missing keys for files."""
         yield from self.missing(path, kind, name, optional=optional)
         keys = self._keys.get((kind, name))
         for index, item in enumerate(items):

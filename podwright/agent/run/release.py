@@ -1,4 +1,4 @@
-"""Removes what this machine keeps of a pod whose run has died: volumes, files, logs."""
+"""Removes the volumes, files and logs of a pod whose run was killed from this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ LIMIT_S = 30.0
 
 
 async def release(root: str, doomed: PodToEnd) -> None:
-    """Remove it. No container of the pod runs any more. `root` is that of all runs. Raises PodwrightError, OSError."""
+    """Remove them after the pod's containers have ended.
+
+    `root` is that of all runs. Raises PodwrightError and OSError.
+    """
     record, uid = doomed.record, doomed.pod.uid
     await Remover(agent_root(root, record.run_id), Threads()).remove(uid, remove_pod, LIMIT_S)
     await asyncio.to_thread(_remove_logs, record.log_root, uid)

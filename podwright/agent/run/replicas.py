@@ -1,4 +1,4 @@
-"""Deployments, ReplicaSets, DaemonSets and StatefulSets as pods of one machine. Pure."""
+"""Expands Deployments, ReplicaSets, DaemonSets and StatefulSets to pods of one machine. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POD_INDEX = "apps.kubernetes.io/pod-index"
 
 
 def expand_deployment(deployment: Deployment, maker: PodMaker) -> Workload:
-    """The pods of the one ReplicaSet that a new Deployment has."""
+    """The pods of a new Deployment's only ReplicaSet."""
     spec, hashed = deployment.spec, template_hash(deployment.spec.template)
     owner = owner_of(deployment, deployment.metadata)
     replica_set = Owner(
@@ -45,7 +45,7 @@ def expand_deployment(deployment: Deployment, maker: PodMaker) -> Workload:
 
 
 def expand_replica_set(replica_set: ReplicaSet, maker: PodMaker) -> Workload:
-    """As many pods as it says."""
+    """The pods of a ReplicaSet."""
     owner = owner_of(replica_set, replica_set.metadata)
     members = tuple(
         maker.from_template(owner, replica_set.spec.template, generated_name(f"{owner.name}-", index))
@@ -63,7 +63,7 @@ def expand_daemon_set(daemon_set: DaemonSet, maker: PodMaker) -> Workload:
 
 
 def expand_stateful_set(stateful_set: StatefulSet, maker: PodMaker) -> Workload:
-    """Pods with stable names and claims of their own, one after the other unless they are managed in parallel."""
+    """Pods with stable names and their own claims, one after another unless they are managed in parallel."""
     spec, owner = stateful_set.spec, owner_of(stateful_set, stateful_set.metadata)
     first = spec.ordinals.start if spec.ordinals is not None else 0
     members = tuple(_stateful_pod(stateful_set, owner, first + index, maker) for index in range(spec.replicas or 0))
@@ -73,7 +73,7 @@ def expand_stateful_set(stateful_set: StatefulSet, maker: PodMaker) -> Workload:
 
 
 def claim_names(stateful_set: StatefulSet) -> list[str]:
-    """The claims of all its pods: TEMPLATE-SET-ORDINAL."""
+    """The names of the claims of all its pods: TEMPLATE-SET-ORDINAL."""
     spec = stateful_set.spec
     first = spec.ordinals.start if spec.ordinals is not None else 0
     return [
@@ -99,7 +99,7 @@ def _stateful_pod(stateful_set: StatefulSet, owner: Owner, ordinal: int, maker: 
 
 
 def with_claims(stateful_set: StatefulSet, pod_name: str) -> PodSpec:
-    """The template's spec with a volume for each claim template. One of the same name in the template is replaced."""
+    """The template's spec with a volume for each claim template, which replaces a volume with the same name."""
     claims = {
         claim.metadata.name: Volume(
             name=claim.metadata.name,

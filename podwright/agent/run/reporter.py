@@ -1,4 +1,4 @@
-"""What a run shows to its user, and a `Reporter` that shows it as plain lines.
+"""The interface by which a run reports to its user, and a `Reporter` that prints plain lines.
 
 A run calls a `Reporter` and prints nothing itself. The CLI brings one with colours and bars. Calls come from the event
 loop's thread, must not block for long and must not raise.
@@ -15,18 +15,18 @@ import msgspec
 from podwright.agent.run.excerpt import excerpt
 from podwright.api.pull_state import PullState, Seldom, describe_pull
 
-PLAIN_INTERVAL_S = 10.0  # between two lines about a pull that goes on
+PLAIN_INTERVAL_S = 10.0  # between two lines about a pull in progress
 
 ContainerPhase = Literal["waiting", "created", "running", "ready", "not ready", "exited"]
 PodPhase = Literal["Pending", "Running", "Stopping", "Succeeded", "Failed", "Stopped", "Detached"]
 
 
 class ContainerChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A container came into another state.
+    """A change of a container's state.
 
-    `attempt` counts from 0. `reason` is the runtime's or the agent's word (Completed, Error, OOMKilled,
-    CrashLoopBackOff). `exit_code` is set for "exited". `message` may be long and have several lines. `pod` is its
-    pod's name in a run of several pods, and empty in a run of one.
+    `attempt` counts from 0. `reason` is that of the runtime or the agent (Completed, Error, OOMKilled,
+    CrashLoopBackOff). `exit_code` is set for "exited". `message` may be long and have several lines. `pod` is the
+    pod's name in a run of several pods, empty in a run of one.
     """
 
     container: str
@@ -40,12 +40,12 @@ class ContainerChange(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """How people read which container it is."""
+        """The container's name for people."""
         return container_label(self.pod, self.container)
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One whole line that a container wrote, without its line end. `time` is RFC 3339 as the runtime wrote it."""
+    """One complete line of a container, without its line end. `time` is RFC 3339 as the runtime wrote it."""
 
     container: str
     stream: Literal["stdout", "stderr"]
@@ -55,41 +55,41 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """What stands before the line."""
+        """The prefix of the line."""
         return container_label(self.pod, self.container)
 
 
 def container_label(pod: str, container: str) -> str:
-    """`POD/CONTAINER`, or the container alone where there is one pod only."""
+    """`POD/CONTAINER`, or only the container in a run of one pod."""
     return f"{pod}/{container}" if pod else container
 
 
 class Reporter(Protocol):
-    """What a run shows."""
+    """Shows the course of a run."""
 
     def info(self, message: str) -> None:
         """Information: which endpoint, which pod, which address."""
 
     def warning(self, message: str) -> None:
-        """Something that was requested and is not done, or is done differently."""
+        """A request of the manifest that is not carried out, or is carried out differently."""
 
     def error(self, message: str) -> None:
         """Why the run fails."""
 
     def pull_started(self, image: str) -> None:
-        """Show something that moves until `pull_finished` of the same image."""
+        """A pull has begun. It is shown until `pull_finished` for the same image."""
 
     def pull_progress(self, image: str, state: PullState) -> None:
         """The progress of the pull, several times a second. Only Podwright's own runtime reports it."""
 
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
-        """The pull ended. `size_bytes` 0 means unknown. `error` is empty when it succeeded."""
+        """The pull has ended. `size_bytes` 0 means unknown. `error` is empty after a success."""
 
     def pod(self, name: str, phase: PodPhase, message: str = "") -> None:
-        """The pod came into another phase. `name` is namespace/name."""
+        """The pod's phase has changed. `name` is namespace/name."""
 
     def container(self, change: ContainerChange) -> None:
-        """A container came into another state."""
+        """A container's state has changed."""
 
     def log(self, line: LogLine) -> None:
         """A container wrote a line."""
@@ -97,7 +97,7 @@ class Reporter(Protocol):
 
 @dataclass(slots=True)
 class PlainReporter:
-    """Plain lines: what containers write goes to `out`, everything else to `err`."""
+    """Prints plain lines: containers' output to `out`, everything else to `err`."""
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)

@@ -1,4 +1,4 @@
-"""Faults of one object: those that the API server would report, and what a run cannot do. Pure."""
+"""Finds faults of one object: those that an API server reports, and fields that a run does not support. Pure."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from podwright.k8s.validation.metadata import validate_metadata
 from podwright.k8s.validation.pods import validate_pod
 
 _UID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]{0,62}")
-REPLICAS_MAX = 500  # more than any machine runs: a typing error must not make thousands of objects
+REPLICAS_MAX = 500  # more than any machine runs, so that a typing error does not make thousands of objects
 
 
 def faults_of(value: Kind) -> Iterator[Problem]:
-    """Every fault of an object that has its defaults."""
+    """Every fault of an object with defaults."""
     match value:
         case Pod():
             yield from _pod(value)
@@ -80,10 +80,10 @@ def _pod(pod: Pod) -> Iterator[Problem]:
 
 
 def _local(pod: Pod, prefix: str) -> Iterator[Problem]:
-    """What the API accepts and a run cannot do."""
+    """Faults of fields that the API accepts and a run does not support."""
     metadata, spec = pod.metadata, pod.spec
     if metadata.uid and not _UID.fullmatch(metadata.uid):
-        # It names directories.
+        # The UID names directories.
         yield invalid(f"{prefix}metadata.uid", metadata.uid, "must be of letters, digits and '-', 63 at most")
     if spec.os is not None and spec.os.name != "linux":
         yield Problem(path=f"{prefix}spec.os.name", message=f"{spec.os.name} is not supported here")
@@ -95,7 +95,7 @@ def _local(pod: Pod, prefix: str) -> Iterator[Problem]:
             path = f"{prefix}spec.volumes[{index}].hostPath.path"
             yield invalid(path, volume.host_path.path, "must be an absolute path")
         if volume.persistent_volume_claim is not None:
-            # It names a folder.
+            # The name is that of a folder.
             path = f"{prefix}spec.volumes[{index}].persistentVolumeClaim.claimName"
             yield from named(path, volume.persistent_volume_claim.claim_name, subdomain_faults)
 
@@ -116,7 +116,7 @@ def _workload(value: Deployment | ReplicaSet | StatefulSet | DaemonSet) -> Itera
     yield from _selector(value.spec.selector, value.spec.template)
     template = value.spec.template
     if isinstance(value, StatefulSet):
-        # Mounts may name the claims' templates.
+        # Mounts may name claim templates.
         template = replace(template, spec=with_claims(value, value.metadata.name))
         yield from _claim_templates(value)
     yield from _template(template, value.metadata, "spec.template")
@@ -155,7 +155,7 @@ def _selector(selector: LabelSelector, template: PodTemplateSpec) -> Iterator[Pr
 
 
 def _template(template: PodTemplateSpec, owner: ObjectMeta, path: str) -> Iterator[Problem]:
-    """The faults of a pod that is made of the template."""
+    """The faults of a pod made from the template."""
     metadata = replace(template.metadata, name=owner.name or "a", generate_name="", namespace=owner.namespace)
     pod = Pod(metadata=metadata, spec=template.spec)
     for problem in (*validate_pod(pod), *_local(pod, "")):
@@ -208,4 +208,4 @@ def _host_volume(volume: PersistentVolume) -> Iterator[Problem]:
 
 def _volume_mode(mode: str | None) -> Iterator[Problem]:
     if mode == "Block":
-        yield Problem(path="spec.volumeMode", message="a folder of this machine is no block device")
+        yield Problem(path="spec.volumeMode", message="a folder of this machine is not a block device")

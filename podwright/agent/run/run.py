@@ -1,6 +1,6 @@
 """`podwright run FILE...`: the whole run, from the files to the exit code.
 
-Nothing here prints. `Assembly` brings the agent. Everything else of a run is in this folder.
+Nothing here prints. `Assembly` makes the agent. Everything else of a run is in this room.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from podwright.errors import AlreadyExists, InvalidArgument, PodwrightError
 
 
 class Assembly(Protocol):
-    """The agent's parts at one server. `runtime` shows the pods of everyone."""
+    """Makes the agent for one server. `runtime` shows all pods."""
 
     @property
     def runtime(self) -> CriRuntime:
@@ -45,11 +45,11 @@ class Assembly(Protocol):
         """The agent of one run."""
 
     async def release(self, doomed: PodToEnd) -> None:
-        """Remove what this machine keeps of a pod whose run has died: volumes, files, logs."""
+        """Remove the volumes, files and logs of a pod whose run was killed."""
 
 
 class RunPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run works with. `notify` sends the run's state to the service manager."""
+    """What a run needs. `notify` sends the run's state to the service manager."""
 
     node_name: str
     clock: Clock
@@ -59,10 +59,10 @@ class RunPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def run_files(options: RunOptions, reporter: Reporter, ports: RunPorts, stop: StopRequest) -> int:
-    """Run what the files hold. The exit code.
+    """Run the objects of the files. Returns the exit code.
 
-    0: everything succeeded, or a requested stop went well, or the pods were detached. 1: a container failed, or the
-    runtime did. The error names it. 2: the files cannot be run. 124: `timeout_s` passed first.
+    0: everything succeeded, or a requested stop did, or the pods were detached. 1: a container or the runtime failed,
+    and the error names it. 2: the files cannot be run. 124: `timeout_s` passed first.
     """
     run_id = uuid.uuid4().hex
     try:
@@ -96,7 +96,7 @@ def _plan(options: RunOptions, ports: RunPorts, texts: Texts, run_id: str) -> Ru
 
 
 class _Deadline(msgspec.Struct):
-    """Asks for a stop when the time is up."""
+    """Requests a stop after the timeout."""
 
     stop: StopRequest
     has_passed: bool = False
@@ -127,7 +127,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
 
     async def run(self, plan: RunPlan, texts: Texts) -> int:
-        """Raises PodwrightError and StopRequested."""
+        """Run the plan. Raises PodwrightError and StopRequested."""
         async with self.ports.server(self.options, self.stop) as server, self.ports.assemble(server) as assembly:
             self._introduce(server)
             await self._clean_up(assembly, server.endpoint)
@@ -162,7 +162,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
         self.reporter.info(f"using {kind}{server.name} {server.version} at {server.endpoint}")
 
     async def _clean_up(self, assembly: Assembly, endpoint: str) -> None:
-        """End the pods that killed runs have left, and remove the files of detached pods that were removed."""
+        """End the pods of killed runs, and remove the files of removed detached pods."""
         records = await asyncio.to_thread(abandoned, self.options.root, endpoint)
         there = {each.pod_uid for each in await assembly.runtime.sandboxes()} if records else set()
         work = Takedown(runtime=assembly.runtime, release=assembly.release)
@@ -195,7 +195,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _refuse_same_names(runtime: CriRuntime, plan: RunPlan) -> None:
-    """Raises AlreadyExists when a pod of the same name runs: both would want the same ports."""
+    """Raise AlreadyExists if a pod with the same name runs, because both would want the same ports."""
     wanted = {(pod.metadata.namespace, pod.metadata.name) for pod in plan.all_pods()}
     for sandbox in await runtime.sandboxes():
         if sandbox.state is CriSandboxState.READY and (sandbox.pod_namespace, sandbox.pod_name) in wanted:

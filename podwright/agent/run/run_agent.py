@@ -12,18 +12,18 @@ from podwright.agent.events.log import RecordedEvent
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.run.runs import log_directories, remove_root
 from podwright.agent.workers.record import WorkState
-from podwright.errors import FailedPrecondition, Internal, PodwrightError, Unavailable
+from podwright.errors import FailedPrecondition, Internal, PodwrightError, Unavailable, reason
 from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
 
 CHECK_S = 2.0  # how often it is checked whether the runtime can be used
-PATIENCE_S = 10.0  # with a runtime that does not answer: it may be restarting
-LEFT_S = 0.1  # between looks at what is left on disk
-BUSY_S = 0.1  # how long a pass may take before its pod's status is shown without it
+PATIENCE_S = 10.0  # with a runtime that does not answer, because it may be restarting
+LEFT_S = 0.1  # between checks of files that are left on disk
+BUSY_S = 0.1  # how long a pass may take before the pod's status is shown
 
 
 class RunAgent:
-    """Belongs to the event loop's thread."""
+    """Implements `session.RunEngine`. Belongs to the event loop's thread."""
 
     def __init__(self, agent: Agent, reporter: Reporter) -> None:
         self._agent = agent
@@ -34,7 +34,7 @@ class RunAgent:
         agent.events.listen(self._note_start)
 
     async def run(self) -> None:
-        """See RunEngine. Raises Unavailable when the runtime cannot be used any more."""
+        """See RunEngine. Raises Unavailable if the runtime cannot be used any more."""
         agent = self._agent
         try:
             await agent.start()
@@ -45,7 +45,9 @@ class RunAgent:
                 raise Unavailable(f"the runtime cannot be used: {silent.result()}")
             raise Internal("the sync loop of the agent has ended")
         except OSError as failure:
-            raise FailedPrecondition(f"the agent cannot work in {self._root}: {failure}") from failure
+            raise FailedPrecondition(
+                f"the agent cannot work in {self._root}: {reason(failure, path=self._root)}"
+            ) from failure
         finally:
             await self._tasks.close()
             await agent.close()
@@ -62,7 +64,7 @@ class RunAgent:
             self._tasks.start(self._show_start(event.subject.uid), name=f"status of pod {event.subject.name}")
 
     async def _show_start(self, uid: str) -> None:
-        """Show what has started during a long pass, which may wait for the next container's image or for a hook.
+        """Show containers that have started during a long pass, which may wait for the next image or for a hook.
 
         Otherwise a pod's status comes with its worker's next pass.
         """
@@ -75,16 +77,16 @@ class RunAgent:
             status = await agent.statuses.build(pod, await agent.shared.cache.look(uid))
         except PodwrightError:
             return  # the pass itself builds a status
-        if self._is_starting(uid) and agent.statuses.newest(uid) is before:  # else this one may be the older one
+        if self._is_starting(uid) and agent.statuses.newest(uid) is before:  # else this one may be older
             agent.statuses.set(pod, status)
 
     def _is_starting(self, uid: str) -> bool:
-        """Whether a pass is well beyond the status that it begins with."""
+        """Whether the current pass has run for a while."""
         activity = self._agent.engine.workers.activity(uid)
         return activity is not None and activity.state is WorkState.SYNC and (activity.busy_s or 0.0) >= BUSY_S
 
     async def _until_unusable(self) -> str:
-        """Why the runtime could not be used for a while."""
+        """Wait until the runtime was unusable for PATIENCE_S. Returns the reason."""
         loop = asyncio.get_running_loop()
         since: float | None = None
         while True:
@@ -99,7 +101,7 @@ class RunAgent:
             await asyncio.sleep(CHECK_S)
 
     def on_status(self, watcher: Callable[[str, PodStatus], None]) -> None:
-        """See RunEngine. A terminal phase comes when no container of the pod runs any more, as in the API."""
+        """See RunEngine. As in the API, a terminal phase comes after the pod's last container has ended."""
         self._agent.statuses.on_change(lambda entry: watcher(entry.uid, entry.shown))
 
     def on_event(self, listener: Callable[[RecordedEvent], None]) -> None:
@@ -122,7 +124,7 @@ class RunAgent:
         )
 
     def kill(self, uids: Iterable[str]) -> None:
-        """See RunEngine. The runtime kills the containers: a worker would leave each of them a second or two."""
+        """See RunEngine. Calls the runtime, because a worker would give each container a second or two."""
         for uid in uids:
             self._agent.engine.workers.shorten(uid, 0)
             observed = self._agent.shared.cache.peek(uid)

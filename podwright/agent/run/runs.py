@@ -1,8 +1,8 @@
-"""What runs keep on this machine, so that a later command finds the pods of an earlier one.
+"""Keeps records of runs on this machine, so that a later command finds the pods of an earlier one.
 
-`runs/ID.json` is the record of a run, and `runs/ID/` the root directory of its agent: each run has one of its own,
-since an agent removes the directories of all pods that it does not know. A run holds the lock of its record while it
-runs. A record that is not locked is of a run that was detached or killed. Blocking, but short.
+`runs/ID.json` is the record of a run, and `runs/ID/` the root directory of its agent: each run has its own, because an
+agent removes the directories of all unknown pods. A run holds the lock of its record while it runs. A record without a
+lock is of a detached or killed run. Calls block, but not for long.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DEFAULT_LOG_ROOT = "/var/log/pods"
 
 
 class RunPod(msgspec.Struct, frozen=True, kw_only=True):
-    """A pod of a run. `owner` is its workload (`Job default/work`), `grace_s` what it may take to end."""
+    """A pod of a run. `owner` is its workload (`Job default/work`), `grace_s` the seconds that it may take to end."""
 
     namespace: str
     name: str
@@ -46,7 +46,7 @@ class RunPod(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has made at an endpoint. Written before the pods are."""
+    """What a run makes at an endpoint. Written before its pods are made."""
 
     run_id: str
     endpoint: str
@@ -63,7 +63,7 @@ class RunLog:
         self._descriptor = descriptor
 
     def write(self, record: RunRecord) -> None:
-        """Keep this from now on. Raises FailedPrecondition."""
+        """Replace the record. Raises FailedPrecondition."""
         data = msgspec.json.encode(record)
         try:
             os.pwrite(self._descriptor, data, 0)
@@ -73,18 +73,18 @@ class RunLog:
             raise FailedPrecondition(f"cannot write {self._path}: {failure.strerror}") from failure
 
     def remove(self) -> None:
-        """The run has left nothing."""
+        """Remove the record, because nothing of the run is left."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 
 
 def agent_root(root: str, run_id: str) -> str:
-    """Where the agent of a run keeps its things."""
+    """The root directory of the agent of a run."""
     return os.path.join(root, FOLDER, run_id)
 
 
 def remove_root(path: str) -> None:
-    """Remove the root directory of a run's agent, unless a pod has something there. Raises OSError."""
+    """Remove the root directory of a run's agent, unless it has something of a pod. Raises OSError."""
     try:
         os.rmdir(os.path.join(path, PODS))
     except FileNotFoundError:
@@ -96,13 +96,13 @@ def remove_root(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         undo_shared(path)
         for entry in list(os.scandir(path)):
-            if entry.is_file(follow_symlinks=False):  # what the agent's managers remember over a restart
+            if entry.is_file(follow_symlinks=False):  # state of the agent's managers
                 os.unlink(entry.path)
         os.rmdir(path)
 
 
 def log_directories(log_root: str, uid: str) -> list[str]:
-    """The directories with logs of a pod."""
+    """The directories of a pod's logs."""
     try:
         names = os.listdir(log_root)
     except FileNotFoundError:
@@ -128,7 +128,7 @@ def claimed(root: str, run_id: str) -> Iterator[RunLog]:
 
 
 def abandoned(root: str, endpoint: str) -> list[RunRecord]:
-    """The records of ended runs on the endpoint. One that cannot be read is skipped."""
+    """The records of ended runs on the endpoint. Invalid ones are skipped."""
     return [record for path in _paths(root) if (record := _unheld(path)) is not None and record.endpoint == endpoint]
 
 
@@ -140,7 +140,10 @@ def held_pods(root: str, endpoint: str) -> frozenset[str]:
 
 
 def forget(root: str, record: RunRecord, uids: frozenset[str]) -> None:
-    """These pods are gone. The record and the agent's directory go with the last one. Raises FailedPrecondition."""
+    """Remove gone pods from the record.
+
+    With the last one, remove the record and the agent's directory. Raises FailedPrecondition.
+    """
     path = os.path.join(root, FOLDER, f"{record.run_id}{SUFFIX}")
     left = tuple(pod for pod in record.pods if pod.uid not in uids)
     try:

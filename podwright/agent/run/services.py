@@ -1,7 +1,6 @@
 """Services without a proxy: each has the address of one of the pods that its selector matches. Pure.
 
-A container gets the address and port in the service's variables, and the name in /etc/hosts, as they are when it
-starts.
+A container gets the present address and port at its start, in the service's variables, and the name in /etc/hosts.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ NO_ADDRESS = "None"
 
 
 class Backends(msgspec.Struct, frozen=True, kw_only=True):
-    """The pods that services lead to, as they are now."""
+    """The present pods that services lead to."""
 
     services: tuple[Service, ...]
     pods: tuple[Pod, ...]
@@ -37,16 +36,16 @@ class Backends(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def chosen(self, service: Service) -> Pod | None:
-        """The first pod with an address: a ready one before others."""
+        """The first pod with an address, preferably a ready one."""
         found = [pod for pod in self.of(service) if self._address(pod) and not self._is_over(pod)]
         return next((pod for pod in found if is_ready(self.statuses[pod.metadata.uid])), found[0] if found else None)
 
     def listed(self) -> tuple[Service, ...]:
-        """The services with the address and the ports of their pods. Those without a pod yet are left out."""
+        """The services with the address and the ports of their pods, except those without a pod yet."""
         return tuple(_leading_to(service, pod, self._address(pod)) for service, pod in self._led())
 
     def aliases(self, namespace: str) -> tuple[HostAlias, ...]:
-        """The lines of /etc/hosts for a pod of that namespace."""
+        """The lines of /etc/hosts for a pod of this namespace."""
         lines = [
             HostAlias(ip=self._address(pod), hostnames=_names(service, namespace)) for service, pod in self._led()
         ]
@@ -60,10 +59,10 @@ class Backends(msgspec.Struct, frozen=True, kw_only=True):
         return replace(pod, spec=replace(pod.spec, host_aliases=(*pod.spec.host_aliases, *aliases)))
 
     def is_awaited(self, pod: Pod) -> bool:
-        """Whether a pod should wait: a service that it may use leads to pods of which none has an address yet.
+        """Whether a pod should wait: no pod of a service that it may use has an address yet.
 
-        A pod that belongs to a service may use those that stand before it in the files, so that no two pods wait for
-        each other. Any other pod may use all of its namespace.
+        A pod of a service may use the services before it in the files, so that no two pods wait for each other. Any
+        other pod may use all services of its namespace.
         """
         for service in self.services:
             if service.metadata.namespace != pod.metadata.namespace:
@@ -82,7 +81,7 @@ class Backends(msgspec.Struct, frozen=True, kw_only=True):
                 yield service, pod
 
     def _members(self, namespace: str) -> Iterator[HostAlias]:
-        """The names of pods of headless services: POD.SERVICE, as a StatefulSet's pods have them."""
+        """The names of pods of headless services, such as a StatefulSet's: POD.SERVICE."""
         headless = {
             (service.metadata.namespace, service.metadata.name)
             for service in self.services
@@ -104,7 +103,7 @@ class Backends(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def target_number(target: int | str | None, pod: Pod) -> int | None:
-    """The number of a service's targetPort in a pod. None for a name that no container has."""
+    """The number of a service's targetPort in a pod. None for an unknown name."""
     if isinstance(target, int):
         return target
     for container in (*pod.spec.init_containers, *pod.spec.containers):
@@ -132,7 +131,7 @@ def _names(service: Service, namespace: str) -> tuple[str, ...]:
 
 
 def _qualified(name: str, home: str, namespace: str) -> tuple[str, ...]:
-    """The name as pods of `namespace` may write it."""
+    """The forms of the name that pods of `namespace` may use."""
     longer = (f"{name}.{home}", f"{name}.{home}.svc", f"{name}.{home}.svc.cluster.local")
     return (name, *longer) if home == namespace else longer
 

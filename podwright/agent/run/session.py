@@ -1,7 +1,7 @@
-"""A run from its first pod to its last: it connects the agent, the reporter and the files.
+"""The part of a run with pods: it connects the agent, the reporter and the files.
 
-`RunEngine` is the agent, assembled for this run. The session hands it the wanted pods, shows what it reports, and
-decides when the run is over.
+`RunEngine` is the agent, assembled for this run. The session gives it the wanted pods, shows its reports, and decides
+when the run is over.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from podwright.agent.sources.memory import MemorySource
 from podwright.errors import Internal
 from podwright.k8s.objects import Pod, PodStatus
 
+HINT_AFTER_S = 2.0  # of waiting for pods that were asked to end
 SETTLE_S = 10.0  # for the last lines of logs
 KILL_S = 30.0  # for pods that are killed without a grace
 DEFAULT_GRACE_S = 30
@@ -39,26 +40,26 @@ class RunEngine(Protocol):
     """The agent with the one source of this run."""
 
     async def run(self) -> None:
-        """Make this machine's pods what the source says, without end. Cancelled, it leaves the pods as they are."""
+        """Sync the source's pods forever. If cancelled, the pods stay as they are."""
 
     def on_status(self, watcher: Callable[[str, PodStatus], None]) -> None:
-        """Call with a pod's UID and each new status of it."""
+        """Call `watcher` with a pod's UID and each new status."""
 
     def on_event(self, listener: Callable[[RecordedEvent], None]) -> None:
-        """Call with each event."""
+        """Call `listener` with each event."""
 
     def log_path(self, pod: Pod, container: str, attempt: int) -> str:
-        """The log of an instance."""
+        """The path of the log of an instance."""
 
     async def gone(self, uids: Iterable[str]) -> None:
-        """Return when nothing is left of these pods: containers, sandboxes, volumes, files."""
+        """Wait until nothing is left of these pods: containers, sandboxes, volumes, files."""
 
     def kill(self, uids: Iterable[str]) -> None:
-        """Kill the containers of these pods, which are ending."""
+        """Kill the containers of these pods, which are being ended."""
 
 
 class EngineInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine gets of its run. `is_own` says whether a pod is the run's, by its UID."""
+    """What an engine gets from its run. `is_own` returns whether the pod with a UID is the run's."""
 
     run_id: str
     source: MemorySource
@@ -68,17 +69,17 @@ class EngineInputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended. `failures` are those from before its pods were ended."""
+    """How a run ended. `failures` are those before its pods were ended."""
 
     failures: tuple[Failure, ...]
     detached: bool = False
 
 
 class SessionInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What a session gets from its caller.
+    """What a session needs.
 
     `new_plans` yields the plans of files that have changed (`--watch`). `notify` is called with READY once everything
-    is ready, and with STOPPING when the pods are made to end.
+    is ready, and with STOPPING when the session ends the pods.
     """
 
     plan: RunPlan
@@ -94,7 +95,7 @@ class SessionInputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session:
-    """One run. Belongs to the event loop's thread."""
+    """One session. Belongs to the event loop's thread."""
 
     def __init__(self, inputs: SessionInputs) -> None:
         self._inputs = inputs
@@ -124,9 +125,9 @@ class Session:
         self._engine.on_event(self._note_event)
 
     async def run(self) -> RunResult:
-        """Run to the end, to a stop, or (detach) until all is ready. Raises PodwrightError.
+        """Run until the end, a stop, or (detach) until everything is ready. Raises PodwrightError.
 
-        On a normal return nothing is left of the pods, unless they were detached.
+        After a normal return nothing is left of the pods, unless they were detached.
         """
         self._control.refresh()
         narrator = asyncio.create_task(self._narrator.run(), name="narrator")
@@ -192,10 +193,10 @@ class Session:
             self._hopeless.append(failure)
             self._changed.set()
 
-    # -- how it goes on
+    # -- the course
 
     async def _until_over(self, engine: asyncio.Task[None]) -> None:
-        """Return when the run is over, settled (detach), hopeless, or asked to stop."""
+        """Wait until the run is over, settled (detach), hopeless, or must stop."""
         asked = asyncio.create_task(self._inputs.stop.graceful.wait(), name="Ctrl-C")
         try:
             while not asked.done() and not self._is_over():
@@ -212,7 +213,7 @@ class Session:
     def _is_over(self) -> bool:
         look = self._look
         if self._inputs.new_plans is not None or look is None:
-            return False  # a later version of the files may do better
+            return False  # a later version of the files may succeed
         return bool(look.is_over or self._failures() or (self._inputs.detach and look.is_settled))
 
     def _failures(self) -> tuple[Failure, ...]:
@@ -221,7 +222,7 @@ class Session:
         return (*failures(self._look, self._known_statuses()), *self._hopeless)
 
     def _restarting(self) -> tuple[Failure, ...]:
-        """Failures that were about to be retried, for a run that is stopped."""
+        """Failures that were to be retried, for a run that is stopped."""
         if self._look is None or not self._inputs.stop.graceful.is_set():
             return ()
         return restarting(self._look, self._known_statuses())
@@ -239,7 +240,7 @@ class Session:
             self._objects.set(plan.config_maps, plan.secrets)
             self._control.replace(plan)
 
-    # -- how it ends
+    # -- the end
 
     def _detached(self) -> RunResult:
         self._inputs.log.write(structs.replace(self._record, detached=True))
@@ -263,6 +264,11 @@ class Session:
         gone = asyncio.create_task(self._engine.gone(list(self._pods)), name="pods end")
         forced = asyncio.create_task(self._inputs.stop.forced.wait(), name="second Ctrl-C")
         try:
+            done, _ = await asyncio.wait(
+                (gone, forced, engine), timeout=HINT_AFTER_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if stopping and not done:
+                self._inputs.reporter.info("waiting for the pods to end; Ctrl-C again kills them")
             await asyncio.wait((gone, forced, engine), return_when=asyncio.FIRST_COMPLETED)
             if not gone.done() and not engine.done():
                 self._engine.kill(list(self._pods))
@@ -281,7 +287,7 @@ class Session:
         return False
 
     def _living(self) -> list[Pod]:
-        """The pods that were started, and have not ended by themselves."""
+        """The pods that have started, and not ended by themselves."""
         statuses = ((pod, self._control.status_of(uid)) for uid, pod in self._pods.items())
         return [pod for pod, status in statuses if status is not None and not is_terminal(status)]
 

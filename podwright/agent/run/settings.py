@@ -1,4 +1,4 @@
-"""How the agent of a run is configured. Pure, but for where this machine's resolv.conf is."""
+"""The configuration of a run's agent. Pure, except for the path of this machine's resolv.conf."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.node.machine import resolver_path
 from podwright.agent.resources.id_range import IdRange
 
-HOUSEKEEPING_S = 0.05  # somebody waits for the end
+HOUSEKEEPING_S = 0.05  # short, because a person waits for the end
 NO_IMAGE_GC_PERCENT = 100
 
 
 def agent_config(root: str, log_root: str) -> AgentConfig:
-    """A kubelet's defaults, except for what a run leaves to others.
+    """The configuration: a kubelet's defaults, except for what a run leaves to others.
 
     Images stay: the node agent beside the run, or an administrator, removes them. A run may use every image. Pods get
     the runtime's own cgroup parent: the tree of QoS classes belongs to a node agent.
@@ -38,9 +38,9 @@ def agent_config(root: str, log_root: str) -> AgentConfig:
 
 
 def id_range_of(run_id: str, ids: IdRange, max_pods: int) -> IdRange:
-    """The part of `ids` that a run gives its pods, so that runs side by side rarely give the same ones.
+    """The part of `ids` for the pods of a run, so that concurrent runs rarely use the same ids.
 
-    `run_id` is hexadecimal. A range with room for one part only is used as a whole.
+    `run_id` is hexadecimal. A range with room for only one part is used as a whole.
     """
     parts = ids.pods // max_pods
     if parts < 2:

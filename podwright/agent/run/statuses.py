@@ -1,4 +1,4 @@
-"""What a PodStatus says to a run. Pure."""
+"""Facts that a run takes from a PodStatus. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.phases import FAILED, SUCCEEDED
 from podwright.k8s.objects import ContainerStatus, Pod, PodStatus
 
-# By the pods' UIDs. A pod that was handed out and of which nothing is known yet has `PodStatus()`.
+# By the pods' UIDs. A pod without a status yet has `PodStatus()`.
 Statuses = Mapping[str, PodStatus]
 
 
@@ -24,7 +24,7 @@ def is_ready(status: PodStatus) -> bool:
 
 
 def all_statuses(status: PodStatus) -> Iterator[ContainerStatus]:
-    """Those of init containers first."""
+    """The statuses of all containers, those of init containers first."""
     yield from status.init_container_statuses
     yield from status.container_statuses
 
@@ -45,5 +45,5 @@ def finished_at(status: PodStatus) -> datetime | None:
 
 
 def sidecar_names(pod: Pod) -> frozenset[str]:
-    """The init containers that run beside the regular ones."""
+    """The names of the sidecars."""
     return frozenset(container.name for container in pod.spec.init_containers if is_sidecar(container))

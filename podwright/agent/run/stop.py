@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class StopRequested(Exception):
-    """What `interruptible` raises instead of finishing its work."""
+    """Raised by `interruptible` instead of finishing the work."""
 
 
 class StopRequest:
@@ -32,7 +32,7 @@ class StopRequest:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask, while the context lasts."""
+        """Let SIGINT and SIGTERM request a stop during the block."""
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGINT, signal.SIGTERM)
         for number in numbers:
@@ -51,16 +51,9 @@ class StopRequest:
         return self.graceful.is_set()
 
     async def interruptible(self, work: Awaitable[Result]) -> Result:
-        """The result of `work`. A request to stop cancels it and raises StopRequested."""
-        return await self._until(work, self.graceful)
-
-    async def unless_forced(self, work: Awaitable[Result]) -> Result:
-        """The same, but only the second request cancels."""
-        return await self._until(work, self.forced)
-
-    async def _until(self, work: Awaitable[Result], event: asyncio.Event) -> Result:
+        """The result of `work`. A request to stop cancels it, and raises StopRequested."""
         task = task_of(work, name="work until a stop")
-        asked = asyncio.create_task(event.wait(), name="a request to stop")
+        asked = asyncio.create_task(self.graceful.wait(), name="a request to stop")
         try:
             await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
             if task.done():

@@ -1,4 +1,4 @@
-"""The log followers of a run: one task for each instance of a container, ended when the instance has ended."""
+"""Follows the logs of a run: one task for each instance of a container, until the instance has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 FINISH_TIMEOUT_S = 10.0
 
-# The log of a container's instance, by the number of its attempt.
+# The path of the log of a container's instance, by its attempt.
 LogPath = Callable[[Pod, str, int], str]
 Key = tuple[str, str, int]
 
@@ -24,7 +24,7 @@ class LogTails:
     """Follows every instance that `follow` names, from its first line on."""
 
     def __init__(self, path_of: LogPath, emit: Callable[[LogLine], None], label_of: Callable[[Pod], str]) -> None:
-        """`label_of` gives the pod's name for its lines, or nothing."""
+        """`label_of` returns the pod's name for its lines, or an empty text."""
         self._path_of = path_of
         self._emit = emit
         self._label_of = label_of
@@ -32,7 +32,7 @@ class LogTails:
         self._tasks: dict[Key, tuple[asyncio.Task[None], LogFollower]] = {}
 
     def follow(self, pod: Pod, container: str, attempt: int) -> None:
-        """Begin, unless it is followed already."""
+        """Follow the log, unless it is followed already."""
         key = (pod.metadata.uid, container, attempt)
         if key in self._tasks:
             return
@@ -47,14 +47,14 @@ class LogTails:
         self._tasks[key] = (task, follower)
 
     async def finish(self, pod: Pod, container: str, attempt: int) -> None:
-        """Return once everything that the instance wrote has been emitted."""
+        """Wait until all output of the instance was emitted."""
         self.follow(pod, container, attempt)
         task, follower = self._tasks[pod.metadata.uid, container, attempt]
         follower.finish()
         await _settle(task)
 
     async def close(self) -> None:
-        """Read all to the end, then stop."""
+        """Read all logs to the end, then stop."""
         for _, follower in self._tasks.values():
             follower.finish()
         for task, _ in self._tasks.values():
@@ -65,7 +65,7 @@ class LogTails:
 
 
 async def _settle(task: asyncio.Task[None]) -> None:
-    """Wait for its end, with a limit. A log that cannot be read must not fail the pod."""
+    """Wait for the end of a follower, with a limit. An unreadable log must not fail the pod."""
     await asyncio.wait((task,), timeout=FINISH_TIMEOUT_S)
     task.cancel()
     (result,) = await asyncio.gather(task, return_exceptions=True)

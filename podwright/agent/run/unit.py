@@ -1,4 +1,4 @@
-"""A systemd unit that keeps files running: what `podwright generate` prints. Pure.
+"""Makes a systemd unit that runs the pods of files, for `podwright generate`. Pure.
 
 See systemd.unit(5), systemd.service(5), and systemd.syntax(7) for quoting.
 """
@@ -14,13 +14,16 @@ from podwright.agent.run.jobs import JobRun
 from podwright.agent.run.plan import RunPlan
 from podwright.agent.run.workloads import Workload
 
-STOP_MARGIN_S = 30  # beside the longest grace of the pods: for unmounting and removal
+STOP_MARGIN_S = 30  # in addition to the longest grace of the pods, for unmounting and removal
 START_LIMIT_S = 900  # pulls included; systemd's own 90 s are too short for a large image
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:=,+@")
 
 
 class UnitRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the unit is to run. `paths` are absolute. `options` stand before them, where the run starts and ends."""
+    """What the unit runs.
+
+    `paths` are absolute. `options` come before them, in the commands that start and end the run.
+    """
 
     program: tuple[str, ...]
     paths: tuple[str, ...]
@@ -60,9 +63,9 @@ def make_unit(plan: RunPlan, request: UnitRequest) -> str:
 
 
 def restart_policy(workloads: Sequence[Workload]) -> str:
-    """Workloads that never end are started again whatever happens, jobs only when they fail, unless they never retry.
+    """The unit's Restart: always for workloads that never end, on failure for jobs, or no if they never retry.
 
-    A pod's own restart policy is kept by the agent: this one is for the run as a whole.
+    It is for the run as a whole. The agent respects each pod's restart policy.
     """
     policies = {_pod_policy(workload) for workload in workloads}
     if "Always" in policies:
@@ -71,18 +74,18 @@ def restart_policy(workloads: Sequence[Workload]) -> str:
 
 
 def stop_limit_s(plan: RunPlan) -> int:
-    """How long the pods may take to end, in seconds."""
+    """The most seconds that the pods may take to end."""
     graces = [pod.spec.termination_grace_period_seconds or 0 for pod in plan.all_pods()]
     return max(graces, default=0) + STOP_MARGIN_S
 
 
 def command(arguments: Sequence[str]) -> str:
-    """A command line that systemd splits into these arguments."""
+    """The arguments as a command line of systemd."""
     return " ".join(quoted(argument) for argument in arguments)
 
 
 def quoted(argument: str) -> str:
-    """One argument: `%` and `$` stand for themselves."""
+    """An argument in systemd's quotes, with `%` and `$` escaped."""
     doubled = argument.replace("%", "%%").replace("$", "$$")
     if argument and set(argument) <= _PLAIN:
         return argument
@@ -98,7 +101,7 @@ def _pod_policy(workload: Workload) -> str:
 
 
 def _after_runtime(request: UnitRequest) -> list[str]:
-    """A runtime that was named must be there first. Without one the run brings its own."""
+    """The lines that start a named runtime first. Without one the run starts its own."""
     if request.endpoint is None:
         return []
     path = request.endpoint.removeprefix("unix://")

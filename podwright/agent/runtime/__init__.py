@@ -1,7 +1,7 @@
-"""The container runtime as the agent sees it: what it can be asked for, and what it says is there.
+"""The container runtime as the agent sees it. This is the only room that calls CRI.
 
-The one room that calls CRI. Everything above speaks to the `CriRuntime` and `CriImages` of `protocol`, so that a fake
-in memory stands in for a runtime in tests. `client` is the real one (`measured` times its calls, `scope` shows an
-agent its own pods alone), `convert` turns messages into `records`. `watch` asks whether the runtime is ready,
-`handlers` says what a pod's handler can do.
+Other rooms use the `CriRuntime` and `CriImages` of `protocol`, so that tests can have a runtime in memory. `client` is
+the real one. `measured` measures its calls, `streamed_lists` makes lists by streaming RPCs, and `scope` shows an agent
+only its own pods. `convert` turns messages into `records`. `watch` checks whether the runtime is ready, `handlers`
+finds the handler of a pod and what it supports.
 """

@@ -32,14 +32,14 @@ from podwright.errors import NotFound, Unimplemented
 
 Response = TypeVar("Response")
 
-LONG_EXEC_S = 24 * 3600.0  # a command without a limit of its own
+LONG_EXEC_S = 24 * 3600.0  # for a command without a limit
 
 
 class RuntimeClient:
-    """RuntimeService by gRPC, see `CriRuntime`."""
+    """A `CriRuntime` by gRPC."""
 
     def __init__(self, cri: CriClient, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        """`timeout_s` is what an ordinary call may take."""
+        """`timeout_s` is the deadline of an ordinary call."""
         self._cri = cri
         self._rpc = cri.runtime
         self._timeout_s = timeout_s
@@ -191,7 +191,7 @@ class RuntimeClient:
 
 
 class ImagesClient:
-    """ImageService by gRPC, see `CriImages`."""
+    """A `CriImages` by gRPC."""
 
     def __init__(self, cri: CriClient, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         self._cri = cri
@@ -240,6 +240,6 @@ def _auth(credentials: RegistryCredentials | None) -> api.AuthConfig | None:
 
 
 async def _unless_gone(call: Awaitable[Response]) -> None:
-    """What is to be stopped or removed and is gone is as wanted."""
+    """Await a stop or removal. An absent object succeeds."""
     with contextlib.suppress(NotFound):
         await call

@@ -1,4 +1,4 @@
-"""CRI's messages as the agent's records."""
+"""Converts CRI's messages to the agent's records."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ SIGNAL_PREFIX = "SIGNAL_"
 
 
 def pod_uid(labels: Mapping[str, str]) -> str:
-    """The pod's UID in the labels that the agent writes. Empty without one, or for a text that cannot be a UID."""
+    """The pod's UID in the labels that the agent writes. Empty if there is none, or if it is invalid."""
     uid = labels.get(POD_UID, "")
     return uid if is_uid(uid) else ""
 
 
 def sandbox_summary(item: api.PodSandbox) -> SandboxSummary | None:
-    """None for a sandbox without a pod's labels: somebody else's."""
+    """The sandbox in a list. None for one without a pod's labels, which others made."""
     labels = item.labels
     if not (uid := pod_uid(labels)):
         return None
@@ -64,7 +64,7 @@ def sandbox_summary(item: api.PodSandbox) -> SandboxSummary | None:
 
 
 def container_summary(item: api.Container) -> ContainerSummary | None:
-    """None for a container without a pod's labels: somebody else's."""
+    """The container in a list. None for one without a pod's labels, which others made."""
     labels = item.labels
     if not (uid := pod_uid(labels)):
         return None
@@ -106,7 +106,7 @@ def sandbox_status(status: api.PodSandboxStatus) -> SandboxStatus:
 
 
 def container_status(status: api.ContainerStatus, sandbox_id: str = "") -> CriContainerStatus:
-    """A container with everything that CRI says of it. The message does not name its sandbox."""
+    """A container with all its details. The message does not name its sandbox."""
     return CriContainerStatus(
         id=status.id,
         name=status.labels.get(CONTAINER_NAME, status.metadata.name),
@@ -164,7 +164,7 @@ def _user(status: api.ContainerStatus) -> UserStatus | None:
 def observed(
     uid: str, sandboxes: Iterable[SandboxStatus], containers: Iterable[CriContainerStatus], seen_at: float
 ) -> ObservedPod:
-    """One pod out of its parts, in the order that `ObservedPod` promises."""
+    """One pod from its parts, in the order of `ObservedPod`."""
     by_age = sorted(sandboxes, key=lambda sandbox: (sandbox.attempt, sandbox.created_at_ns), reverse=True)
     instances = sorted(containers, key=lambda status: (status.restart_count, status.created_at_ns), reverse=True)
     return ObservedPod(
@@ -178,9 +178,9 @@ def observed(
 
 
 def event(message: api.ContainerEventResponse) -> RuntimeEvent:
-    """An event, with the pod as far as it shows it.
+    """An event, and what it shows of the pod.
 
-    The last status of a sandbox comes along with its removal, when nothing has it any more: it is left out.
+    The event of a sandbox's removal still has its last status, which is left out.
     """
     status = message.pod_sandbox_status
     is_removal = message.container_event_type == api.CONTAINER_DELETED_EVENT and message.container_id == status.id
@@ -236,7 +236,7 @@ def image(item: api.Image) -> ImageStatus:
 
 
 def filesystem(usage: api.FilesystemUsage) -> FilesystemSpace:
-    """What one filesystem holds."""
+    """The usage of one filesystem."""
     return FilesystemSpace(
         mountpoint=usage.fs_id.mountpoint, used_bytes=usage.used_bytes.value, inodes_used=usage.inodes_used.value
     )

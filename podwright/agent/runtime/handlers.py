@@ -1,4 +1,4 @@
-"""Which runtime handler a pod wants, and what it can do."""
+"""Finds the runtime handler of a pod, and what it supports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Classes(Protocol):
 
 
 class HandlerNames:
-    """Without an API server there are no RuntimeClasses: a class is the name of a handler."""
+    """Handlers without an API server, where a runtimeClassName is the name of a handler."""
 
     def __init__(self, watch: RuntimeWatch) -> None:
         self._watch = watch
@@ -27,7 +27,7 @@ class HandlerNames:
         known = [handler.name for handler in self._watch.state.handlers if handler.name]
         if known and name not in known:
             raise FailedPrecondition(
-                f"runtimeClassName {name!r} is no handler of this runtime", hint=f"its handlers: {', '.join(known)}"
+                f"runtimeClassName {name!r} is not a handler of this runtime", hint=f"its handlers: {', '.join(known)}"
             )
         return name
 
@@ -40,12 +40,15 @@ class RuntimeHandlers:
         self._classes = classes
 
     def name_for(self, pod: Pod) -> str:
-        """The handler to ask the runtime for. Empty for its default. Raises PodwrightError."""
+        """The handler's name, empty for the default. Raises PodwrightError."""
         name = pod.spec.runtime_class_name
         return self._classes.handler_of(name) if name else ""
 
     def features_of(self, pod: Pod) -> HandlerFeatures | None:
-        """What the pod's handler can do. None when the runtime does not say, or the pod's class is not known."""
+        """The features of the pod's handler.
+
+        None if the runtime does not report them, or if the pod's class is unknown.
+        """
         try:
             return self._watch.state.handler(self.name_for(pod))
         except PodwrightError:

@@ -1,4 +1,4 @@
-"""A CRI client that counts and times its calls, as the kubelet's instrumented services do.
+"""A CRI client that counts and measures its calls, as the kubelet's instrumented services do.
 
 Each call is a step of the pass that makes it, so that `podwright describe` can say what a pod waits for.
 """
@@ -22,7 +22,7 @@ _OTHER_NAMES = {"update_container_resources": "update_container"}
 
 
 class MeasuredCriClient(ListStreamingCriClient):
-    """Counts and times each call. A streamed list is a call as well."""
+    """Counts and measures each call. A streamed list is one call."""
 
     def __init__(self, endpoint: str, metrics: RuntimeMetrics, clock: Clock, *, streams_lists: bool = False) -> None:
         super().__init__(endpoint, streams_lists=streams_lists)

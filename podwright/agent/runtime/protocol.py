@@ -1,7 +1,7 @@
-"""What the agent asks of a container runtime. `client` is the real thing. Tests have one in memory.
+"""The interface of a container runtime for the agent. `client` is the real one. Tests have one in memory.
 
-Every method raises a `PodwrightError`: NotFound for an object that is gone, Unavailable and DeadlineExceeded when the
-runtime does not answer, Unimplemented for what it cannot do, and Unknown with its message for the rest.
+Every method may raise a `PodwrightError`: NotFound for an absent object, Unavailable and DeadlineExceeded if the
+runtime does not answer, Unimplemented for an RPC that it lacks, and Unknown with its message for other failures.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ class CriRuntime(Protocol):
     """CRI's RuntimeService."""
 
     async def version(self) -> RuntimeVersion:
-        """Who answers."""
+        """The runtime's name and version."""
 
     async def state(self) -> RuntimeState:
         """The conditions and the features (RPC Status)."""
 
     async def cgroup_driver(self) -> str | None:
-        """`systemd` or `cgroupfs` (RPC RuntimeConfig). None when the runtime does not say."""
+        """`systemd` or `cgroupfs` (RPC RuntimeConfig). None if the runtime does not report it."""
 
     async def set_pod_cidr(self, cidr: str) -> None:
-        """RPC UpdateRuntimeConfig."""
+        """Send the range of pod addresses to the runtime (RPC UpdateRuntimeConfig)."""
 
     async def sandboxes(self) -> list[SandboxSummary]:
         """All sandboxes that carry a pod's labels, in any state."""
@@ -54,42 +54,45 @@ class CriRuntime(Protocol):
         """The containers of one pod."""
 
     async def sandbox_status(self, sandbox_id: str) -> tuple[SandboxStatus, tuple[CriContainerStatus, ...] | None]:
-        """A sandbox, and its containers where the runtime sends them along (None: it does not). Raises NotFound."""
+        """A sandbox, and its containers if the runtime sends them too, else None. Raises NotFound."""
 
     async def container_status(self, container_id: str) -> CriContainerStatus:
-        """Raises NotFound."""
+        """A container. Raises NotFound."""
 
     def events(self, begun: asyncio.Event) -> AsyncIterator[RuntimeEvent]:
-        """RPC GetContainerEvents. Ends when the runtime ends the stream.
+        """The events of RPC GetContainerEvents. Ends when the runtime ends the stream.
 
-        `begun` is set when no later event can be missed, by runtimes that say so before the first event.
+        `begun` is set as soon as no later event can be missed. Some runtimes show that before the first event.
         """
 
     async def run_sandbox(self, config: api.PodSandboxConfig, handler: str) -> str:
-        """The id of the new sandbox, which is READY."""
+        """Run a sandbox. Returns its id when it is READY."""
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
-        """One that is gone or stopped is fine."""
+        """Stop a sandbox. An absent or stopped one succeeds."""
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
-        """One that is gone is fine."""
+        """Succeeds if it is gone."""
 
     async def create_container(
         self, sandbox_id: str, config: api.ContainerConfig, sandbox_config: api.PodSandboxConfig
     ) -> str:
-        """The id of the new container."""
+        """Create a container. Returns its id."""
 
     async def start_container(self, container_id: str) -> None:
-        """Let its program run."""
+        """Start a container's program."""
 
     async def stop_container(self, container_id: str, grace_s: int) -> None:
-        """The stop signal, then SIGKILL after the grace. Returns when it has ended. One that is gone is fine."""
+        """Send the stop signal, and SIGKILL after the grace.
+
+        Returns when the container has ended. An absent one succeeds.
+        """
 
     async def remove_container(self, container_id: str) -> None:
-        """One that is gone is fine."""
+        """Succeeds if it is gone."""
 
     async def update_container(self, container_id: str, resources: api.LinuxContainerResources) -> None:
-        """Change the limits of a container that exists."""
+        """Change the limits of an existing container."""
 
     async def update_sandbox(
         self, sandbox_id: str, overhead: api.LinuxContainerResources, resources: api.LinuxContainerResources
@@ -97,34 +100,34 @@ class CriRuntime(Protocol):
         """Inform the runtime of a pod's new resources (RPC UpdatePodSandboxResources)."""
 
     async def exec_sync(self, container_id: str, command: list[str], timeout_s: int) -> ExecResult:
-        """Run a command to its end. Raises DeadlineExceeded after `timeout_s`. 0 waits without end."""
+        """Run a command to its end. Raises DeadlineExceeded after `timeout_s`, where 0 means no limit."""
 
     async def reopen_log(self, container_id: str) -> None:
-        """Let the container's log go to a new file at its path."""
+        """Have the container's log reopened at its path, after a rotation."""
 
     async def exec_url(self, request: api.ExecRequest) -> str:
-        """Where to connect to for an exec stream."""
+        """The URL of an exec stream."""
 
     async def attach_url(self, request: api.AttachRequest) -> str:
-        """Where to connect to for an attach stream."""
+        """The URL of an attach stream."""
 
     async def port_forward_url(self, request: api.PortForwardRequest) -> str:
-        """Where to connect to for port-forward."""
+        """The URL of a port-forward."""
 
     async def checkpoint_container(self, container_id: str, location: str, timeout_s: int) -> None:
         """Write a checkpoint archive to `location`."""
 
     async def container_stats(self) -> list[api.ContainerStats]:
-        """Those of all running containers."""
+        """The statistics of all running containers."""
 
     async def sandbox_stats(self) -> list[api.PodSandboxStats]:
-        """Those of all READY sandboxes. Raises Unimplemented."""
+        """The statistics of all READY sandboxes. Raises Unimplemented."""
 
     async def stats_of_sandbox(self, sandbox_id: str) -> api.PodSandboxStats:
-        """Those of one sandbox. Raises NotFound, Unimplemented."""
+        """The statistics of one sandbox. Raises NotFound and Unimplemented."""
 
     async def metric_descriptors(self) -> list[api.MetricDescriptor]:
-        """What `sandbox_metrics` tells of. Raises Unimplemented."""
+        """The descriptors of `sandbox_metrics`. Raises Unimplemented."""
 
     async def sandbox_metrics(self) -> list[api.PodSandboxMetrics]:
         """Prometheus metrics by pod. Raises Unimplemented."""
@@ -137,15 +140,15 @@ class CriImages(Protocol):
         """All images."""
 
     async def image(self, reference: str, *, annotations: dict[str, str] | None = None) -> ImageStatus | None:
-        """The image of that name, digest or id. None when the runtime does not have it."""
+        """The image with this name, digest or id. None if the runtime does not have it."""
 
     async def pull(
         self, reference: str, credentials: RegistryCredentials | None, sandbox_config: api.PodSandboxConfig | None
     ) -> str:
-        """The pulled image's reference for `create_container`. No deadline: a pull takes what it takes."""
+        """Pull an image, without a deadline. Returns its reference for `create_container`."""
 
     async def remove_image(self, reference: str) -> None:
-        """One that is gone is fine."""
+        """Succeeds if it is gone."""
 
     async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
-        """(of images, of container layers) (RPC ImageFsInfo)."""
+        """The filesystems of images, and those of containers' layers (RPC ImageFsInfo)."""

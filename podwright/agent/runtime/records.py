@@ -1,7 +1,7 @@
 """What the runtime holds, as frozen values. Times are nanoseconds since the epoch, 0 for "not yet".
 
-Sandboxes and containers are recognised by the labels that the kubelet writes (`podwright.agent.pods.identity`), so
-that an agent that was restarted, and a kubelet before it, mean the same things.
+Sandboxes and containers are recognised by the kubelet's labels (`podwright.agent.pods.identity`), so that a restarted
+agent finds its own, and those of a kubelet before it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class MountStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResourcesStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits that a container has in fact. None where the runtime does not say."""
+    """The actual limits of a container. None for what the runtime does not report."""
 
     cpu_shares: int | None = None
     cpu_quota_us: int | None = None
@@ -93,7 +93,7 @@ class ResourcesStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a container's first process runs as."""
+    """The user of a container's first process."""
 
     uid: int
     gid: int
@@ -129,7 +129,7 @@ class CriContainerStatus(msgspec.Struct, frozen=True, kw_only=True):
 class ObservedPod(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the runtime holds of one pod. Both lists are newest first, by attempt and then by creation.
 
-    `seen_at` is the time (`Clock.monotonic`) that the look began at: what happened before it is in here.
+    `seen_at` is the time (`Clock.monotonic`) at which the look began: it shows everything that happened before.
     """
 
     uid: str
@@ -146,11 +146,11 @@ class ObservedPod(msgspec.Struct, frozen=True, kw_only=True):
         return newest.ips if newest is not None and newest.state is CriSandboxState.READY else ()
 
     def newest(self, name: str) -> CriContainerStatus | None:
-        """The newest instance of the container of that name."""
+        """The newest instance of the container with this name."""
         return next((status for status in self.containers if status.name == name), None)
 
     def instances(self, name: str) -> tuple[CriContainerStatus, ...]:
-        """All instances of the container of that name, newest first."""
+        """All instances of the container with this name, newest first."""
         return tuple(status for status in self.containers if status.name == name)
 
     def running(self) -> tuple[CriContainerStatus, ...]:
@@ -158,7 +158,7 @@ class ObservedPod(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(status for status in self.containers if status.state is CriContainerState.RUNNING)
 
     def shows_started(self, ids: Collection[str]) -> bool:
-        """Whether it shows that all of these containers were started, whatever has become of them since."""
+        """Whether it shows that all of these containers were started, even if they have ended since."""
         begun = {
             each.id for each in self.containers if each.state in (CriContainerState.RUNNING, CriContainerState.EXITED)
         }
@@ -175,7 +175,7 @@ class ObservedPod(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuntimeVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """Who answers: `containerd`, `cri-o`, `podwright` and its version."""
+    """The runtime's name (`containerd`, `cri-o`, `podwright`) and version."""
 
     name: str
     version: str
@@ -191,7 +191,7 @@ class CriCondition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HandlerFeatures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a runtime handler can do, under its name. "" is the default handler."""
+    """The features of a runtime handler by name. "" is the default handler."""
 
     name: str
     recursive_read_only_mounts: bool = False
@@ -208,7 +208,7 @@ class RuntimeState(msgspec.Struct, frozen=True, kw_only=True):
     user_namespaces_host_network: bool = False
 
     def handler(self, name: str) -> HandlerFeatures | None:
-        """The features of the handler of that name."""
+        """The features of the handler with this name."""
         return next((handler for handler in self.handlers if handler.name == name), None)
 
 
@@ -224,8 +224,8 @@ class RuntimeEventKind(enum.Enum):
 class RuntimeEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One message of GetContainerEvents: what happened to `id` (a container or a sandbox), and the pod after it.
 
-    `pod` is None when the event does not show the sandbox. Containerd shows it without its containers. `pod_uid` is
-    empty for a sandbox that is no pod's of this agent, and where no sandbox is shown.
+    `pod` is None if the event does not show the sandbox. containerd shows it without its containers. `pod_uid` is
+    empty if no sandbox is shown, or if it belongs to no pod.
     """
 
     id: str
@@ -256,7 +256,7 @@ class ImageStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilesystemSpace(msgspec.Struct, frozen=True, kw_only=True):
-    """What images (or container layers) take on one filesystem."""
+    """The usage of one filesystem by images or container layers."""
 
     mountpoint: str
     used_bytes: int
@@ -265,7 +265,7 @@ class FilesystemSpace(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryCredentials:
-    """What a pull may log in with. Never printed: `repr` hides it."""
+    """The credentials for a pull. Never printed: `repr` hides them."""
 
     username: str = ""
     password: str = field(default="", repr=False)

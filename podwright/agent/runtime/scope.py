@@ -1,7 +1,7 @@
-"""A runtime that shows only the pods that are an agent's own.
+"""A runtime that shows only an agent's own pods.
 
-An agent's housekeeping ends pods that no source wants, and several agents may share an endpoint: that of the node, and
-those of `podwright run`. None of them must see the others' pods.
+Several agents may share an endpoint: that of the node, and those of `podwright run`. Housekeeping ends pods that no
+source wants, so an agent must not see the pods of others.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ IsOwn = Callable[[str], bool]
 class OwnRuntime(RuntimeClient):
     """See `CriRuntime`.
 
-    Lists and events are filtered. Calls about one object are not: they come from a filtered list.
+    Lists and events are filtered. Calls about one object need no filter: its id comes from a filtered list.
     """
 
     def __init__(self, cri: CriClient, is_own: IsOwn, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        """`is_own` says by a pod's UID whose the pod is. `timeout_s` is what an ordinary call may take."""
+        """`is_own` returns whether the pod with a UID is the agent's own.
+
+        `timeout_s` is the deadline of an ordinary call.
+        """
         super().__init__(cri, timeout_s)
         self._is_own = is_own
 
@@ -35,5 +38,6 @@ class OwnRuntime(RuntimeClient):
 
     async def events(self, begun: asyncio.Event) -> AsyncIterator[RuntimeEvent]:
         async for event in super().events(begun):
-            if not event.pod_uid or self._is_own(event.pod_uid):  # without a UID: what was removed is not named
+            # The event of a removed sandbox may lack its pod's UID.
+            if not event.pod_uid or self._is_own(event.pod_uid):
                 yield event

@@ -1,7 +1,7 @@
-"""CRI's lists by their streaming RPCs (feature gate CRIListStreaming): a long list fits into no message of gRPC.
+"""CRI's lists by their streaming RPCs (feature gate CRIListStreaming), because gRPC limits the size of a message.
 
-As in a kubelet 1.36 (staging/src/k8s.io/cri-client), a runtime without these RPCs is asked for whole lists from then
-on, and any other failure is the failure of the list.
+As in a kubelet 1.36 (staging/src/k8s.io/cri-client), a runtime without these RPCs is called for whole lists from then
+on. Any other failure is the failure of the list.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class StreamedList(msgspec.Struct, frozen=True, kw_only=True):
     rpc: str
     request: Any
     part: str
-    answer: Any  # the list's response, whose field `items` gets them all
+    answer: Any  # the list's response, whose field `items` gets all items
     items: str
     service: str = RUNTIME
 
@@ -81,7 +81,7 @@ STREAMED: Mapping[type, StreamedList] = {
 
 
 class ListStreamingCriClient(CriClient):
-    """Asks for lists by streams, where the runtime has them."""
+    """Gets lists by streams if the runtime supports them."""
 
     def __init__(self, endpoint: str, *, streams_lists: bool = False) -> None:
         super().__init__(endpoint)

@@ -1,4 +1,4 @@
-"""`/healthz`: whether the agent works. Each check returns what is wrong, or an empty text."""
+"""`/healthz`: whether the agent works. Each check returns the problem, or an empty text."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Health:
         self._checks = dict(checks)
 
     def names(self) -> list[str]:
-        """The checks, each with a path of its own."""
+        """The names of the checks, each of which has its own path."""
         return list(self._checks)
 
     def problem(self, name: str) -> str | None:
-        """What one check says. None when there is no such check."""
+        """The problem of one check. None if there is no such check."""
         check = self._checks.get(name)
         return check() if check is not None else None
 
     def report(self, *, verbose: bool = False, excluded: Collection[str] = ()) -> tuple[bool, str]:
-        """Whether all is well, and a text: `ok`, or a line for each check (apiserver's healthz).
+        """Whether all checks pass, and a text: `ok`, or a line for each check (apiserver's healthz).
 
-        What is wrong stands at the check's own path: anybody may ask for the report.
+        Everyone may read the report, so problems are only at the paths of the checks.
         """
         lines, well = [], True
         for name, check in self._checks.items():
@@ -45,7 +45,10 @@ class Health:
 
 
 def loop_check(silent_s: Callable[[], float], sync_frequency_s: float) -> Check:
-    """The sync loop must be entered now and then: twice in a sync period, or in five minutes."""
+    """A check of the sync loop.
+
+    It fails if no turn has begun for five minutes, or for two sync periods if they are longer.
+    """
     longest_s = max(300.0, 2 * sync_frequency_s)
 
     def check() -> str:

@@ -1,4 +1,4 @@
-"""`/metrics`: what the node has now under the kubelet's names, and what this process takes."""
+"""`/metrics`: the state of the node under the kubelet's names, and the resources of this process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Samples = list[tuple[Mapping[str, str], float]]
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
-    """The node now: what the runtime shows, and the pods that are wanted. `active` are those that run, or will."""
+    """The state of the node: what the runtime shows, and the wanted pods. `active` has those that run or will run."""
 
     name: str
     observed: Sequence[ObservedPod]
@@ -37,15 +37,15 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     mirrors: Sequence[Pod]
     known: Collection[KnownPod]  # the pods that have a worker
     statuses: Sequence[PodStatus]
-    volumes: tuple[Mapping[str, int], Mapping[str, int]]  # by plug-in: those that are wanted, and that are there
+    volumes: tuple[Mapping[str, int], Mapping[str, int]]  # by plug-in: wanted, and mounted
     gates: Mapping[str, bool]
     memory_qos: MemoryQos | None  # None: the gate is off
     cgroup_version: int
-    seen_at_s: float  # when the runtime was looked at last, since the epoch
+    seen_at_s: float  # the last look at the runtime, since the epoch
 
 
 def node_families(node: NodeView) -> Iterator[Family]:
-    """Pods and containers."""
+    """The metrics of pods and containers."""
     yield gauge("kubelet_node_name", "The node's name. The count is always 1.", [({"node": node.name}, 1)])
     yield gauge("kubelet_desired_pods", "The number of pods that the sources want", _by_source(node.wanted))
     yield gauge("kubelet_active_pods", "The number of pods that run, or will", _by_source(node.active))
@@ -70,7 +70,7 @@ def node_families(node: NodeView) -> Iterator[Family]:
 
 
 def _by_state(known: Collection[KnownPod]) -> Samples:
-    """By what the worker does, by whether a source has the pod, and by whether that is a file."""
+    """Pods by the state of the worker, by whether a source has the pod, and by whether the pod is static."""
     counts = Counter((_configuration(pod), pod.state.value, _source(pod)) for pod in known)
     kinds = [(config, static) for config in ("desired", "orphan") for static in ("", "true")]
     kinds.append(("runtime_only", "unknown"))
@@ -115,13 +115,13 @@ def _volume_families(wanted: Mapping[str, int], there: Mapping[str, int]) -> Ite
 
 
 def _kept_memory_families(node: NodeView) -> Iterator[Family]:
-    """What the kernel keeps for pods. Only cgroup v2 can do it."""
+    """The memory that the kernel protects for pods, with cgroup v2 only."""
     if node.memory_qos is None:
         return
     pods = node.active if node.cgroup_version == CGROUP_V2 else ()
     limits = limits_of_classes(pods, LimitRules(memory_qos=node.memory_qos))
     low = limits["Burstable"].memory_low_bytes or 0
-    # That of guaranteed pods is kept in the cgroup above both classes.
+    # That of guaranteed pods is set on the cgroup above both classes.
     sure = (limits["Guaranteed"].memory_min_bytes or 0) - low
     text = "Total cgroup v2 memory.min in bytes for Guaranteed pods. The kernel never reclaims it."
     yield gauge("kubelet_memory_qos_node_memory_min_bytes", text, [({}, sure)])
@@ -130,7 +130,7 @@ def _kept_memory_families(node: NodeView) -> Iterator[Family]:
 
 
 def _features(gates: Mapping[str, bool]) -> Samples:
-    """By the stage of each gate, which is empty for those that every release has."""
+    """The gates by name and stage. The stage is empty for gates that are generally available."""
     stages = {"GA": "", "Deprecated": "DEPRECATED", "Alpha": "ALPHA", "Beta": "BETA"}
     return [({"name": name, "stage": stages[GATES[name].stage]}, int(gates[name])) for name in sorted(gates)]
 
@@ -141,7 +141,7 @@ def _by_source(pods: Iterable[Pod]) -> Samples:
 
 
 def process_families(started_s: float) -> list[Family]:
-    """This process."""
+    """The metrics of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     resident, virtual = _memory_bytes()
     used = round(usage.ru_utime + usage.ru_stime, 3)
@@ -165,7 +165,7 @@ def process_families(started_s: float) -> list[Family]:
 
 
 def health_families(health: Health) -> list[Family]:
-    """`/metrics/slis`: each check of /healthz, 1 for well."""
+    """`/metrics/slis`: each check of /healthz, 1 if it passes."""
     samples = [({"name": name, "type": "healthz"}, int(not health.problem(name))) for name in health.names()]
     text = "[STABLE] This metric records the result of a single healthcheck."
     return [gauge("kubernetes_healthcheck", text, samples)]

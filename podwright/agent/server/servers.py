@@ -24,7 +24,7 @@ class Servers:
     """Serves until it is closed."""
 
     def __init__(self, counts: RequestCounts, limits: Limits, ports: EarlyPorts) -> None:
-        """What `ports` has bound is served. The rest is bound when it is to be served."""
+        """Serves the sockets that `ports` has bound. Others are bound when they are to be served."""
         self._counts = counts
         self._limits = limits
         self._ports = ports

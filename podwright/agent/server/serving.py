@@ -1,4 +1,4 @@
-"""From a request to its answer: counted, guarded, routed. A failure becomes an answer too."""
+"""Answers requests: counts them, calls the guard, finds the handler. A failure becomes an answer, too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class HttpService:
-    """One server's routes."""
+    """Answers the requests of one server."""
 
     def __init__(self, routes: Sequence[HttpRoute], counts: RequestCounts, guard: Guard | None = None) -> None:
         """Without a guard, every client is served."""
@@ -32,7 +32,7 @@ class HttpService:
         except PodwrightError as failure:
             log.warning("a request failed: path=%.128r error=%s", request.path, failure)
             return text(str(failure), 500)
-        except ValueError as failure:  # the query has too many parameters, or the path is no text
+        except ValueError as failure:  # the query has too many parameters, or the path is not UTF-8
             return text(f"bad request: {failure}", 400)
         except Exception:
             log.exception("a request failed: path=%.128r", request.path)

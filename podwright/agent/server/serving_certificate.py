@@ -1,4 +1,4 @@
-"""Which certificate the node's API shows: that of the configuration, one that the cluster signs, or one of its own."""
+"""Chooses the certificate of the node's API: configured, signed by the cluster, or self-signed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ SERVER_PREFIX = "kubelet-server"
 
 
 def asks_for_serving(config: AgentConfig, *, has_api: bool) -> bool:
-    """Whether the cluster is to sign the certificate: serverTLSBootstrap. One of the configuration comes first."""
+    """Whether the cluster must sign the certificate (serverTLSBootstrap).
+
+    A certificate of the configuration has priority.
+    """
     security = config.security
     is_given = bool(security.tls_cert_file and security.tls_key_file)
     is_asked = security.server_tls_bootstrap and config.feature_gates["RotateKubeletServerCertificate"]
@@ -21,7 +24,7 @@ def asks_for_serving(config: AgentConfig, *, has_api: bool) -> bool:
 
 
 def tls_files(config: AgentConfig, node_name: str, addresses: Iterable[str], *, has_api: bool) -> TlsFiles:
-    """The files. Raises FailedPrecondition when none can be made."""
+    """The files. Raises FailedPrecondition if none can be made."""
     security = config.security
     certificate, key, client_ca = security.tls_cert_file, security.tls_key_file, security.client_ca_file
     if asks_for_serving(config, has_api=has_api):

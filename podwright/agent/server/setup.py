@@ -1,4 +1,4 @@
-"""The servers of an assembled agent: which there are, with which paths and certificates."""
+"""Makes the servers of an assembled agent, with their paths and certificates."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from podwright.agent.server.api.commands import CommandPaths
 from podwright.agent.server.api.container_logs import LogPaths
 from podwright.agent.server.api.debug import DebugFacts, DebugPaths
 from podwright.agent.server.api.healthz import HealthPaths
+from podwright.agent.server.api.late_streams import LateStreams, Streams
 from podwright.agent.server.api.node_logs import NodeLogPaths
 from podwright.agent.server.api.node_query import NodeLogQuery
 from podwright.agent.server.api.pods import PodPaths
 from podwright.agent.server.api.request_counts import RequestCounts
 from podwright.agent.server.api.stats import StatsPaths
-from podwright.agent.server.api.streams import StreamPaths
 from podwright.agent.server.api.table import (
     GuardedPaths,
     OpenPaths,
@@ -57,11 +57,11 @@ log = logging.getLogger(__name__)
 
 NODE_LOGS = "/var/log"
 CONNECTIONS = 1000
-DESCRIPTORS_PER_CONNECTION = 4  # a stream needs one more to the runtime; the rest is for the agent itself
+DESCRIPTORS_PER_CONNECTION = 4  # a stream has another one to the runtime; the rest is for the agent itself
 
 
 class ShownConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The effective configuration as people see it: a KubeletConfiguration, and all flags."""
+    """The effective configuration, to be shown: a KubeletConfiguration, and all flags."""
 
     document: Mapping[str, Any]
     flags: Mapping[str, str]
@@ -70,7 +70,7 @@ class ShownConfig(msgspec.Struct, frozen=True, kw_only=True):
 async def serve(
     config: AgentConfig, agent: Agent, shown: ShownConfig, ports: EarlyPorts, stack: contextlib.AsyncExitStack
 ) -> None:
-    """Listen on all that is configured until `stack` ends. Raises FailedPrecondition and InvalidArgument."""
+    """Serve everything that is configured until `stack` ends. Raises FailedPrecondition and InvalidArgument."""
     server = config.server
     parts = _Parts(config, agent, shown)
     limits = Limits(connections=_connections(), stall_s=server.streaming_idle_timeout_s)
@@ -93,7 +93,7 @@ async def serve(
 
 
 async def _serve_pods(config: AgentConfig, agent: Agent, view: View, stack: contextlib.AsyncExitStack) -> None:
-    # the messages of a Pod, which only this API needs
+    # imports the messages of a Pod, which only this API needs
     from podwright.agent.server.pods_api.feed import PodFeed  # noqa: PLC0415
     from podwright.agent.server.pods_api.server import PodsApiPorts, PodsApiServer  # noqa: PLC0415
 
@@ -106,7 +106,7 @@ async def _serve_pods(config: AgentConfig, agent: Agent, view: View, stack: cont
 
 
 def _connections() -> int:
-    """As many as descriptors allow."""
+    """The limit of connections, as many as descriptors allow."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(16, min(CONNECTIONS, soft // DESCRIPTORS_PER_CONNECTION))
 
@@ -162,7 +162,7 @@ class _Parts:
         return exposition(families)
 
     async def _with_claims(self) -> tuple[PodStats, ...]:
-        """The figures of pods, when one of them has a claim."""
+        """The pods' statistics, if one of them has a claim."""
         wanted = self._agent.engine.registry.pods()
         if not any(
             volume.persistent_volume_claim or volume.ephemeral for pod in wanted for volume in pod.spec.volumes
@@ -193,7 +193,7 @@ class _Parts:
         )
 
     def _seen_at_s(self) -> float:
-        """When the runtime was looked at last, since the epoch. 0 before the first look."""
+        """The time of the last look at the runtime, since the epoch. 0 before the first look."""
         silent_s = self._agent.engine.generator.silent_s()
         return self._agent.dependencies.clock.now_ns() / 1e9 - silent_s if silent_s is not None else 0.0
 
@@ -204,7 +204,7 @@ class _Parts:
         return exposition(self._agent.dependencies.metrics.probes.families())
 
     def guard(self) -> Guard:
-        """Who may use the API."""
+        """The guard of the API."""
         security, dependencies = self._config.security, self._agent.dependencies
         reviews = ApiReviews(dependencies.servers.pods) if dependencies.servers is not None else NoReviews()
         return Guard(
@@ -224,7 +224,7 @@ class _Parts:
         )
 
     def api_routes(self) -> Sequence[HttpRoute]:
-        """The authenticated server's."""
+        """The routes of the authenticated server."""
         config, gates = self._config.server, self._config.feature_gates
         opened = open_routes(self.open)
         if not config.debugging_handlers:
@@ -252,12 +252,17 @@ class _Parts:
                 splits=gates["PodLogsQuerySplitStreams"],
             ),
             node_logs=NodeLogPaths(NODE_LOGS, NodeLogQuery(dependencies.runner) if asks_journal else None),
-            streams=StreamPaths(
-                targets,
-                dependencies.runtime,
-                self.counts.websockets,
-                idle_timeout_s=config.server.streaming_idle_timeout_s,
-                translates=gates["ExtendWebSocketsToKubelet"],
-            ),
+            streams=LateStreams(lambda: self._streams(targets)),
             commands=CommandPaths(targets, dependencies.runtime, dependencies.clock, config.process.root_dir),
+        )
+
+    def _streams(self, targets: Targets) -> Streams:
+        from podwright.agent.server.api.streams import StreamPaths  # noqa: PLC0415 # see `late_streams`
+
+        return StreamPaths(
+            targets,
+            self._agent.dependencies.runtime,
+            self.counts.websockets,
+            idle_timeout_s=self._config.server.streaming_idle_timeout_s,
+            translates=self._config.feature_gates["ExtendWebSocketsToKubelet"],
         )

@@ -1,4 +1,4 @@
-"""The agent's state as objects of the API and as JSON for people. It only reads."""
+"""Shows the agent's state, as objects of the API and as JSON for people. It only reads."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     workers: PodWorkers
     status_of: Callable[[str], PodStatus | None]
     events: EventLog
-    problem: Callable[[], str]  # why no pod is synced; empty when pods are
+    problem: Callable[[], str]  # why pods are not synced; empty if they are
 
     def pods(self) -> list[Pod]:
-        """The pods that sources want, with the status that the agent gives them."""
+        """The wanted pods, with the agent's statuses."""
         return [self._with_status(pod) for pod in self.registry.pods()]
 
     def _with_status(self, pod: Pod) -> Pod:
@@ -39,7 +39,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         return codec.encode(PodList(items=tuple(self.pods())))
 
     def named(self, namespace: str, name: str) -> Pod | None:
-        """The pod of exactly that name, with its status."""
+        """The pod with exactly this name, with its status."""
         pod = self.registry.named(f"{name}_{namespace}")
         return None if pod is None else self._with_status(pod)
 
@@ -48,7 +48,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         return self.registry.uid_of(api_uid)
 
     def find(self, namespace: str, name: str) -> Pod:
-        """The pod of that name, or the only one whose name begins so. Raises NotFound."""
+        """The pod with this name, or the only pod whose name begins with it. Raises NotFound."""
         pods = [pod for pod in self.pods() if pod.metadata.namespace == namespace]
         exact = [pod for pod in pods if pod.metadata.name == name]
         found = exact or [pod for pod in pods if pod.metadata.name.startswith(name)]

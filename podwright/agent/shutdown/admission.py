@@ -1,4 +1,4 @@
-"""A node that shuts down takes no new pods."""
+"""Refuses new pods while the node shuts down."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from podwright.k8s.objects import Pod
 
 
 class ShutdownCheck:
-    """Fulfils `chain.Check`."""
+    """A `chain.Check`."""
 
     def __init__(self, is_shutting_down: Callable[[], bool]) -> None:
         self._is_shutting_down = is_shutting_down

@@ -1,4 +1,4 @@
-"""Which pods end together when the node shuts down, and how long they have. Pure.
+"""Decides which pods end together when the node shuts down, and how long they have. Pure.
 
 The rules are those of the kubelet (pkg/kubelet/nodeshutdown of Kubernetes 1.36).
 """
@@ -16,17 +16,17 @@ from podwright.k8s.objects import Pod
 
 
 class ShutdownGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Pods that end together, with so many seconds for all of it."""
+    """Pods that end together, within `grace_s`."""
 
     grace_s: int
     pods: tuple[Pod, ...]
 
 
 def periods(config: ShutdownSection, *, by_priority: bool) -> tuple[PriorityGrace, ...]:
-    """The grace periods by priority, lowest first. Empty when pods are not waited for.
+    """The grace periods by priority, lowest first. Empty if the shutdown does not wait for pods.
 
-    `by_priority`: whether shutdownGracePeriodByPodPriority counts (its feature gate). Else there are two groups: what
-    is critical ends last, within its part of the whole time.
+    `by_priority`: whether shutdownGracePeriodByPodPriority counts (its feature gate). Else there are two groups:
+    critical pods end last, within their part of the whole time.
     """
     if by_priority and config.grace_by_priority:
         return tuple(sorted(config.grace_by_priority, key=lambda each: each.priority))
@@ -40,14 +40,14 @@ def periods(config: ShutdownSection, *, by_priority: bool) -> tuple[PriorityGrac
 
 
 def total_s(found: Iterable[PriorityGrace]) -> int:
-    """How long a shutdown takes at most."""
+    """The most seconds that a shutdown takes."""
     return sum(each.grace_s for each in found)
 
 
 def groups(found: Sequence[PriorityGrace], pods: Iterable[Pod]) -> list[ShutdownGroup]:
     """The groups in their order, without empty ones.
 
-    A pod belongs to the highest priority that is not above its own, and to the lowest one when all are.
+    A pod belongs to the highest priority that is not above its own, or to the lowest one if all are.
     """
     members: list[list[Pod]] = [[] for _ in found]
     priorities = [each.priority for each in found]
@@ -62,6 +62,6 @@ def groups(found: Sequence[PriorityGrace], pods: Iterable[Pod]) -> list[Shutdown
 
 
 def grace_s(pod: Pod, group: ShutdownGroup) -> int:
-    """What a pod gets: its own grace, or that of its group when it is shorter."""
+    """The grace of a pod: its own, or that of its group if that is shorter."""
     own_s = pod.spec.termination_grace_period_seconds
     return group.grace_s if own_s is None else min(own_s, group.grace_s)

@@ -1,7 +1,7 @@
 """systemd-logind by D-Bus: its inhibitor locks, and its signal that the machine shuts down.
 
-See org.freedesktop.login1(5) and https://systemd.io/INHIBITOR_LOCKS. The library is imported when a connection is
-made: an agent without graceful shutdown does not need it.
+See org.freedesktop.login1(5) and https://systemd.io/INHIBITOR_LOCKS. The library is imported with the first
+connection, because an agent without graceful shutdown does not need it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ SYSTEMD, SYSTEMD_PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 BUS, BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
 SIGNAL = "PrepareForShutdown"
 MATCH = f"type='signal',interface='{MANAGER}',member='{SIGNAL}',path='{PATH}'"
-DROP_INS, DROP_IN = "/etc/systemd/logind.conf.d", "99-kubelet.conf"  # the kubelet's: who replaces it replaces the file
+# The kubelet's own file, so that a kubelet and this agent replace each other's.
+DROP_INS, DROP_IN = "/etc/systemd/logind.conf.d", "99-kubelet.conf"
 HANGUP = 1  # the signal on which logind reads its configuration again
 CALL_S = 10.0
 SIGNALS_LIMIT = 16
@@ -44,7 +45,7 @@ class Logind:
         bus.add_message_handler(self._take)
 
     async def follow(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         self._tasks.start(self._watch(), name="end of the D-Bus connection")
         await self._call(BUS, BUS_PATH, BUS, "AddMatch", "s", [MATCH])
 
@@ -81,7 +82,8 @@ class Logind:
         return is_down
 
     async def _watch(self) -> None:
-        """In a task of its own, because cancelling the wait for a disconnect cancels the library's own future."""
+        """Wait for the loss of the connection, in its own task: to cancel the wait cancels the library's own
+        future."""
         try:
             await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call] # the library's has no annotations
         except (OSError, EOFError) as failure:

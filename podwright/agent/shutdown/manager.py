@@ -1,8 +1,8 @@
-"""The shutdown manager: it has the machine wait until pods have ended, those of low priority first.
+"""The shutdown manager: lets the machine wait until pods have ended, those of low priority first.
 
 It holds a delay lock of logind. When the machine shuts down it ends the pods and releases the lock. When the shutdown
 is cancelled it takes the lock again. The rules are the kubelet's (pkg/kubelet/nodeshutdown of Kubernetes 1.36), except
-on a machine without logind: there a kubelet gives up, and this agent logs that once and looks again every minute.
+on a machine without logind: there a kubelet gives up, but this agent logs that once and tries again every minute.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ UNMOUNT_POLL_S = 0.1
 
 
 class ShutdownPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the manager works with."""
+    """What the manager needs of other rooms."""
 
     connect: Callable[[], Awaitable[LoginManager]]  # raises Unavailable
     active: Callable[[], list[Pod]]
@@ -66,16 +66,16 @@ class ShutdownManager:
 
     @property
     def problem(self) -> str:
-        """Why the node is not ready. Empty while the machine stays up."""
+        """Why the node is not ready. Empty if no shutdown is in progress."""
         return PROBLEM if self.is_shutting_down else ""
 
     async def close(self) -> None:
-        """Release the lock: shutdowns do not wait any longer."""
+        """Release the lock, so that shutdowns do not wait any more."""
         await self._tasks.close()
         self._let_go()
 
     async def run(self) -> None:
-        """Serve without end. Returns at once when no pod is to be waited for."""
+        """Wait for shutdowns, forever. Returns at once if shutdowns do not wait for pods."""
         if not self._periods:
             return
         if self._keeps_times:
@@ -96,7 +96,7 @@ class ShutdownManager:
             await asyncio.sleep(pause_s)
 
     async def _serve(self, logind: LoginManager) -> None:
-        """Until the connection is lost. Raises PodwrightError and OSError."""
+        """Wait for shutdowns until the connection is lost. Raises PodwrightError and OSError."""
         await self._ensure_time(logind)
         await self._take_lock(logind)
         self._problem = ""
@@ -113,7 +113,7 @@ class ShutdownManager:
                 await self._take_lock(logind)
 
     async def _ensure_time(self, logind: LoginManager) -> None:
-        """Have logind wait for as long as the pods may take. Raises FailedPrecondition when it will not."""
+        """Make logind wait for as long as the pods may take. Raises FailedPrecondition if it does not."""
         wanted_s = total_s(self._periods)
         if await logind.longest_delay_s() >= wanted_s:
             return
@@ -130,7 +130,7 @@ class ShutdownManager:
         )
 
     async def _take_lock(self, logind: LoginManager) -> None:
-        """Take a new lock before the old one is released, so that there is always one."""
+        """Take a new lock before releasing the old one, so that there is always one."""
         lock = await logind.delay_shutdown()
         self._let_go()
         self._lock = lock
@@ -142,7 +142,7 @@ class ShutdownManager:
             self._lock = None
 
     async def _shut_down(self) -> None:
-        """End all pods, then let the machine go, whatever happens."""
+        """End all pods, then let the machine shut down in any case."""
         start_s = self._now_s()
         try:
             await self._note(ShutdownTimes(start_s=start_s))
@@ -154,7 +154,7 @@ class ShutdownManager:
         log.info("pods have ended, the machine may shut down: took_s=%.1f", self._now_s() - start_s)
 
     async def _end_group(self, group: ShutdownGroup) -> None:
-        """End the pods of a group side by side, and wait no longer than the group may take."""
+        """End the pods of a group concurrently, and wait no longer than the group may take."""
         log.info("pods end before the machine does: pods=%d grace_s=%d", len(group.pods), group.grace_s)
         work = self._tasks.start(self._end_all(group), name="end a group of pods")
         _, pending = await asyncio.wait({work}, timeout=group.grace_s)
@@ -162,9 +162,9 @@ class ShutdownManager:
             log.warning("pods have not ended in time before the machine does: grace_s=%d", group.grace_s)
 
     async def _end_all(self, group: ShutdownGroup) -> None:
-        """End the pods, and wait for their volumes too: their drivers may be pods of the next group."""
+        """End the pods, and wait for their volumes, too: their drivers may be pods of the next group."""
         await asyncio.gather(*(self._ports.ender.end(pod, CAUSE, grace_s(pod, group)) for pod in group.pods))
-        while any(self._ports.has_volumes(pod.metadata.uid) for pod in group.pods):  # noqa: ASYNC110 # nobody tells
+        while any(self._ports.has_volumes(pod.metadata.uid) for pod in group.pods):  # noqa: ASYNC110 # there is no notice
             await asyncio.sleep(UNMOUNT_POLL_S)
 
     async def _note(self, times: ShutdownTimes) -> None:

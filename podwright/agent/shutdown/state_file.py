@@ -1,4 +1,4 @@
-"""When the node was last shut down: the kubelet's file, which is there after the machine has started again."""
+"""The kubelet's file with the time of the last shutdown, which is read after the machine has started again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMIT_BYTES = 4096
 
 
 class ShutdownTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds since the epoch. 0: not yet."""
+    """The times in seconds since the epoch. 0: not yet."""
 
     start_s: float = 0.0
     end_s: float = 0.0
@@ -37,7 +37,7 @@ class ShutdownFile:
         self._path = f"{root}/{NAME}"
 
     def read(self) -> ShutdownTimes:
-        """What it says. Nothing when it is not there, or is not one of these."""
+        """Read the file. Empty if it is absent or invalid."""
         try:
             with open(self._path, "rb") as file:
                 found = msgspec.json.decode(file.read(LIMIT_BYTES), type=_Times)
@@ -49,7 +49,7 @@ class ShutdownFile:
         return ShutdownTimes(start_s=_seconds(found.start_time), end_s=_seconds(found.end_time))
 
     def write(self, times: ShutdownTimes) -> None:
-        """Replace it. A disk that refuses is logged: the shutdown goes on."""
+        """Replace the file. A failure is only logged, and the shutdown goes on."""
         text = {"startTime": _text(times.start_s), "endTime": _text(times.end_s)}
         try:
             replace_file(self._path, msgspec.json.encode(text), mode=0o644, sync=True)

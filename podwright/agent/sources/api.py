@@ -10,24 +10,24 @@ from podwright.k8s.objects import Pod
 
 
 class PodStore(Protocol):
-    """The node's pods as a watch keeps them."""
+    """The node's pods, kept by a watch."""
 
     async def changed(self) -> None:
-        """Wait until something has changed since the last call. The first one waits for the whole list."""
+        """Wait until something has changed since the last call. The first call waits for the whole list."""
 
     def listed(self) -> tuple[Pod, ...] | None:
         """The pods now. None until they have been listed once."""
 
 
 class ApiSource:
-    """Follows the pods of this node, see `engine.Source`."""
+    """An `engine.PodSource` that follows the pods of this node."""
 
     def __init__(self, store: PodStore, node: CurrentNode) -> None:
         self._store = store
         self._node = node
 
     async def sets(self) -> AsyncIterator[list[Pod]]:
-        """The complete set after each change, once the node is known: pods are admitted by its labels and taints."""
+        """Yield the complete set after each change, once the node is known: admission needs its labels and taints."""
         await self._node.registered.wait()
         while True:
             await self._store.changed()

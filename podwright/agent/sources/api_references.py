@@ -1,6 +1,6 @@
-"""What a pod needs of the API. A static pod must need nothing, because it has to run without an API server.
+"""Finds what a pod needs of the API. A static pod must need nothing, because it must run without an API server.
 
-Source: HasAPIObjectReference of Kubernetes 1.36 (pkg/api/pod/util.go), and its words for what is referred to.
+The rules and texts are those of HasAPIObjectReference of Kubernetes 1.36 (pkg/api/pod/util.go).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 
 from podwright.k8s.objects import Container, Pod, Volume, VolumeProjection
 
-# By the fields of a Volume. The two tables hold all of its kinds, which a test checks.
+# By the fields of a Volume. A test checks that the two tables hold all of its kinds.
 API_VOLUMES = {
     "azure_file": "secrets (via azureFile volumes)",
     "config_map": "configmaps (via configmap volumes)",
@@ -59,7 +59,7 @@ OTHER_SOURCES = frozenset(("downward_api",))
 
 
 def api_reference(pod: Pod) -> str:
-    """The first thing of the pod that only the API can provide, with its place. Empty when there is none."""
+    """The first reference of the pod that only the API can provide, and where it is. Empty if there is none."""
     return next(_references(pod), "")
 
 
@@ -101,6 +101,6 @@ def _of_volume(volume: Volume) -> Iterator[str]:
 
 
 def _set_fields(value: Volume | VolumeProjection) -> list[str]:
-    """The kinds that are set: all fields but the name."""
+    """The kinds that are set: all fields except the name."""
     names = (field.name for field in msgspec.structs.fields(value) if field.name != "name")
     return [name for name in names if getattr(value, name) is not None]

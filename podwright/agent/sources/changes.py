@@ -12,7 +12,7 @@ FILE, HTTP, API = "file", "http", "api"
 
 
 class Operation(enum.Enum):
-    """How pods of a source have changed. The order of the members is the order in which changes are handed on."""
+    """How pods of a source have changed. Changes are sent in the order of the members."""
 
     REMOVE = "remove"  # the pods are gone from the source
     ADD = "add"
@@ -22,7 +22,7 @@ class Operation(enum.Enum):
 
 
 class SourceChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Pods of one source with one kind of change. An ADD without pods says that the source has been read."""
+    """Pods of one source with one kind of change. An ADD without pods means that the source was read."""
 
     operation: Operation
     pods: tuple[Pod, ...]

@@ -1,10 +1,10 @@
 """Static pods from a file or a folder of manifests (staticPodPath).
 
-A folder gives one pod per regular file, in the order of names. Hidden files and folders in it are passed over. A
-change is seen by inotify, and the whole folder is read again every `period_s` in case a notice was lost. A file that
-cannot be read as a pod does not affect the others, and its previous pod is kept: a half-written manifest must not end
-a pod. A file that is removed ends its pod, even if it is back before the folder is read, as with a kubelet
-(pkg/kubelet/config/file_linux.go of Kubernetes 1.36).
+A folder gives one pod per regular file, in the order of names. Hidden files and folders in it are ignored. inotify
+shows changes, and the whole folder is read again every `period_s` in case a notice was lost. If a file cannot be read
+as a pod, its previous pod is kept, because a half-written manifest must not end a pod. A file that is removed ends its
+pod, even if it is back before the folder is read, as with a kubelet (pkg/kubelet/config/file_linux.go of Kubernetes
+1.36).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 
 from podwright.agent.sources.changes import FILE
 from podwright.agent.sources.static import static_pod
-from podwright.errors import InvalidArgument, PodwrightError
+from podwright.errors import InvalidArgument, PodwrightError, reason
 from podwright.k8s.objects import Pod
 from podwright.linux import inotify
 from podwright.linux.inotify import Inotify
@@ -28,7 +28,7 @@ from podwright.linux.inotify import Inotify
 log = logging.getLogger(__name__)
 
 SIZE_LIMIT_BYTES = 10 * 1024 * 1024
-SETTLE_S = 0.02  # from a file's creation until it is read: it is empty at first, and its end is a notice of its own
+SETTLE_S = 0.02  # from a file's creation until it is read, because at first it is empty
 REARM_S = 1.0
 CHANGES = (
     inotify.IN_CLOSE_WRITE
@@ -49,7 +49,7 @@ UNREAD: Stamp = (0, 0, 0)
 
 
 class _KnownFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it was when it was read last. `pod` is None while it has never held one."""
+    """A file as it was last read. `pod` is None as long as it never held one."""
 
     stamp: Stamp
     pod: Pod | None
@@ -66,11 +66,11 @@ class FileSource:
         self._read_pod = read_pod
         self._period_s = period_s
         self._files: dict[str, _KnownFile] = {}
-        self._removed: set[str] = set()  # names, since the folder was read last
+        self._removed: set[str] = set()  # names of files removed since the folder was last read
         self._problem = ""
 
     async def sets(self) -> AsyncIterator[list[Pod]]:
-        """The complete set of pods, whenever something may have changed. Without end."""
+        """Yield the complete set of pods, at first and whenever it may have changed. Never ends."""
         changed = asyncio.Event()
         while True:
             try:
@@ -83,13 +83,13 @@ class FileSource:
                             yield self._pods()
                         yield await asyncio.to_thread(self.read)
                         watched = not self._problem
-            except OSError as failure:  # such as no inotify instances left
+            except OSError as failure:  # such as when no inotify instance is left
                 log.warning("cannot watch manifests: path=%s error=%s", self._path, failure)
                 yield await asyncio.to_thread(self.read)
             await asyncio.sleep(min(REARM_S, self._period_s))
 
     def _watch(self, notices: Inotify, changed: asyncio.Event) -> bool:
-        """Whether there is something to watch: a path that does not exist yet is looked for each second."""
+        """Watch the path. Returns False if it does not exist yet. Then it is checked each second."""
 
         def notice(mask: int, name: str) -> None:
             if mask & REMOVALS:
@@ -106,14 +106,14 @@ class FileSource:
         return True
 
     async def _wait(self, changed: asyncio.Event) -> None:
-        """Until a notice, or until it is time to look anyway."""
+        """Wait for a notice, or until the path must be read anyway."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._period_s):
                 await changed.wait()
         changed.clear()
 
     def _forget_removed(self) -> bool:
-        """Forget files that were removed. Returns whether there were any. New files of their names are read anew."""
+        """Forget removed files, so that new files with their names are read. Returns whether there were any."""
         removed, self._removed = self._removed, set()
         gone = [path for name in removed if (path := os.path.join(self._path, name)) in self._files]
         for path in gone:
@@ -126,8 +126,8 @@ class FileSource:
     def read(self) -> list[Pod]:
         """The pods that the path holds now. Blocks: a large manifest takes seconds.
 
-        A path that was never there holds none. One that has vanished, or cannot be listed, keeps its pods: a file
-        system that is not mounted must not end what runs.
+        A path that never existed has none. A path that has vanished, or cannot be listed, keeps its pods, because a
+        file system that is not mounted must not end pods.
         """
         try:
             paths = _files(self._path)
@@ -140,15 +140,15 @@ class FileSource:
         return self._pods()
 
     def _note_problem(self, failure: OSError) -> None:
-        is_new = str(failure) != self._problem
-        self._problem = str(failure)
+        why = reason(failure, path=self._path)
+        is_new, self._problem = why != self._problem, why
         if is_new and self._files:
-            log.error("cannot read manifests, their pods run on: path=%s error=%s", self._path, failure)
+            log.error("cannot read manifests, their pods run on: path=%s error=%s", self._path, why)
         elif is_new:
-            log.warning("there are no manifests: path=%s error=%s", self._path, failure)
+            log.warning("there are no manifests: path=%s error=%s", self._path, why)
 
     def _read_file(self, path: str) -> _KnownFile | None:
-        """None for what is no file (any more)."""
+        """Read a file. None if it is no regular file, or does not exist any more."""
         before, stamp = self._files.get(path), UNREAD
         try:
             with open(path, "rb", opener=_open_regular) as file:
@@ -161,7 +161,7 @@ class FileSource:
         except FileNotFoundError:
             return None
         except (PodwrightError, OSError) as failure:
-            return self._kept(path, before, stamp, str(failure))
+            return self._kept(path, before, stamp, reason(failure, path=path))
         except Exception as failure:  # a bug in the reader must not end the pods of other files
             log.exception("a manifest cannot be taken apart: file=%s", path)
             return self._kept(path, before, stamp, f"{type(failure).__name__}: {failure}")
@@ -173,10 +173,10 @@ class FileSource:
         return static_pod(pod, source=FILE, origin=path, node_name=self._node_name)
 
     def _kept(self, path: str, before: _KnownFile | None, stamp: Stamp, problem: str) -> _KnownFile:
-        """What counts for a file that cannot be used: its previous pod. The file is read again when it has changed."""
+        """The entry of an invalid file: its previous pod. The file is read again when it has changed."""
         if before is None or before.problem != problem:
             kept = " (its previous pod runs on)" if before is not None and before.pod is not None else ""
-            # An empty file is mostly one that is being written: what it will hold is read when it is closed.
+            # An empty file is mostly being written, and is read when it is closed.
             level = logging.INFO if stamp[SIZE] == 0 and stamp != UNREAD else logging.ERROR
             log.log(level, "cannot read a manifest: file=%s error=%s%s", path, problem, kept)
         return _KnownFile(stamp=stamp, pod=before.pod if before is not None else None, problem=problem)
@@ -192,10 +192,10 @@ def _files(path: str) -> list[str]:
 
 
 def _open_regular(path: str, flags: int) -> int:
-    """Open what is a regular file at the end of all links.
+    """Open a regular file, through links.
 
-    A fifo would make the reader wait, and opening a device can set it going. Raises FileNotFoundError for what is no
-    file.
+    A fifo would block the reader, and to open a device can start it. Raises FileNotFoundError for other kinds of
+    files.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise FileNotFoundError(path)

@@ -1,6 +1,6 @@
-"""Static pods from a URL (staticPodURL): a Pod or a list of pods, asked for every `period_s`.
+"""Static pods from a URL (staticPodURL): a Pod or a list of pods, requested every `period_s`.
 
-An answer that fails, or that cannot be read, leaves the pods of the last one.
+If a request fails, or its answer is invalid, the pods of the last answer stay.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IDENTITY = ("Accept-Encoding", "identity")
 
 
 class HttpSource:
-    """Asks one URL."""
+    """The source for one URL."""
 
     def __init__(
         self, url: str, headers: Mapping[str, tuple[str, ...]], node_name: str, *, period_s: float = 20.0
@@ -35,11 +35,11 @@ class HttpSource:
         self._headers = [(name, value) for name, values in headers.items() for value in values]
         self._node_name = node_name
         self._period_s = period_s
-        self._digest = b""  # of the last answer, which may be one that could not be used
+        self._digest = b""  # of the last answer, which may be invalid
         self._problem = ""
 
     async def sets(self) -> AsyncIterator[list[Pod]]:
-        """The complete set of pods, whenever the answer is another one. Without end."""
+        """Yield the complete set of pods whenever the answer has changed. Never ends."""
         while True:
             try:
                 pods = await self._ask()
@@ -55,7 +55,7 @@ class HttpSource:
             await asyncio.sleep(self._period_s)
 
     async def _ask(self) -> list[Pod] | None:
-        """The pods. None when the answer is the same as before, usable or not. Raises PodwrightError."""
+        """Request the pods. None if the answer is the same as before, valid or not. Raises PodwrightError."""
         data = await self._get()
         digest = hashlib.sha256(data).digest()
         if digest == self._digest:
@@ -76,7 +76,7 @@ class HttpSource:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         try:
             async with (
-                # Compressed, a few KiB would become GiB in memory before they can be counted.
+                # No compression: a few KiB could become GiB in memory before they are counted.
                 aiohttp.ClientSession(timeout=timeout, trust_env=True, auto_decompress=False) as session,
                 session.get(self._url, headers=[*self._headers, IDENTITY]) as answer,
             ):

@@ -1,4 +1,4 @@
-"""Bytes of a manifest to pods: read, given the API's defaults, and validated as the API server does it."""
+"""Makes pods of the bytes of a manifest: reads them, adds the API's defaults, and validates as the API server does."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _read(document: Document, origin: str) -> Pod:
 
 
 def _typed(document: Document, origin: str) -> Pod:
-    """The typed object. Unknown fields and the like are logged, and ignored as by a kubelet."""
+    """The typed object. Like a kubelet it ignores unknown fields and similar faults, and logs them."""
     try:
         return read_object(document, Pod)
     except ManifestError as strict:

@@ -1,4 +1,4 @@
-"""Pods that code gives and changes: the source of `podwright run`."""
+"""Pods in memory that a caller sets: the source of `podwright run`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterable
 
 from podwright.k8s.objects import Pod
 
-RUN = "run"  # the source's name, beside those in `changes`
+RUN = "run"  # the source's name; others are in `changes`
 
 
 class MemorySource:
-    """Holds one complete set. Belongs to the event loop's thread, and has one reader."""
+    """Holds one complete set. For one reader, in the event loop's thread."""
 
     def __init__(self, pods: Iterable[Pod] = ()) -> None:
         self._pods = list(pods)
@@ -25,7 +25,7 @@ class MemorySource:
             self._changed.set()
 
     async def sets(self) -> AsyncIterator[list[Pod]]:
-        """The complete set of pods: at once, and after each change. Without end."""
+        """Yield the complete set of pods, at once and after each change. Never ends."""
         while True:
             self._changed.clear()
             yield list(self._pods)

@@ -24,18 +24,18 @@ class Merger:
     """Remembers each source's last set."""
 
     def __init__(self, clock: Clock, dropped: Dropped) -> None:
-        """`dropped` is called once for each pod that is left out, with the reason."""
+        """`dropped` is called once for each ignored pod, with the reason."""
         self._clock = clock
         self._dropped = dropped
         self._sets: dict[str, dict[str, Pod]] = {}
-        self._left_out: dict[str, frozenset[str]] = {}  # the UIDs of those pods, by source
+        self._left_out: dict[str, frozenset[str]] = {}  # the UIDs of ignored pods, by source
 
     def seen(self) -> frozenset[str]:
         """The sources that have sent a set."""
         return frozenset(self._sets)
 
     def merge(self, source: str, pods: Iterable[Pod]) -> list[SourceChange]:
-        """The changes that make the source's pods these, in the order in which they are to be carried out."""
+        """The changes that lead to this set of the source's pods, in order."""
         is_first = source not in self._sets
         known = self._sets.get(source, {})
         found: dict[Operation, list[Pod]] = {operation: [] for operation in Operation}
@@ -63,9 +63,9 @@ class Merger:
         return changes
 
     def _unique(self, source: str, pods: Iterable[Pod], known: Mapping[str, Pod]) -> list[Pod]:
-        """The pods without those whose name or UID another one of the set has.
+        """The pods of the set, each name and UID once.
 
-        Pods that were there before come first: a second manifest of the same name must not end the running pod.
+        Known pods have priority: a second manifest with the same name must not end the running pod.
         """
         names: set[str] = set()
         unique: dict[str, Pod] = {}
@@ -85,16 +85,16 @@ class Merger:
         return list(unique.values())
 
     def _adopted(self, pod: Pod, source: str) -> Pod:
-        """The pod with the source and the time when it was first seen."""
+        """The pod with its source and the time when it was first seen."""
         seen = utc_now(self._clock).isoformat().replace("+00:00", "Z")
         local = {CONFIG_SOURCE: source, CONFIG_SEEN: seen}
         return _with_annotations(pod, {**pod.metadata.annotations, **local})
 
 
 def _updated(before: Pod, pod: Pod) -> tuple[Pod, Operation | None]:
-    """The pod to keep, and what it means for the pod before. None for no change.
+    """The pod to keep, and the operation for the pod before. None for no change.
 
-    Local annotations stay as they were, so that they make no difference.
+    The agent's own annotations stay, so that they make no difference.
     """
     kept = {key: value for key, value in before.metadata.annotations.items() if key in LOCAL_ANNOTATIONS}
     merged = _with_annotations(pod, {**pod.metadata.annotations, **kept})

@@ -1,4 +1,4 @@
-"""From a manifest to a static pod: the name, UID, labels and annotations that the kubelet gives it.
+"""Makes a static pod of a manifest's pod: the name, UID, labels and annotations that the kubelet gives it.
 
 Source: pkg/kubelet/config/common.go of Kubernetes 1.36.
 """
@@ -24,9 +24,9 @@ TOLERATES_EVERYTHING = Toleration(operator="Exists", effect="NoExecute")
 def static_pod(pod: Pod, *, source: str, origin: str, node_name: str) -> Pod:
     """The pod as the agent runs it. `origin` is the file's path or the URL.
 
-    The UID follows from the contents, so that a manifest that was edited is another pod. One that names a UID keeps
-    it. Raises InvalidArgument for a pod that needs objects of the API, and for a UID, a name or a namespace that
-    cannot be parts of paths.
+    The UID is computed from the content, so that an edited manifest is another pod. A UID in the manifest is kept.
+    Raises InvalidArgument for a pod that needs objects of the API, and for a UID, a name or a namespace that cannot be
+    in a path.
     """
     metadata = pod.metadata
     if not metadata.name:
@@ -52,7 +52,7 @@ def static_pod(pod: Pod, *, source: str, origin: str, node_name: str) -> Pod:
 
 
 def content_uid(pod: Pod, *more: str) -> str:
-    """32 hexadecimal digits that follow from the pod and `more`. A kubelet hashes Go's own dump of the object."""
+    """32 hexadecimal digits, computed from the pod and `more`. A kubelet hashes Go's own dump of the object."""
     digest = hashlib.blake2b(msgspec.json.encode(pod, order="deterministic"), digest_size=16)
     for text in more:
         digest.update(b"\0" + text.encode())
@@ -60,7 +60,7 @@ def content_uid(pod: Pod, *more: str) -> str:
 
 
 def _check_names(metadata: ObjectMeta, origin: str) -> None:
-    """Of the pod as it will be called: with the node's name it may be too long. Raises InvalidArgument."""
+    """Check the final names: with the node's name the pod's may be too long. Raises InvalidArgument."""
     try:
         if problems := list(validate_metadata(metadata)):
             raise ManifestError(problems)

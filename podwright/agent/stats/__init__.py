@@ -1,7 +1,8 @@
-"""What the node and its pods use: for the summary, for Prometheus, and for eviction.
+"""Measures what the node and its pods use: for the summary, for Prometheus, and for eviction.
 
-Other rooms use only `protocol`, whose answers are `records`. `provider` measures, with `setup` by the configuration:
-`machine_usage` and `machine_disks` the machine, `system_parts` and `cgroup_usage` its cgroups, `pod_stats` the pods by
-what `cri` has of them, `volumes`, `disk` and `storage` their files. `rates` makes rates of sums, and `sharing` one
-measurement for all. `cadvisor_metrics`, `machine_rows`, `resource_metrics` and `claim_metrics` are the metrics.
+Other rooms use only `protocol`, whose answers are `records`. `provider`, made by `setup`, measures: the machine by
+`machine_usage` and `machine_disks`, its cgroups by `system_parts` and `cgroup_usage`, the pods by `pod_stats` from
+messages of `cri`, and their files by `volumes`, `disk` and `storage`. `rates` computes rates from sums, `sharing` lets
+callers share a measurement. `cadvisor_metrics`, `machine_rows`, `resource_metrics` and `claim_metrics` are the
+metrics.
 """

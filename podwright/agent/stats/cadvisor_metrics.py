@@ -1,6 +1,6 @@
 """`/metrics/cadvisor`: metrics of containers under cAdvisor's names, which dashboards know. Pure.
 
-A runtime that has metrics of its own (ListPodSandboxMetrics) gives them. Of others, the summary has the most used. The
+They come from the runtime if it has metrics (ListPodSandboxMetrics), else the most used ones from the summary. The
 machine's own rows are in `machine_rows`.
 """
 
@@ -20,7 +20,8 @@ NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 Named = tuple[str, Sample]
 
-# Inodes belong to a filesystem and not to a container: the machine's rows have them, as in a kubelet on containerd.
+# Inodes belong to a filesystem, not to a container, so only the machine's rows have them, as in a kubelet on
+# containerd.
 OF_FILESYSTEMS = frozenset({"container_fs_inodes_free", "container_fs_inodes_total"})
 
 HELPS = {
@@ -55,7 +56,7 @@ HELPS = {
 
 
 def machine_families(machine: Machine, version: str) -> list[Family]:
-    """What cAdvisor tells of the machine."""
+    """cAdvisor's metrics of the machine."""
     labels = {"boot_id": machine.boot_id, "machine_id": machine.machine_id, "system_uuid": machine.system_uuid}
     about = {
         "cadvisorRevision": "",
@@ -73,7 +74,7 @@ def machine_families(machine: Machine, version: str) -> list[Family]:
 
 
 def of_runtime(descriptors: Iterable[api.MetricDescriptor], pods: Iterable[api.PodSandboxMetrics]) -> list[Family]:
-    """What the runtime gives. Metrics without a descriptor are left out, and OF_FILESYSTEMS."""
+    """The runtime's metrics, without OF_FILESYSTEMS and those that have no descriptor."""
     known = {each.name: each for each in descriptors if each.name not in OF_FILESYSTEMS}
     samples: dict[str, list[Sample]] = {name: [] for name in known}
     kinds: dict[str, str] = {}
@@ -111,7 +112,7 @@ def families_of(named: Iterable[Named], helps: Mapping[str, str]) -> list[Family
 
 
 def merged(families: Iterable[Family]) -> list[Family]:
-    """One family of each name, because the format allows no second. The first gives the type and the help."""
+    """The families, merged by name, because the format allows one of each. The first has the type and the help."""
     found: dict[str, Family] = {}
     for family in families:
         known = found.get(family.name)
@@ -120,7 +121,7 @@ def merged(families: Iterable[Family]) -> list[Family]:
 
 
 def _kind(name: str) -> str:
-    """cAdvisor's type: `container_fs_inodes_total` is what there is and does not count up."""
+    """cAdvisor's type. `container_fs_inodes_total` is a gauge in spite of its name."""
     return "counter" if name.endswith("_total") and name != "container_fs_inodes_total" else "gauge"
 
 
@@ -155,7 +156,7 @@ def of_interface(interface: Interface | SummaryNetwork, who: Mapping[str, str]) 
 
 
 def of_container(container: SummaryContainer, now: Moment, labels: Mapping[str, str]) -> Iterator[Named]:
-    """A container's rows. `labels` are all but those of one name alone."""
+    """A container's rows. `labels` are those that all rows share."""
     values: dict[str, float | None] = {
         "start_time_seconds": round(container.start_time.timestamp()),
         "last_seen": round(now.timestamp()),

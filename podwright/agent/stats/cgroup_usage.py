@@ -1,4 +1,4 @@
-"""What a cgroup and those below it use, on v1 and v2."""
+"""Measures what a cgroup and those below it use, on v1 and v2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NS_PER_US = 1000
 
 
 class CgroupUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """None for what this host does not account."""
+    """The usage. None for what this host does not account."""
 
     cpu: SummaryCpu | None = None
     memory: SummaryMemory | None = None
@@ -24,7 +24,7 @@ class CgroupUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def usage(host: CgroupHost, path: str, time: Moment, *, with_pressure: bool) -> CgroupUsage | None:
-    """A cgroup's usage without its rate. None when there is none of that name. Raises OSError."""
+    """A cgroup's usage without its rate. None if the cgroup does not exist. Raises OSError."""
     used_ns, memory = cpu_ns(host, path), _memory(host, path, time)
     if used_ns is None and memory is None:
         return None
@@ -42,7 +42,7 @@ def usage(host: CgroupHost, path: str, time: Moment, *, with_pressure: bool) -> 
 
 
 def cpu_ns(host: CgroupHost, path: str) -> int | None:
-    """CPU time that was used. v2 counts it in every cgroup, whether its controller is on or not."""
+    """The used CPU time. v2 counts it in every cgroup, even without the controller."""
     if "cpuacct" in host.controllers:
         return read_number(f"{host.directory(path, 'cpuacct')}/cpuacct.usage")
     if host.unified is None:
@@ -99,7 +99,10 @@ def _limit(path: str) -> int | None:
 
 
 def _psi(host: CgroupHost, path: str, resource: str) -> Psi:
-    """Pressure is in the v2 tree on every layout. The root's is the machine's. Zeros where none is measured."""
+    """The pressure, which is in the v2 tree on every layout.
+
+    The root's is the machine's. Zeros if none is measured.
+    """
     if host.unified is None:
         return Psi()
     name = path.strip("/")

@@ -1,4 +1,4 @@
-"""`kubelet_volume_stats_*`: what claims hold. Pure. Names and labels: pkg/kubelet/metrics/collectors."""
+"""`kubelet_volume_stats_*`: the usage of claims. Pure. Names and labels: pkg/kubelet/metrics/collectors."""
 
 from __future__ import annotations
 

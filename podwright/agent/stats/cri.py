@@ -1,8 +1,8 @@
-"""CRI's messages to the summary's values. Pure. Follows pkg/kubelet/stats/cri_stats_provider.go of Kubernetes 1.36.
+"""Converts CRI's messages to the summary's values. Pure. Source: pkg/kubelet/stats/cri_stats_provider.go of 1.36.
 
-A value that the runtime does not report is 0 for a container, as in a kubelet, and absent for a pod. Pressure that the
-kernel measures and the runtime does not report is 0 for both: a kubelet takes it from cAdvisor, which has zeros on
-cgroup v1.
+A value that the runtime does not report is 0 for a container, as in a kubelet, and absent for a pod. If only the
+runtime lacks pressure, but the kernel measures it, it is 0 for both: a kubelet gets it from cAdvisor, which has zeros
+on cgroup v1.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def _value(message: api.UInt64Value, *, known: bool, missing: int | None) -> int
 
 
 def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: bool = False) -> SummaryCpu:
-    """`missing` replaces absent numbers.
+    """The CPU usage. `missing` replaces absent numbers.
 
-    A rate stays None. `with_pressure`: the kernel measures pressure, so it is 0 where the runtime does not report it.
+    An absent rate stays None. `with_pressure`: absent pressure is 0, because the kernel measures it.
     """
     return SummaryCpu(
         time=moment(message.timestamp),
@@ -78,7 +78,7 @@ def swap(message: api.SwapUsage) -> Swap:
 
 
 def io(message: api.IoUsage) -> Io:
-    """Pressure of I/O, where the kernel measures it."""
+    """Pressure of I/O if the kernel measures it."""
     return Io(time=moment(message.timestamp), psi=_psi(message, with_pressure=True))
 
 
@@ -118,12 +118,12 @@ def interface(message: api.NetworkInterfaceUsage) -> Interface:
 
 
 def processes(message: api.ProcessUsage) -> SummaryProcesses:
-    """How many."""
+    """The number of processes."""
     return SummaryProcesses(process_count=message.process_count.value)
 
 
 def container(message: api.ContainerStats, created_ns: int, now: Moment, *, with_pressure: bool) -> SummaryContainer:
-    """A container without its files. Its start in the summary is its creation."""
+    """A container without its files. Its start time is that of its creation."""
     zeros = Psi() if with_pressure else None
     return SummaryContainer(
         name=message.attributes.metadata.name,
@@ -146,7 +146,7 @@ def _io(message: api.ContainerStats, now: Moment) -> Io:
 
 
 def summed_cpu(containers: Iterable[SummaryContainer]) -> SummaryCpu | None:
-    """A pod's CPU usage as the sum of its containers', where neither the runtime nor a cgroup has it."""
+    """A pod's CPU usage as the sum of its containers', if neither the runtime nor a cgroup has it."""
     return _summed((each.cpu for each in containers), "usage_nano_cores", "usage_core_nano_seconds")
 
 

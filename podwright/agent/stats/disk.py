@@ -1,4 +1,4 @@
-"""Sizes and usage of filesystems and directories. Blocking: call it in a thread."""
+"""Measures filesystems and directories. Blocking: call it in a thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PENDING_LIMIT = 1_000_000
 
 
 class DiskUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a directory takes."""
+    """The usage of a directory."""
 
     used_bytes: int = 0
     inodes: int = 0
@@ -29,7 +29,7 @@ class DiskUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def filesystem(path: str, at: Moment) -> Fs:
-    """All of the filesystem at `path`. Raises OSError."""
+    """The whole filesystem at `path`. Raises OSError."""
     found = os.statvfs(path)
     return Fs(
         time=at,
@@ -43,7 +43,7 @@ def filesystem(path: str, at: Moment) -> Fs:
 
 
 def of(whole: Fs, usage: DiskUsage, at: Moment) -> Fs:
-    """The same filesystem with what one subject uses of it."""
+    """The same filesystem with the usage of one subject."""
     return Fs(
         time=at,
         available_bytes=whole.available_bytes,
@@ -58,7 +58,7 @@ def of(whole: Fs, usage: DiskUsage, at: Moment) -> Fs:
 def directory(path: str) -> DiskUsage:
     """A directory and what is below it on the same filesystem. Hard links count once.
 
-    Pods go on writing meanwhile: what disappears is left out, and no link is followed. Raises OSError, and
+    Pods write meanwhile: files that disappear are left out, and no link is followed. Raises OSError, and
     DeadlineExceeded after WALK_LIMIT_S.
     """
     deadline = time.monotonic() + WALK_LIMIT_S
@@ -73,7 +73,7 @@ def directory(path: str) -> DiskUsage:
 
 
 def files(path: str) -> DiskUsage:
-    """The files in a directory, without those in folders below it. Nothing when it is not there."""
+    """The files in a directory, without those in folders below it. Zero for an absent one."""
     total = DiskUsage()
     with contextlib.suppress(OSError), os.scandir(path) as entries:
         for entry in entries:
@@ -85,7 +85,7 @@ def files(path: str) -> DiskUsage:
 
 
 def file(path: str) -> DiskUsage | None:
-    """One file. None when it is not there."""
+    """One file. None for an absent one."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -1,7 +1,6 @@
-"""The machine's disks: what their filesystems hold, and what the kernel counts of their I/O.
+"""The machine's disks: the usage of their filesystems, and the kernel's counters of their I/O.
 
-A disk is the device of a mounted filesystem, as cAdvisor takes it: a whole disk would count the I/O of its partitions
-again.
+As in cAdvisor, a disk is the device of a mounted filesystem: a whole disk would count the I/O of its partitions again.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from podwright.agent.stats import disk
 from podwright.agent.stats.records import Fs, Moment
 from podwright.linux.mount import MountPoint, read_mounts
 
-SECTOR_BYTES = 512  # of /proc/diskstats, whatever the device's are
+SECTOR_BYTES = 512  # in /proc/diskstats, whatever the device has
 Number = tuple[int, int]  # major and minor
 
 
 class DiskCounters(msgspec.Struct, frozen=True, kw_only=True):
     """The first fields of a line of /proc/diskstats after the name, in their order (admin-guide/iostats.rst).
 
-    All but `in_progress` only grow.
+    All except `in_progress` only grow.
     """
 
     reads: int
@@ -53,7 +52,7 @@ COLUMNS = len(NAMES)
 
 
 def parse_diskstats(text: str) -> dict[Number, DiskCounters]:
-    """Counters by the device's number. Lines that are too short or hold other words are skipped."""
+    """The counters by the device's number. Invalid lines are skipped."""
     found = {}
     for line in text.splitlines():
         words = line.split()
@@ -74,7 +73,7 @@ def on_disks(mounts: Iterable[MountPoint]) -> dict[str, str]:
 
 
 def machine_disks(read: Callable[[str], str], at: Moment) -> tuple[MachineDisk, ...]:
-    """All disks. One whose filesystem is just unmounted is left out. Blocking. Raises OSError without mountinfo."""
+    """All disks, without those that are just being unmounted. Blocking. Raises OSError without mountinfo."""
     counters = parse_diskstats(read("/proc/diskstats"))
     found = []
     for device, target in on_disks(read_mounts(containing=" /dev/")).items():
@@ -85,7 +84,7 @@ def machine_disks(read: Callable[[str], str], at: Moment) -> tuple[MachineDisk, 
 
 
 def _number(device: str, target: str) -> Number:
-    """The device's number. Where it has no node (`/dev/root`), the one that its filesystem says. Raises OSError."""
+    """The device's number. Without a device node (`/dev/root`) it is that of the filesystem. Raises OSError."""
     with contextlib.suppress(OSError):
         node = os.stat(device)
         if stat.S_ISBLK(node.st_mode):

@@ -1,6 +1,6 @@
 """The rows `id="/"` of `/metrics/cadvisor`: the machine, which cAdvisor counts as a container. Pure.
 
-Names, types and labels are cAdvisor's. Memory is that of /proc/meminfo, as on the rest of the node's pages.
+Names, types and labels are cAdvisor's. Memory is that of /proc/meminfo, as in the other metrics of the node.
 """
 
 from __future__ import annotations
@@ -98,7 +98,10 @@ def _of_space(disk: MachineDisk) -> dict[str, float]:
 
 
 def _of_io(io: DiskCounters) -> dict[str, float]:
-    """Times in seconds. cAdvisor takes the kernel's milliseconds for nanoseconds, which makes them a millionth."""
+    """The metrics of I/O, times in seconds.
+
+    cAdvisor's are a millionth of these, because it takes milliseconds for nanoseconds.
+    """
     return {
         "reads_bytes_total": io.sectors_read * SECTOR_BYTES,
         "reads_total": io.reads,

@@ -1,4 +1,4 @@
-"""What the whole machine uses: memory, swap, network, process ids. Pure but for `read`, which gives a file's text.
+"""Measures the whole machine: memory, swap, network, process ids. Pure except for `read`, which returns a file's text.
 
 cgroup v2's root has no memory files, and v1's lacks the kernel's memory. /proc/meminfo has both.
 """
@@ -16,14 +16,14 @@ from podwright.linux.machine_files import TASK_LIMITS, meminfo, task_limit
 
 Read = Callable[[str], str]
 
-DEFAULT_INTERFACE = "eth0"  # what the kubelet takes for the node's
-# Ends of pods' links and bridges of runtimes: as cAdvisor, which leaves them out.
+DEFAULT_INTERFACE = "eth0"  # the kubelet's default for the node's interface
+# Ends of pods' links and bridges of runtimes. cAdvisor leaves them out, too.
 IGNORED = ("lo", "veth", "docker", "nerdctl", "cni", "pw")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")  # of /proc/stat
 
 
 class MachineDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """What the summary does not have. `memory_bytes` and `swap_bytes` are the installed amounts."""
+    """Values that the summary lacks. `memory_bytes` and `swap_bytes` are the installed amounts."""
 
     user_s: float
     system_s: float
@@ -36,7 +36,7 @@ class MachineDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def memory(read: Read, time: Moment) -> SummaryMemory | None:
-    """The machine's memory: what is neither free nor idle page cache is the working set."""
+    """The machine's memory. The working set is everything except free memory and idle page cache."""
     table = meminfo(read("/proc/meminfo"))
     if "MemTotal" not in table:
         return None
@@ -64,7 +64,7 @@ def swap(read: Read, time: Moment) -> Swap | None:
 
 
 def details(read: Read) -> MachineDetails:
-    """CPU time by mode (as cgroup v2's root counts it) and parts of the memory. What is not there is 0."""
+    """CPU time by mode (as cgroup v2's root counts it) and parts of the memory. Absent values are 0."""
     match = re.search(r"^cpu +(\d+) (\d+) (\d+) \d+ \d+ (\d+) (\d+)", read("/proc/stat"), re.MULTILINE)
     user, nice, system, irq, softirq = map(int, match.groups()) if match else (0,) * 5
     table = meminfo(read("/proc/meminfo"))
@@ -81,7 +81,7 @@ def details(read: Read) -> MachineDetails:
 
 
 def network(read: Read, time: Moment) -> SummaryNetwork | None:
-    """The node's interfaces (/proc/net/dev), the default one apart."""
+    """The node's interfaces (/proc/net/dev), and the default one."""
     found = interfaces(read("/proc/net/dev"))
     shown = tuple(each for each in found if not each.name.startswith(IGNORED))
     if not shown:
@@ -100,7 +100,7 @@ def network(read: Read, time: Moment) -> SummaryNetwork | None:
 
 
 def pids(read: Read, time: Moment) -> Rlimit:
-    """The lower one of the two limits on tasks, and how many there are (proc_loadavg(5))."""
+    """The lower of the two limits on tasks, and the number of tasks (proc_loadavg(5))."""
     limit = task_limit(read(f"/proc/sys/kernel/{name}") for name in TASK_LIMITS)
     match = re.search(r" \d+/(\d+) ", read("/proc/loadavg"))
     return Rlimit(time=time, maxpid=limit, curproc=int(match[1]) if match else None)
@@ -113,7 +113,7 @@ def boot_time_s(read: Read) -> int:
 
 
 def vmstat(text: str) -> dict[str, int]:
-    """Lines such as `pgfault 12`."""
+    """The values of lines such as `pgfault 12`."""
     return {match[1]: int(match[2]) for match in re.finditer(r"^(\w+) (\d+)$", text, re.MULTILINE)}
 
 
@@ -137,6 +137,6 @@ def interfaces(text: str) -> tuple[Interface, ...]:
 
 
 def default_route(text: str) -> str:
-    """The interface of the first default route in /proc/net/route. Empty when there is none."""
+    """The interface of the first default route in /proc/net/route, or an empty text."""
     rows = (line.split() for line in text.splitlines()[1:])
     return next((row[0] for row in rows if len(row) > 7 and row[1] == "00000000" and row[7] == "00000000"), "")

@@ -25,14 +25,14 @@ from podwright.k8s.objects import Pod
 
 
 class RuntimeStats(msgspec.Struct, frozen=True, kw_only=True):
-    """The runtime's answer: pods with their containers, or (runtimes without ListPodSandboxStats) containers alone."""
+    """The runtime's answer: pods with their containers, or only containers if it lacks ListPodSandboxStats."""
 
     sandboxes: tuple[api.PodSandboxStats, ...] | None
     containers: tuple[api.ContainerStats, ...] = ()
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """Where things of pods are. `cgroup` measures a pod's cgroup."""
+    """The directories of pods. `cgroup` measures a pod's cgroup."""
 
     log_root: str
     pod_directory: Callable[[str], str]
@@ -41,7 +41,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatsSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The input for the records of all pods. `volumes` is None when disks are not measured."""
+    """The input for the records of all pods. `volumes` is None if disks are not measured."""
 
     now: Moment
     reported: RuntimeStats
@@ -60,7 +60,7 @@ class PodBuilder:
         self._rates = rates
 
     def build(self, snapshot: StatsSnapshot) -> tuple[PodStats, ...]:
-        """All pods with a ready sandbox that the runtime reports usage of. Raises OSError."""
+        """The records of all pods with a ready sandbox whose usage the runtime reports. Raises OSError."""
         self._rates.forget(snapshot.now)
         return tuple(self._pods(snapshot))
 
@@ -151,7 +151,7 @@ class PodBuilder:
         return disk.of(whole, usage, when)
 
     def _filesystem(self, snapshot: StatsSnapshot, mountpoint: str) -> Fs | None:
-        """None for one that this host cannot see."""
+        """The filesystem. None for one that this host cannot see."""
         if mountpoint not in snapshot.filesystems:
             snapshot.filesystems[mountpoint] = None
             with contextlib.suppress(OSError):

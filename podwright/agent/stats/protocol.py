@@ -1,4 +1,4 @@
-"""The interface of this room."""
+"""The interface of this room for others."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from podwright.agent.stats.records import Fs, NodeStats, PodStats, Rlimit
 
 
 class Filesystems(msgspec.Struct, frozen=True, kw_only=True):
-    """`node` is where the agent's root is. `images` and `containers` are the runtime's, None when it reports none.
+    """`node` has the agent's root. `images` and `containers` are the runtime's, None if it reports none.
 
-    `dedicated_images` and `dedicated_containers`: whether these are other filesystems than the one above them.
+    `dedicated_images`: images have a filesystem of their own. `dedicated_containers`: so have containers' layers.
     """
 
     node: Fs
@@ -23,16 +23,17 @@ class Filesystems(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatsProvider(Protocol):
-    """What the node and its pods use. Recent answers are shared. `fresh` measures anew.
+    """Measures what the node and its pods use. Callers share recent answers, unless they ask for a `fresh` one.
 
-    All methods but `pids` raise PodwrightError when the runtime does not answer, and OSError when the host does not.
+    All methods except `pids` raise PodwrightError if the runtime does not answer, and OSError for failures of the
+    host.
     """
 
     async def node(self, *, fresh: bool = False) -> NodeStats:
         """The node with its filesystems and the parts of the system."""
 
     async def pods(self, *, fresh: bool = False) -> tuple[PodStats, ...]:
-        """All pods that run, with their containers, volumes and logs."""
+        """All running pods, with their containers, volumes and logs."""
 
     async def pods_cpu_and_memory(self, *, fresh: bool = False) -> tuple[PodStats, ...]:
         """The same without disk and network."""
@@ -41,7 +42,7 @@ class StatsProvider(Protocol):
         """The same without disk and network."""
 
     async def filesystems(self, *, fresh: bool = False) -> Filesystems:
-        """The node's filesystems, as eviction distinguishes them."""
+        """The node's filesystems for eviction."""
 
     def pids(self) -> Rlimit:
-        """Process ids of the node. Raises OSError."""
+        """The process ids of the node. Raises OSError."""

@@ -40,7 +40,10 @@ log = logging.getLogger(__name__)
 
 
 class StatsPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the provider works with. `cgroup_of` gives a pod's cgroup path. It raises PodwrightError without one."""
+    """What the provider needs of other rooms.
+
+    `cgroup_of` returns the path of a pod's cgroup, or raises PodwrightError.
+    """
 
     runtime: CriRuntime
     images: CriImages
@@ -54,7 +57,7 @@ class StatsPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatsSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Names and places. `parts` gives the cgroups of the system's parts, by the names of the summary."""
+    """Names and paths. `parts` returns the cgroups of the system's parts, by their names in the summary."""
 
     node_name: str
     root: str
@@ -64,7 +67,7 @@ class StatsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostStats:
-    """Measures the host, and asks the runtime for its pods."""
+    """Measures the host, and gets pods' statistics from the runtime."""
 
     def __init__(self, ports: StatsPorts, settings: StatsSettings) -> None:
         self._ports = ports
@@ -120,12 +123,12 @@ class HostStats:
             return RuntimeStats(sandboxes=None, containers=tuple(await self._ports.runtime.container_stats()))
         except (Unavailable, DeadlineExceeded):
             raise
-        except PodwrightError as failure:  # containerd 1.6: one pod that is just ending fails the list
+        except PodwrightError as failure:  # in containerd 1.6 a pod that is just ending fails the list
             log.debug("the runtime cannot list the stats of pods: error=%s", failure)
             return RuntimeStats(sandboxes=await self._one_by_one())
 
     async def _one_by_one(self) -> tuple[api.PodSandboxStats, ...]:
-        """The stats of those sandboxes that have any."""
+        """The statistics of the sandboxes, one call each. Failures are left out."""
         ids = [sandbox.id for pod in self._ports.observed() for sandbox in pod.ready_sandboxes()]
         asked = (self._ports.runtime.stats_of_sandbox(each) for each in ids)
         found = await asyncio.gather(*asked, return_exceptions=True)
@@ -232,7 +235,7 @@ class HostStats:
 
 
 def _used(found: FilesystemSpace, now: Moment) -> Fs:
-    """What the runtime uses of a filesystem. Without its capacity if this host cannot see it."""
+    """The runtime's usage of a filesystem, without its capacity if this host cannot see it."""
     taken = disk.DiskUsage(used_bytes=found.used_bytes, inodes=found.inodes_used)
     try:
         return disk.of(disk.filesystem(found.mountpoint, now), taken, now)

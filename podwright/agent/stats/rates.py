@@ -1,4 +1,4 @@
-"""CPU rates from sums: each measurement is the base of the next one's rate. Pure."""
+"""Computes CPU rates: from the difference of two measurements' sums. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from podwright.agent.stats.records import Moment, SummaryCpu
 
-SHORTEST = timedelta(seconds=1)  # a shorter window shows the scheduler rather than the load
+SHORTEST = timedelta(seconds=1)  # in a shorter window the scheduler matters more than the load
 LONGEST = timedelta(minutes=5)
 
 
@@ -20,7 +20,7 @@ class _Base(msgspec.Struct, frozen=True):
 
 
 class CpuRates:
-    """The last measurement of each name."""
+    """The last measurement of each subject by name."""
 
     def __init__(self) -> None:
         self._bases: dict[str, _Base] = {}
@@ -29,7 +29,7 @@ class CpuRates:
         return len(self._bases)
 
     def rated(self, name: str, cpu: SummaryCpu | None) -> SummaryCpu | None:
-        """The same with a rate, where one is known. A rate that is there stays."""
+        """The same with a rate, if it is known. An existing rate stays."""
         if cpu is None or cpu.usage_nano_cores is not None or cpu.usage_core_nano_seconds is None:
             return cpu
         used = cpu.usage_core_nano_seconds
@@ -43,6 +43,6 @@ class CpuRates:
         return replace(cpu, usage_nano_cores=rate)
 
     def forget(self, now: Moment) -> None:
-        """Drop measurements that are too old for a rate."""
+        """Drop measurements that are too old to compute a rate."""
         for name in [name for name, base in self._bases.items() if now - base.at > LONGEST]:
             del self._bases[name]

@@ -1,7 +1,7 @@
 """The Summary API's values (k8s.io/kubelet stats v1alpha1), with its names in JSON.
 
-Sizes are bytes, times nanoseconds. None: neither this host nor the runtime reports it. The API has whole seconds. Here
-times are as measured.
+Sizes are bytes, durations nanoseconds. None: neither this host nor the runtime reports the value. The API's times are
+whole seconds. Here they are as measured.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Moment(datetime):
 
 
 def moment(nanoseconds: int) -> Moment:
-    """Of nanoseconds since the epoch."""
+    """The moment of that many nanoseconds since the epoch."""
     return Moment.fromtimestamp(nanoseconds / 1e9, tz=UTC)
 
 
@@ -36,7 +36,7 @@ class SummaryPsi(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Psi(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
-    """Stalls of all tasks at once, and of at least one."""
+    """Stalls of all tasks at once (full), and of at least one (some)."""
 
     full: SummaryPsi = SummaryPsi()
     some: SummaryPsi = SummaryPsi()
@@ -52,7 +52,7 @@ class SummaryCpu(SummaryRecord, frozen=True, kw_only=True):
 
 
 class SummaryMemory(SummaryRecord, frozen=True, kw_only=True):
-    """`available_bytes` is what is left below the limit, None without one. The working set is what eviction counts."""
+    """`available_bytes` is the rest up to the limit, None without one. Eviction counts the working set."""
 
     time: Moment
     available_bytes: int | None = None
@@ -73,14 +73,14 @@ class Swap(SummaryRecord, frozen=True, kw_only=True):
 
 
 class Io(SummaryRecord, frozen=True, kw_only=True):
-    """Pressure alone."""
+    """I/O: only its pressure."""
 
     time: Moment
     psi: Psi | None = None
 
 
 class Fs(SummaryRecord, frozen=True, kw_only=True):
-    """A filesystem: what it has (`capacity_bytes`, `inodes`), what is left, and what the subject uses of it."""
+    """A filesystem: its size (`capacity_bytes`, `inodes`), what is free, and what the subject uses."""
 
     time: Moment
     available_bytes: int | None = None
@@ -99,7 +99,7 @@ class PvcReference(SummaryRecord, frozen=True, kw_only=True):
 
 
 class VolumeHealth(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
-    """What a driver says of a volume's state."""
+    """A driver's report about a volume's state."""
 
     abnormal: bool
 
@@ -130,7 +130,7 @@ class Interface(SummaryRecord, frozen=True, kw_only=True):
 
 
 class SummaryNetwork(SummaryRecord, frozen=True, kw_only=True):
-    """The default interface (an empty name: there is none), and all of them."""
+    """The default interface (with an empty name if there is none), and all interfaces."""
 
     time: Moment
     name: str
@@ -142,7 +142,7 @@ class SummaryNetwork(SummaryRecord, frozen=True, kw_only=True):
 
 
 class SummaryProcesses(SummaryRecord, frozen=True, kw_only=True):
-    """How many processes."""
+    """The number of processes."""
 
     process_count: int | None = msgspec.field(name="process_count", default=None)
 
@@ -161,7 +161,7 @@ class SummaryContainer(SummaryRecord, frozen=True, kw_only=True):
 
 
 class PodReference(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
-    """Which pod."""
+    """The identity of a pod."""
 
     name: str
     namespace: str
@@ -169,7 +169,7 @@ class PodReference(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False
 
 
 class PodStats(SummaryRecord, frozen=True, kw_only=True):
-    """A pod. `ephemeral_storage` is what counts against its limits: layers, logs, volumes on the node's disk."""
+    """A pod. `ephemeral_storage` counts against its limits: layers, logs, volumes on the node's disk."""
 
     pod_ref: PodReference
     start_time: Moment
@@ -185,14 +185,14 @@ class PodStats(SummaryRecord, frozen=True, kw_only=True):
 
 
 class RuntimeFilesystems(SummaryRecord, frozen=True, kw_only=True):
-    """Where images and containers' layers are."""
+    """The filesystems of images and of containers' layers."""
 
     image_fs: Fs | None = None
     container_fs: Fs | None = None
 
 
 class Rlimit(SummaryRecord, frozen=True, kw_only=True):
-    """Process ids: how many there may be, how many tasks there are."""
+    """Process ids: the limit, and the number of tasks."""
 
     time: Moment
     maxpid: int | None = None
@@ -223,7 +223,7 @@ class Summary(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
 
 
 def encode(summary: Summary) -> bytes:
-    """As JSON."""
+    """The summary as JSON."""
     return _ENCODER.encode(summary)
 
 

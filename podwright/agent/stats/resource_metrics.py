@@ -1,4 +1,4 @@
-"""`/metrics/resource`: what metrics-server scrapes. Pure. Names and labels: pkg/kubelet/metrics/collectors."""
+"""`/metrics/resource`, which metrics-server scrapes. Pure. Names and labels: pkg/kubelet/metrics/collectors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Named = tuple[str, Sample]
 
 
 def families(node: NodeStats | None, pods: Iterable[PodStats]) -> list[Family]:
-    """All families. Without `node`, the one that says that something failed."""
+    """All families. Without `node` only the one that reports a failure."""
     samples: dict[str, list[Sample]] = {name: [] for name in _HELPS}
     samples["resource_scrape_error"].append(Sample(value=int(node is None)))
     found = [*_usage("node", node.cpu, node.memory, node.swap, {})] if node is not None else []

@@ -1,4 +1,4 @@
-"""The statistics' part of the configuration."""
+"""Makes the settings of statistics from the configuration."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from podwright.agent.stats.provider import StatsSettings
 from podwright.agent.stats.system_parts import RuntimeProcess, own_cgroup
 from podwright.linux.cgroup import CgroupHost
 
-PRESSURE = "/proc/pressure/cpu"  # there when the kernel measures pressure (PSI)
+PRESSURE = "/proc/pressure/cpu"  # exists if the kernel measures pressure (PSI)
 
 
 def stats_settings(
     config: AgentConfig, host: CgroupHost, *, node_name: str, endpoint: str, pods_cgroup: str
 ) -> StatsSettings:
-    """`endpoint` is the runtime's. `pods_cgroup` is the one above all pods, empty when there is none."""
+    """`endpoint` is the runtime's. `pods_cgroup` is the cgroup above all pods, empty if there is none."""
     runtime = RuntimeProcess(endpoint)
 
     def parts() -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""One measurement for all callers at about the same time."""
+"""Lets callers at about the same time share one measurement."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from podwright.tasks import retrieve
 
 Value = TypeVar("Value")
 
-FRESH_S = 2.0  # several scrapers in quick succession cost one measurement
+FRESH_S = 2.0  # several scrapers at once cost one measurement
 
 
 class SharedMeasurement(Generic[Value]):
-    """The last value, good for FRESH_S. Callers during a measurement wait for it."""
+    """The last value, which is valid for FRESH_S. Callers during a measurement wait for its value."""
 
     def __init__(self, measure: Callable[[], Awaitable[Value]], clock: Clock) -> None:
         self._measure = measure
@@ -24,7 +24,7 @@ class SharedMeasurement(Generic[Value]):
         self._under_way: asyncio.Task[Value] | None = None
 
     async def get(self, *, fresh: bool = False) -> Value:
-        """The value. `fresh` measures unless a measurement is under way. Raises what `measure` raises."""
+        """The value. `fresh` starts a measurement unless one is running. Raises what `measure` raises."""
         if not fresh and self._value is not None and self._clock.monotonic() - self._value[0] < FRESH_S:
             return self._value[1]
         if self._under_way is None:
@@ -42,7 +42,7 @@ class SharedMeasurement(Generic[Value]):
         retrieve(task)
 
     async def close(self) -> None:
-        """Give up a measurement under way."""
+        """Cancel a running measurement."""
         if self._under_way is not None:
             self._under_way.cancel()
             await asyncio.wait({self._under_way})

@@ -10,7 +10,10 @@ from podwright.agent.stats.records import Fs, SummaryContainer, SummaryVolume
 def ephemeral_storage(
     node: Fs, containers: Iterable[SummaryContainer], volumes: Iterable[SummaryVolume], files: Iterable[Fs]
 ) -> Fs:
-    """`files` are those of the pod that no container has for itself. As the kubelet's calcEphemeralStorage."""
+    """The sum.
+
+    `files` are the pod's own files outside of containers. The rules are those of the kubelet's calcEphemeralStorage.
+    """
     parts: list[Fs | SummaryVolume | None] = [each.rootfs for each in containers]
     parts += [each.logs for each in containers if each.rootfs is not None]
     parts += [*volumes, *files]

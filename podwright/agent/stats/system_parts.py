@@ -1,4 +1,4 @@
-"""The parts of the system that the summary shows beside pods: which cgroup each has."""
+"""Finds the cgroups of the parts of the system that the summary shows beside pods."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: pid, uid, gid
 
 
 def own_cgroup(host: CgroupHost, pid: int | str = "self") -> str:
-    """The cgroup of a process (its memory cgroup where hierarchies differ). Empty if it has none, or has ended."""
+    """The cgroup of a process (its memory cgroup if hierarchies differ). Empty if it has none, or has ended."""
     return cgroup_in(read_file(f"/proc/{pid}/cgroup") or "", v1="memory" in host.controllers)
 
 
 def cgroup_in(text: str, *, v1: bool) -> str:
-    """The path that a /proc/PID/cgroup names (cgroups(7)). Pure."""
+    """The path in a file /proc/PID/cgroup (cgroups(7)). Pure."""
     for line in text.splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
@@ -30,7 +30,10 @@ def cgroup_in(text: str, *, v1: bool) -> str:
 
 
 def server_of(endpoint: str) -> int:
-    """The process that listens on a unix socket, as the kernel has it (unix(7), SO_PEERCRED). 0 when nobody does."""
+    """The process that listens on a unix socket, according to the kernel (unix(7), SO_PEERCRED).
+
+    0 if there is none.
+    """
     path = endpoint.removeprefix("unix://")
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_S)
@@ -41,7 +44,7 @@ def server_of(endpoint: str) -> int:
 
 
 def made_at(host: CgroupHost, path: str) -> Moment | None:
-    """When the cgroup was made. None when it is not there."""
+    """When the cgroup was made. None for an absent one."""
     directory = host.directory(path, "memory") or host.directory(path, "cpuacct")
     with contextlib.suppress(OSError):
         if directory is not None:
@@ -50,14 +53,14 @@ def made_at(host: CgroupHost, path: str) -> Moment | None:
 
 
 class RuntimeProcess:
-    """The container runtime's process, found by its socket and kept until it has ended."""
+    """The container runtime's process, found by its socket and remembered until it ends."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
         self._pid = 0
 
     def cgroup(self, host: CgroupHost) -> str:
-        """Its cgroup. Empty when it is not known, or has none but the root."""
+        """Its cgroup. Empty if it is unknown, or is the root."""
         found = own_cgroup(host, self._pid) if self._pid else ""
         if not found:
             self._pid = server_of(self._endpoint)

@@ -1,6 +1,6 @@
-"""The usage of pods' volumes: measured in a thread on request, and kept for a while.
+"""Measures pods' volumes, in a thread on request, and keeps the results for a while.
 
-For CSI volumes the driver is asked. A driver that does not answer delays only the figures of its own volumes.
+CSI volumes are measured by their drivers. A driver that does not answer delays only the results of its own volumes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0  # of callers: volumes that are not measured by then are left out
+PATIENCE_S = 2.0  # how long callers wait; volumes that are not measured by then are left out
 Mounted = Callable[[str], Mapping[str, MountedVolume]]
 Ask = Callable[[str, str, str], Awaitable[CsiStats | None]]
 ABNORMAL = "VolumeConditionAbnormal"
@@ -42,7 +42,7 @@ class PodVolumeStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VolumeUsagePorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What measures: `mounted` gives a pod's volumes, `ask` what a driver (by name) says of a volume at a path."""
+    """What measuring needs: `mounted` returns a pod's volumes, `ask` a driver's statistics of a volume at a path."""
 
     mounted: Mounted
     ask: Ask
@@ -51,10 +51,13 @@ class VolumeUsagePorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VolumeUsage:
-    """Measures and remembers."""
+    """Measures volumes and keeps the results."""
 
     def __init__(self, ports: VolumeUsagePorts, period_s: float, *, with_health: bool = False) -> None:
-        """A measurement is good for `period_s` (0 and less: none is made). `with_health`: the gate CSIVolumeHealth."""
+        """A result is valid for `period_s` (0 and less: nothing is measured).
+
+        `with_health`: the gate CSIVolumeHealth.
+        """
         self._ports = ports
         self._mounted = ports.mounted
         self._clock = ports.clock
@@ -65,7 +68,7 @@ class VolumeUsage:
         self._tasks = Tasks()
 
     async def of(self, pods: Iterable[Pod]) -> dict[str, PodVolumeStats]:
-        """What is known of the volumes of these pods, by UID."""
+        """The results for these pods, by UID."""
         wanted = {pod.metadata.uid: pod for pod in pods}
         for uid in self._known.keys() - wanted.keys():
             del self._known[uid]
@@ -95,7 +98,7 @@ class VolumeUsage:
             self._measuring = None
 
     async def _ask_drivers(self, pod: Pod) -> None:
-        """Add what drivers say of the pod's volumes."""
+        """Add the drivers' results for the pod's volumes."""
         uid = pod.metadata.uid
         mounted = self._mounted(uid)
         named = [(each, mounted[each.name]) for each in pod.spec.volumes if each.name in mounted]
@@ -126,7 +129,7 @@ class VolumeUsage:
 
 
 def measure(pod: Pod, mounted: Mapping[str, MountedVolume], at: Moment) -> PodVolumeStats:
-    """The pod's volumes. Left out are those that are not the pod's alone, and those that drivers measure. Blocks."""
+    """Measure the pod's own volumes, except those that drivers measure. Blocks."""
     ephemeral: list[VolumeStats] = []
     persistent: list[VolumeStats] = []
     for volume in pod.spec.volumes:
@@ -144,7 +147,7 @@ def measure(pod: Pod, mounted: Mapping[str, MountedVolume], at: Moment) -> PodVo
 
 
 def _measured(volume: Volume, path: str, at: Moment) -> Fs:
-    """A claim's filesystem is its own. Other volumes share one, so that their files are counted."""
+    """Measure one volume. A claim has its own filesystem. Other volumes share one, so their files are counted."""
     whole = disk.filesystem(path, at)
     if volume.persistent_volume_claim is not None or volume.ephemeral is not None:
         return whole

@@ -1,7 +1,8 @@
-"""The status of pods as the API shows it: built from what the runtime holds, kept, and sent where it is wanted.
+"""The status of pods as the API shows it: built from what the runtime holds, kept, and written to the API server.
 
-`manager` holds the statuses. `builder` makes one of `inputs`: `containers` by their `instances`, with `readiness`,
-`resources` and `mounts`, then the `phase`, `conditions` and `addresses`. `transitions` makes it follow the one before,
-`endings` is the last one, and `publishing` what others are shown. `writer` sends it to the API server. `failures` and
-`termination_messages` say why, `lives` counts.
+`manager` holds the statuses. `builder` makes a status of `inputs`: the `containers` from their `instances`, with
+`readiness`, `resources` and `mounts`, then the `phase`, `conditions` and `addresses`. `transitions` makes sure that
+it may follow the status before, `endings` makes the last one, and `publishing` holds back an end that is not
+complete. `writer` writes to the API server, in the order that `write_order` says. `failures` and
+`termination_messages` keep reasons for containers, `lives` counts starts and ends.
 """

@@ -13,9 +13,9 @@ IPV4, IPV6 = 4, 6
 
 
 def by_family(ips: Iterable[str], node_ips: Sequence[str]) -> tuple[str, ...]:
-    """The first address of each family, that of the node's first address before the other. In canonical form.
+    """The first address of each family in canonical form. The family of the node's first address comes first.
 
-    What is no address is left out: the runtime may report anything.
+    Leaves out what is no address: the runtime may report anything.
     """
     parsed: dict[int, str] = {}
     for text in ips:
@@ -28,9 +28,9 @@ def by_family(ips: Iterable[str], node_ips: Sequence[str]) -> tuple[str, ...]:
 
 
 def pod_ips(pod: Pod, observed: ObservedPod, previous: PodStatus, node_ips: Sequence[str]) -> tuple[PodIP, ...]:
-    """The pod's addresses: the node's for a pod on its network, else the sandbox's.
+    """The pod's addresses: the node's for a pod on the node's network, else the sandbox's.
 
-    A pod whose sandbox has been stopped keeps the ones that it had, as clients expect of a completed pod.
+    A pod whose sandbox is stopped keeps its addresses, as clients expect of a completed pod.
     """
     if pod.spec.host_network:
         return tuple(PodIP(ip=ip) for ip in by_family(node_ips, node_ips))

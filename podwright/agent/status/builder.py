@@ -1,7 +1,7 @@
-"""What the API shows of a pod, built from the pod, what the runtime holds of it, and frozen inputs. Pure.
+"""Builds the status of a pod from the pod, a look at it, and frozen inputs. Pure.
 
-As generateAPIPodStatus of Kubernetes 1.36 (pkg/kubelet/kubelet_pods.go). The manager then makes sure that the new
-status may follow the one before (`transitions`).
+The rules are those of generateAPIPodStatus of Kubernetes 1.36 (pkg/kubelet/kubelet_pods.go). The manager then makes
+sure that the new status may follow the one before (`transitions`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from podwright.k8s.objects import HostIP, Pod, PodCondition, PodStatus
 
 
 def build_status(pod: Pod, observed: ObservedPod, inputs: StatusInputs) -> PodStatus:
-    """The status that follows from these.
+    """Build the status.
 
     `transitions.next_status` sets the times of transition and the start time.
     """
@@ -45,7 +45,7 @@ def build_status(pod: Pod, observed: ObservedPod, inputs: StatusInputs) -> PodSt
 
 
 def _facts(situation: StatusSituation) -> PodStatus:
-    """Everything that needs no other part of the status."""
+    """The fields that depend on no other part of the status."""
     pod, inputs = situation.pod, situation.inputs
     ips = pod_ips(pod, situation.observed, inputs.previous, inputs.node_ips)
     resources = pod_resources(pod, inputs.actuated) if inputs.gates.pod_resources else None
@@ -70,10 +70,11 @@ def _facts(situation: StatusSituation) -> PodStatus:
 
 
 def _with_phase(situation: StatusSituation, status: PodStatus) -> PodStatus:
-    """Until the API shows the end, how the containers ended counts more than the agent's earlier phase.
+    """Add the phase, reason and message.
 
-    So a preempted or evicted pod has succeeded if all of its containers did. One that has exceeded its deadline has
-    failed in any case. Reason and message stay as long as the phase does.
+    Until the API shows the end, the containers' exit codes count more than the agent's earlier phase. So a preempted
+    or evicted pod has succeeded if all of its containers did. A pod that has exceeded its deadline has failed in any
+    case. Reason and message stay as long as the phase does.
     """
     pod, previous = situation.pod, situation.inputs.previous
     phase = phase_of(
@@ -95,7 +96,7 @@ def _with_phase(situation: StatusSituation, status: PodStatus) -> PodStatus:
 
 
 def _exceeds_deadline(situation: StatusSituation) -> bool:
-    """Whether the pod was active for too long.
+    """Whether the pod was active for longer than its deadline.
 
     That stays true, and never becomes true for a pod that ended in time.
     """
@@ -105,7 +106,7 @@ def _exceeds_deadline(situation: StatusSituation) -> bool:
 
 
 def _others_conditions(pod: Pod, previous: PodStatus) -> tuple[PodCondition, ...]:
-    """The conditions of others, and the agent's own reason for ending the pod, which it sets once."""
+    """The conditions of others, and the agent's DisruptionTarget, which it sets once."""
     disruption = find(previous.conditions, DISRUPTION_TARGET)
     kept = [each for each in pod.status.conditions if each.type not in OWN]
     if disruption is None:
@@ -114,7 +115,7 @@ def _others_conditions(pod: Pod, previous: PodStatus) -> tuple[PodCondition, ...
 
 
 def _own_conditions(situation: StatusSituation, status: PodStatus) -> list[PodCondition]:
-    """In the kubelet's order. `status` holds the conditions of others."""
+    """The agent's conditions in the kubelet's order. `status` has the conditions of others."""
     pod, previous = situation.pod, situation.inputs.previous
     containers = containers_ready(pod, status)
     conditions = [

@@ -1,4 +1,4 @@
-"""The conditions of a pod that are the agent's to decide. Pure.
+"""The conditions of a pod that the agent decides. Pure.
 
 The rules, reasons and messages are those of pkg/kubelet/status/generate.go of Kubernetes 1.36. Times of transition
 are not set here: `transitions` knows the status before.
@@ -24,7 +24,7 @@ RESIZE_PENDING, RESIZE_IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
 RESIZES = frozenset({RESIZE_PENDING, RESIZE_IN_PROGRESS})
 DISRUPTION_TARGET = "DisruptionTarget"
 
-# Nobody else writes these. DisruptionTarget is shared: the agent sets it when it ends a pod, and so do others.
+# Nobody else writes these. DisruptionTarget is not among them: others set it, too.
 OWN = frozenset(
     {
         READY_TO_START,
@@ -54,28 +54,28 @@ def find(conditions: Iterable[PodCondition], type_: str) -> PodCondition | None:
 
 
 def statuses_by_name(status: PodStatus) -> Statuses:
-    """Those of init and regular containers."""
+    """The statuses of init and regular containers by name."""
     return {each.name: each for each in (*status.init_container_statuses, *status.container_statuses)}
 
 
 def ready_to_start(pod: Pod, observed: ObservedPod) -> PodCondition:
-    """True while the sandbox, with its network, is there and can be used."""
+    """PodReadyToStartContainers: True while the pod has a sandbox with a network."""
     return _condition(pod, READY_TO_START, is_true=not choose_sandbox(pod, observed).create)
 
 
 def with_ready_to_start(pod: Pod, status: PodStatus) -> PodStatus:
-    """The same status of a pod whose sandbox has just been made."""
+    """The same status, for a pod whose sandbox was just made."""
     others = (each for each in status.conditions if each.type != READY_TO_START)
     return replace(status, conditions=(_condition(pod, READY_TO_START, is_true=True), *others))
 
 
 def scheduled(pod: Pod) -> PodCondition:
-    """True: the pod is here."""
+    """PodScheduled: always True here."""
     return _condition(pod, SCHEDULED, is_true=True)
 
 
 def initialized(pod: Pod, status: PodStatus, previous: PodStatus) -> PodCondition:
-    """True once the init containers have succeeded and the sidecars have started.
+    """Initialized: True once the init containers have succeeded and the sidecars have started.
 
     It stays True once containers ran.
     """
@@ -102,13 +102,13 @@ def _is_done(container: Container, status: ContainerStatus) -> bool:
 
 
 def _has_run(pod: Pod, statuses: Statuses) -> bool:
-    """Whether a regular container runs or has ended: sidecars that start again do not undo that."""
+    """Whether a regular container runs or has ended. A sidecar that starts again does not undo this."""
     found = (statuses.get(container.name) for container in pod.spec.containers)
     return any(each and (each.state.running is not None or each.state.terminated is not None) for each in found)
 
 
 def containers_ready(pod: Pod, status: PodStatus) -> PodCondition:
-    """True while all regular containers and sidecars are ready."""
+    """ContainersReady: True while all regular containers and sidecars are ready."""
     statuses = statuses_by_name(status)
     if not statuses:
         return _condition(pod, CONTAINERS_READY, is_true=False, reason=UNKNOWN_CONTAINER_STATUSES)
@@ -124,13 +124,13 @@ def containers_ready(pod: Pod, status: PodStatus) -> PodCondition:
 
 
 def not_ready_any_more(type_: str, phase: str, generation: int) -> PodCondition:
-    """Ready, or ContainersReady, of a pod that has ended."""
+    """Ready or ContainersReady of a pod that has ended."""
     reason = POD_FAILED if phase == FAILED else POD_COMPLETED
     return PodCondition(type=type_, status="False", reason=reason, observed_generation=generation)
 
 
 def ready(pod: Pod, status: PodStatus, containers: PodCondition) -> PodCondition:
-    """True while the containers are ready and the conditions that the readiness gates name are True.
+    """Ready: True while the containers are ready and the conditions of all readiness gates are True.
 
     `status` holds the conditions of others. `containers` is ContainersReady.
     """
@@ -143,7 +143,7 @@ def ready(pod: Pod, status: PodStatus, containers: PodCondition) -> PodCondition
 
 
 def _closed(type_: str, conditions: Iterable[PodCondition]) -> str:
-    """Why a readiness gate is not open."""
+    """Why the condition of a readiness gate is not True. Empty if it is."""
     condition = find(conditions, type_)
     if condition is None:
         return f'corresponding condition of pod readiness gate "{type_}" does not exist.'
@@ -153,7 +153,7 @@ def _closed(type_: str, conditions: Iterable[PodCondition]) -> str:
 
 
 def with_readiness(pod: Pod, status: PodStatus) -> PodStatus:
-    """The status with the conditions that follow from its containers decided anew."""
+    """The status with new conditions that follow from its containers."""
     containers = containers_ready(pod, status)
     decided = {
         each.type: each for each in (initialized(pod, status, status), ready(pod, status, containers), containers)
@@ -172,7 +172,7 @@ def needs_readiness(pod: Pod) -> bool:
 
 
 def all_restarting(situation: StatusSituation, phase: str) -> PodCondition:
-    """True from the exit that restarts all containers until they have been removed."""
+    """AllContainersRestarting: True from the exit that restarts all containers until they are removed."""
     if phase in (SUCCEEDED, FAILED):
         reason = POD_COMPLETED if phase == SUCCEEDED else POD_FAILED
         return PodCondition(type=ALL_CONTAINERS_RESTARTING, status="False", reason=reason)
@@ -185,7 +185,7 @@ def all_restarting(situation: StatusSituation, phase: str) -> PodCondition:
 
 
 def _message(unknown: list[str], word: str, names: list[str]) -> str:
-    """Lists as Go prints them: [a b]."""
+    """The message for such containers, with lists as Go prints them: [a b]."""
     parts = []
     if unknown:
         parts.append(f"containers with unknown status: [{' '.join(unknown)}]")

@@ -1,4 +1,4 @@
-"""The statuses of a pod's containers of one kind, out of their instances at the runtime. Pure.
+"""The statuses of a pod's containers of one kind, from their instances at the runtime. Pure.
 
 The rules are those of convertToAPIContainerStatuses of Kubernetes 1.36 (pkg/kubelet/kubelet_pods.go).
 """
@@ -38,7 +38,7 @@ TAKEN_AS_COMPLETED = (
 
 
 def regular_statuses(situation: StatusSituation) -> tuple[ContainerStatus, ...]:
-    """Sorted by name, with the health of what they were allotted."""
+    """The regular containers, sorted by name, with the health of their allotted resources."""
     health = situation.inputs.resource_health
     statuses = _statuses(situation, situation.pod.spec.containers, situation.inputs.previous.container_statuses)
     return by_name(
@@ -47,19 +47,19 @@ def regular_statuses(situation: StatusSituation) -> tuple[ContainerStatus, ...]:
 
 
 def init_statuses(situation: StatusSituation) -> tuple[ContainerStatus, ...]:
-    """In the order of the spec."""
+    """The init containers, in the order of the spec."""
     previous = situation.inputs.previous.init_container_statuses
     return tuple(_statuses(situation, situation.pod.spec.init_containers, previous, are_init=True))
 
 
 def ephemeral_statuses(situation: StatusSituation) -> tuple[ContainerStatus, ...]:
-    """Sorted by name. Ephemeral containers have no probes, and are never ready."""
+    """The ephemeral containers, sorted by name. They have no probes, and are never ready."""
     previous = situation.inputs.previous.ephemeral_container_statuses
     return by_name(_statuses(situation, situation.pod.spec.ephemeral_containers, previous))
 
 
 def by_name(statuses: Iterable[ContainerStatus]) -> tuple[ContainerStatus, ...]:
-    """The order that clients expect."""
+    """The statuses sorted by name, as clients expect."""
     return tuple(sorted(statuses, key=lambda status: status.name))
 
 
@@ -100,7 +100,7 @@ def _with_last_end(
     instances: tuple[Instance, ...],
     previous: ContainerStatus | None,
 ) -> ContainerStatus:
-    """The end of the instance before the newest one is the last state. One that never ran has no end."""
+    """Add the last state: the end of the instance before the newest one. An instance that never ran has no end."""
     for older in instances[1:2]:
         state = state_of(situation, older, previous)
         if state.terminated is not None:
@@ -111,7 +111,7 @@ def _with_last_end(
 def _without_instance(
     situation: StatusSituation, container: AnyContainer, previous: ContainerStatus | None
 ) -> ContainerStatus:
-    """A container that was never made, or of which nothing is left."""
+    """The status of a container without an instance: never created, or removed."""
     status = _default(situation, container, previous)
     if previous is None:
         return status
@@ -127,8 +127,8 @@ def _without_instance(
     status = replace(status, restart_count=previous.restart_count, last_state=previous.last_state)
     if previous.state.running is None or previous.last_state.terminated is not None:
         return status
-    # It ran and has vanished. Without a last state it would look as if it had never run, and its pod be Pending again.
-    # A deleted pod restarts nothing, so its count does not grow.
+    # It ran and was removed. Without a last state it would look as if it had never run, and the pod would be Pending
+    # again. A deleted pod restarts nothing, so its count does not grow.
     return replace(
         status,
         last_state=_ended(STATUS_UNKNOWN, WAS_RUNNING, KILLED),
@@ -150,7 +150,10 @@ def _default(situation: StatusSituation, container: AnyContainer, previous: Cont
 
 
 def _must_have_completed(situation: StatusSituation, container: AnyContainer, status: ContainerStatus) -> bool:
-    """Regular containers are made only after the init ones have succeeded. A sidecar is started again instead."""
+    """Whether the init container has succeeded, because regular containers exist.
+
+    A sidecar is started again instead.
+    """
     is_lasting = isinstance(container, Container) and is_sidecar(container)
     return not is_lasting and status.state.waiting is not None and _has_made_regular(situation.pod, situation.observed)
 
@@ -163,7 +166,7 @@ def _has_made_regular(pod: Pod, observed: ObservedPod) -> bool:
 def _with_failure(
     situation: StatusSituation, container: AnyContainer, status: ContainerStatus, newest: Instance | None
 ) -> ContainerStatus:
-    """A container that could not be started waits with the reason of its failure, unless the pod has ended."""
+    """Set the state of a container that could not be started: waiting, with the reason, unless the pod has ended."""
     failure = situation.inputs.failures.get(container.name)
     if failure is None or situation.inputs.is_terminal or not should_start(situation.pod, container, newest):
         return status

@@ -1,6 +1,6 @@
-"""The last status of a pod: no part of it says that something runs, or may run. Pure.
+"""The last status of a pod: no part of it says that something runs or may run. Pure.
 
-As TerminatePod of pkg/kubelet/status/status_manager.go of Kubernetes 1.36.
+The rules are those of TerminatePod of pkg/kubelet/status/status_manager.go of Kubernetes 1.36.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from podwright.k8s.objects import ContainerState, ContainerStateTerminated, Cont
 
 
 def ended_status(pod: Pod, status: PodStatus) -> PodStatus:
-    """The status with a terminal phase, in which containers whose end was not seen have failed.
+    """The status with a terminal phase. A container whose end was not seen has failed.
 
-    Only containers that may have run have failed: a pod whose init containers failed shows just that. A static pod
-    keeps its phase, because its manifest starts it again.
+    Only containers that may have run count as failed, so that the failure of an init container remains visible. A
+    static pod keeps its phase, because its manifest starts it again.
     """
     init = status.init_container_statuses
     begun = _begun(init)
@@ -57,7 +57,7 @@ def _was_initialized(pod: Pod, status: PodStatus) -> bool:
 
 
 def _begun(statuses: Sequence[ContainerStatus]) -> int:
-    """How many init containers have been tried: up to the last one that has run, and at least the first."""
+    """The number of init containers that were tried: up to the last one that has run, and at least one."""
     tried = [index for index, status in enumerate(statuses) if _has_run(status)]
     return max(tried, default=0) + 1
 

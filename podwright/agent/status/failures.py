@@ -1,4 +1,4 @@
-"""Why containers could not be started, until they have been: the kubelet's reason cache."""
+"""Keeps the reasons why containers could not be started, until they are (the kubelet's reason cache)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ LIMIT = 1000
 
 
 class StartFailures:
-    """The failures by pod and container. The oldest is dropped when there are too many."""
+    """The failures by pod and container. If there are too many, the oldest is dropped."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
         self._failures: dict[tuple[str, str], StartFailure] = {}
 
     def note(self, uid: str, failure: ContainerFailure) -> None:
-        """A container of that pod could not be started.
+        """Note that a container of the pod could not be started.
 
-        Only the values are kept, not the exception with its frames.
+        Keeps only the values, not the exception with its frames.
         """
         key = (uid, failure.container)
         self._failures.pop(key, None)
@@ -29,7 +29,7 @@ class StartFailures:
             del self._failures[next(iter(self._failures))]
 
     def clear(self, uid: str, container: str) -> None:
-        """The container has been started."""
+        """Note that the container was started."""
         self._failures.pop((uid, container), None)
 
     def of(self, uid: str, containers: Collection[str]) -> dict[str, StartFailure]:
@@ -38,5 +38,5 @@ class StartFailures:
         return {name: failure for name, failure in found if failure is not None}
 
     def retain(self, uids: Collection[str]) -> None:
-        """Drop those of all pods but these."""
+        """Drop the failures of all pods except these."""
         self._failures = {key: failure for key, failure in self._failures.items() if key[0] in uids}

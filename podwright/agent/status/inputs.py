@@ -1,4 +1,4 @@
-"""What a status is built from, beside the pod and what the runtime holds: frozen values and lookups."""
+"""The inputs of a status, in addition to the pod and the look at it: frozen values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALL_CONTAINERS_RESTARTING = "AllContainersRestarting"
 
 
 class StartFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why the last try to start a container failed, as ContainerStateWaiting shows it."""
+    """Why the last start of a container failed, as ContainerStateWaiting shows it."""
 
     reason: str
     message: str
@@ -33,7 +33,7 @@ class StatusGates(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, states: Mapping[str, bool]) -> StatusGates:
-        """The gates out of every gate's state (`config.gates.enabled`)."""
+        """The gates, from the states of all gates (`config.gates.enabled`)."""
         return cls(
             stop_signals=states["ContainerStopSignals"],
             ready_to_start=states["PodReadyToStartContainersCondition"],
@@ -49,33 +49,33 @@ def _nothing_found(*_: object) -> None:
 class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs of `builder.build_status`."""
 
-    previous: PodStatus  # the newest status of this agent, else what the API has
+    previous: PodStatus  # the newest status of this agent, else the API's
     now: datetime
     runtime_name: str = "containerd"  # the scheme of container IDs
-    node_ips: tuple[str, ...] = ()  # the node's addresses, at most one of a family, the primary one first
+    node_ips: tuple[str, ...] = ()  # at most one address of each family, the primary one first
     failures: Mapping[str, StartFailure] = msgspec.field(default_factory=dict)  # by container
     finding_of: FindingOf = _nothing_found
     # Termination messages by the runtime's container id.
     messages: Mapping[str, str] = msgspec.field(default_factory=dict)
-    is_terminal: bool = False  # no container runs, or ever will
-    recursive_read_only: bool = False  # whether the pod's runtime handler can mount so
+    is_terminal: bool = False  # no container runs or will run
+    recursive_read_only: bool = False  # whether the pod's runtime handler supports such mounts
     gates: StatusGates = msgspec.field(default_factory=StatusGates)
     resource_health: Mapping[str, Sequence[ResourceStatus]] = msgspec.field(default_factory=dict)  # by container
-    resizes: tuple[PodCondition, ...] = ()  # what is said about a resize of the pod
-    actuated: PodAllocation | None = None  # the resources that the runtime was given last
+    resizes: tuple[PodCondition, ...] = ()  # about a resize of the pod
+    actuated: PodAllocation | None = None  # the resources that were last set
 
 
 class StatusSituation(msgspec.Struct, frozen=True, kw_only=True):
-    """A pod, what the runtime holds of it, and the rest."""
+    """Everything that a status is built from: the pod, the look at it, and the other inputs."""
 
     pod: Pod
     observed: ObservedPod
     inputs: StatusInputs
-    restarts_all: bool  # a container's exit has all containers removed and started again
+    restarts_all: bool  # whether a container's exit restarts all containers, and has not yet
 
     @classmethod
     def of(cls, pod: Pod, observed: ObservedPod, inputs: StatusInputs) -> StatusSituation:
-        """The situation in which `build_status` builds."""
+        """The situation for `build_status`."""
         restarts_all = _restarts_all(pod, observed, inputs.previous)
         return cls(pod=pod, observed=observed, inputs=inputs, restarts_all=restarts_all)
 
@@ -92,9 +92,10 @@ def _rule_holders(pod: Pod) -> tuple[Container, ...]:
 
 
 def _restarts_all(pod: Pod, observed: ObservedPod, previous: PodStatus) -> bool:
-    """From the exit that asks for a restart of all until every container has been removed: ShouldAllContainersRestart.
+    """Whether all containers are being restarted: ShouldAllContainersRestart.
 
-    Also over when every container is there and none asks for it: a killed agent may not have shown the end.
+    True from the exit that demands it until all containers are removed. False also if every container exists and none
+    demands it: an agent that was killed may not have shown the end.
     """
     if not may_restart_all(pod):
         return False

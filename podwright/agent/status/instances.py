@@ -1,6 +1,6 @@
-"""The status that an instance of a container at the runtime gives the container. Pure.
+"""The status of a container according to one of its instances at the runtime. Pure.
 
-As convertToAPIContainerStatuses of Kubernetes 1.36 (pkg/kubelet/kubelet_pods.go) turns one instance.
+The rules are those of convertToAPIContainerStatuses of Kubernetes 1.36 (pkg/kubelet/kubelet_pods.go).
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from podwright.k8s.objects import (
 STATUS_UNKNOWN = "ContainerStatusUnknown"
 RESTARTING_ALL = "RestartingAllContainers"
 NOT_LOCATED = "The container could not be located when the pod was terminated"
-KILLED = 137  # the exit code of a container whose end is not known
+KILLED = 137  # the exit code of a container whose end is unknown
 
 WAITING = ContainerState(waiting=ContainerStateWaiting())
 
 
 def container_id(runtime_name: str, identifier: str) -> str:
-    """How the API names a container: `containerd://<id>`."""
+    """The container's id in the API: `containerd://<id>`."""
     return f"{runtime_name}://{identifier}"
 
 
 def status_of(
     situation: StatusSituation, container: AnyContainer, instance: Instance, previous: ContainerStatus | None
 ) -> ContainerStatus:
-    """The container's status while this is its newest instance. `started` and `ready` are not decided yet."""
+    """The container's status if this is its newest instance. `started` and `ready` are set later."""
     inputs = situation.inputs
     identifier = container_id(inputs.runtime_name, instance.id)
     return ContainerStatus(
@@ -61,7 +61,7 @@ def status_of(
 
 
 def state_of(situation: StatusSituation, instance: Instance, previous: ContainerStatus | None) -> ContainerState:
-    """The state of an instance. One in state UNKNOWN has ended if it was running when last seen."""
+    """The state of an instance. In state UNKNOWN it has ended if it last was seen running."""
     match instance.state:
         case InstanceState.RUNNING:
             return ContainerState(running=ContainerStateRunning(started_at=_time(instance.started_at_ns)))
@@ -95,12 +95,12 @@ def _terminated(situation: StatusSituation, instance: Instance) -> ContainerStat
 
 
 def _time(nanoseconds: int) -> datetime | None:
-    """Whole seconds, as the API keeps times. None for what has not happened."""
+    """The time in whole seconds, as in the API. None for 0: it has not happened."""
     return datetime.fromtimestamp(nanoseconds // 10**9, UTC) if nanoseconds > 0 else None
 
 
 def _restart_count(instance: Instance, identifier: str, previous: ContainerStatus | None) -> int:
-    """The instance's own count, but never less than what was shown: instances may be removed and counted anew."""
+    """The instance's own count, but at least the published one: instances may be removed and counted from 0 again."""
     if previous is None:
         return instance.restart_count
     is_same = previous.container_id == identifier
@@ -113,7 +113,7 @@ def _restart_count(instance: Instance, identifier: str, previous: ContainerStatu
 
 
 def _last_state(identifier: str, previous: ContainerStatus | None) -> ContainerState:
-    """How the instance before this one ended, as far as it was shown: it may have been removed since."""
+    """The end of the instance before this one from the previous status: it may be removed since."""
     if previous is None:
         return ContainerState()
     if previous.container_id != identifier and previous.state.terminated is not None:

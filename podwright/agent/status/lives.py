@@ -1,7 +1,7 @@
-"""Counts how pods start and how their containers end, from the changes of their statuses.
+"""Counts starts of pods and ends of containers, from the changes of statuses.
 
-The kubelet takes the end of a start from the API's watch (pkg/kubelet/util/pod_startup_latency_tracker.go of
-Kubernetes 1.36). Here it is the moment at which the status is handed to its writer.
+For a kubelet a start ends when the API's watch shows it (pkg/kubelet/util/pod_startup_latency_tracker.go of Kubernetes
+1.36). Here it ends when the writer gets the status.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from podwright.k8s.objects import ContainerStatus, Pod, PodStatus
 
 
 class _Life(msgspec.Struct, kw_only=True):
-    """`pulled_s`: the time of image pulls. `is_starting`: it has not run yet, and was added while this agent ran."""
+    """One pod.
+
+    `pulled_s` is the time of image pulls. `is_starting`: the pod was added while this agent ran, and has not run.
+    """
 
     status: PodStatus
     is_starting: bool
@@ -28,7 +31,7 @@ class _Life(msgspec.Struct, kw_only=True):
 
 
 class PodLives:
-    """`changed` watches a StatusManager."""
+    """The counts. `changed` subscribes to a StatusManager."""
 
     def __init__(
         self,
@@ -37,16 +40,16 @@ class PodLives:
         is_known: Callable[[str], bool],
         clock: Clock,
     ) -> None:
-        """`is_known`: whether the pod with this UID has a status. Others are forgotten."""
+        """`is_known` returns whether the pod with a UID has a status. Other pods are forgotten."""
         self._metrics = metrics
         self._pod_of = pod_of
         self._is_known = is_known
         self._clock = clock
         self._lives: dict[str, _Life] = {}
-        self._has_network = False  # whether the start of a pod with a network of its own was counted
+        self._has_network = False  # whether the start of a pod with its own network was counted
 
     def pulled(self, uid: str, seconds: float) -> None:
-        """An image was pulled for a pod."""
+        """Count the time of an image pull for a pod."""
         if life := self._lives.get(uid):
             life.pulled_s += seconds
 
@@ -107,12 +110,12 @@ def _all_run(status: PodStatus) -> bool:
 
 
 def _had_to_wait(pod: Pod) -> bool:
-    """Whether the pod could not be scheduled at once."""
+    """Whether the pod had to wait for a node."""
     return any(each.type == "PodScheduled" and each.status == "False" for each in pod.status.conditions)
 
 
 def _ran_s(statuses: Iterable[ContainerStatus]) -> float:
-    """How long init containers have run, in seconds."""
+    """The seconds that init containers have run."""
     ends = (status.state.terminated for status in statuses)
     return sum(
         (end.finished_at - end.started_at).total_seconds()
@@ -122,7 +125,7 @@ def _ran_s(statuses: Iterable[ContainerStatus]) -> float:
 
 
 def _is_stateful(pod: Pod) -> bool:
-    """Whether a volume is of other things than files of the cluster, or a directory of the pod's own."""
+    """Whether a volume has state: it is neither made of objects of the API nor an emptyDir."""
     return any(
         not (volume.secret or volume.config_map or volume.downward_api or volume.empty_dir or volume.projected)
         for volume in pod.spec.volumes

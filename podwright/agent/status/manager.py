@@ -1,7 +1,7 @@
-"""The status of every pod: the agent's own view of it, and what others are shown.
+"""Keeps the status of every pod: the agent's own view, and the published version.
 
-Workers build and set statuses, the loop brings what probes find, admission refuses pods. Whoever follows
-changes (the API writer, people who watch) subscribes by `on_change`. No API is called here.
+Workers build and set statuses, the loop sets the results of probes, admission refuses pods. The API writer and others
+subscribe to changes by `on_change`. The manager calls no API.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ Change = Callable[[ContainerStatus], ContainerStatus]
 class VersionedStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A pod's newest status.
 
-    `shown` is what others are shown of it: a terminal phase is held back there while containers may run. `version`
-    grows with each change. `is_finished`: nothing of the pod is left on this node, so that the API's object may go.
+    `shown` is the published version: it does not show a terminal phase while containers may run. `version` grows with
+    each change, whose time on the monotonic clock is `changed_at`. `is_finished`: nothing of the pod is left on this
+    node, so the API's object may be deleted.
     """
 
     uid: str
@@ -52,6 +53,7 @@ class VersionedStatus(msgspec.Struct, frozen=True, kw_only=True):
     status: PodStatus
     shown: PodStatus
     version: int
+    changed_at: float = 0.0
     is_finished: bool = False
 
 
@@ -59,28 +61,26 @@ Watcher = Callable[[VersionedStatus], None]
 
 
 class StatusPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What statuses are made with."""
+    """What the manager needs of other rooms."""
 
     clock: Clock
     messages: TerminationMessages
     pod_of: Callable[[str], Pod | None]  # by UID
-    mirror_of: Callable[[Pod], Pod | None]  # what the API shows of a static pod
+    mirror_of: Callable[[Pod], Pod | None]  # the mirror of a static pod
     may_run: Callable[[str], bool]  # whether containers of the pod with this UID may run
-    finding_of: FindingOf  # what probes have found
-    node_ips: Callable[[], tuple[str, ...]]  # at most one of a family, the primary one first
+    finding_of: FindingOf  # the results of probes
+    node_ips: Callable[[], tuple[str, ...]]  # at most one of each family, the primary one first
     runtime_name: Callable[[], str]  # `containerd`, `cri-o`, `podwright`
     supports_recursive: Callable[[Pod], bool]  # whether the pod's runtime handler mounts recursively read-only
     gates: StatusGates = msgspec.field(default_factory=StatusGates)
-    # The health of what each container of a pod was allotted, by its name.
+    # The health of the allotted resources of each container of a pod, by container.
     resource_health: Callable[[Pod], Mapping[str, Sequence[ResourceStatus]]] = lambda _: {}
-    resizes_of: Callable[[str], tuple[PodCondition, ...]] = lambda _: ()  # the conditions about a pod's resize, by UID
-    actuated: Callable[[str], PodAllocation | None] = lambda _: (
-        None
-    )  # the resources that the runtime was given last, by UID
+    resizes_of: Callable[[str], tuple[PodCondition, ...]] = lambda _: ()  # the conditions about the resize of a pod
+    actuated: Callable[[str], PodAllocation | None] = lambda _: None  # the resources that were last set for a pod
 
 
 class StatusManager:
-    """Fulfils `workers.ports.StatusKeeper` and `loop.LoopStatuses`."""
+    """Implements `workers.ports.StatusKeeper` and `loop.LoopStatuses`."""
 
     def __init__(self, ports: StatusPorts) -> None:
         self._ports = ports
@@ -97,7 +97,7 @@ class StatusManager:
         return entry.status if entry is not None else None
 
     def newest(self, uid: str) -> VersionedStatus | None:
-        """The newest status with what is shown of it."""
+        """The newest status with its published version."""
         return self._entries.get(uid)
 
     def all(self) -> list[VersionedStatus]:
@@ -105,14 +105,14 @@ class StatusManager:
         return list(self._entries.values())
 
     def on_change(self, watcher: Watcher) -> Callable[[], None]:
-        """Call `watcher` after each change, until the function that is returned is called."""
+        """Call `watcher` after each change, until the returned function is called."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
     # -- for workers
 
     async def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
-        """The status that follows from what the runtime holds. `is_terminal`: no container runs, or ever will."""
+        """The status that follows from what the runtime holds. `is_terminal`: no container runs or will run."""
         ports, uid = self._ports, pod.metadata.uid
         messages = await ports.messages.of(observed)
         inputs = StatusInputs(
@@ -133,42 +133,45 @@ class StatusManager:
         return build_status(pod, observed, inputs)
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
-        """Take a new status, changed where it would go back. Returns the status that was taken.
+        """Store a new status, corrected where it may not follow the last one. Returns the stored status.
 
-        For a pod that is being deleted, watchers are called even if nothing has changed: the writer may be able to
-        delete it now.
+        For a pod that is being deleted, watchers are called even without a change: the writer may now be able to
+        delete it.
         """
         return self._take(pod, status, force=pod.metadata.deletion_timestamp is not None)
 
     def set_ready_to_start(self, pod: Pod) -> None:
-        """The pod's sandbox is there. Pulling its images may take minutes, and others see meanwhile that it waits."""
+        """Note that the pod's sandbox is ready.
+
+        Its images may take minutes to pull, and others see that it waits for them.
+        """
         if self._ports.gates.ready_to_start:
             self._take(pod, with_ready_to_start(pod, self._before(pod)))
 
     def note_failure(self, pod: Pod, failure: ContainerFailure) -> None:
-        """A container could not be started: its status says so until it has been."""
+        """Note that a container could not be started. Its status says so until it is started."""
         self._failures.note(pod.metadata.uid, failure)
 
     def note_success(self, pod: Pod, container: str) -> None:
-        """A container has been started."""
+        """Note that a container was started."""
         self._failures.clear(pod.metadata.uid, container)
 
     def terminate(self, pod: Pod) -> None:
-        """Nothing of the pod is left: no status may say that something runs."""
+        """Note that nothing of the pod is left, so that no status says that something runs."""
         self._take(pod, ended_status(pod, self._before(pod)), force=True, is_finished=True)
 
     # -- for the loop
 
     def set_ready(self, uid: str, container_id: str, *, ready: bool) -> None:
-        """A readiness probe has decided."""
+        """Record the result of a readiness probe."""
         self._change(uid, container_id, lambda status: structs.replace(status, ready=ready))
 
     def set_started(self, uid: str, container_id: str, *, started: bool) -> None:
-        """A startup probe has decided."""
+        """Record the result of a startup probe."""
         self._change(uid, container_id, lambda status: structs.replace(status, started=started))
 
     def refuse(self, pod: Pod, reason: str, message: str) -> None:
-        """The pod cannot run on this node: it has failed."""
+        """Record that the pod has failed, because it cannot run on this node."""
         self._refused.add(pod.metadata.uid)
         status = PodStatus(
             phase=FAILED,
@@ -188,7 +191,7 @@ class StatusManager:
         return needs_readiness(pod)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Forget all pods but these, and show the terminal phases that need not be held back any more.
+        """Forget all pods except these, and publish terminal phases that need not be held back any more.
 
         Housekeeping calls it. A pod that was refused before the first round is held back until then: only that round
         knows that nothing of it runs.
@@ -221,6 +224,7 @@ class StatusManager:
                 status=status,
                 shown=shown,
                 version=known.version + 1 if known is not None else 1,
+                changed_at=self._ports.clock.monotonic(),
                 is_finished=is_finished or (known is not None and known.is_finished),
             )
         )
@@ -237,9 +241,9 @@ class StatusManager:
     def _before(self, pod: Pod) -> PodStatus:
         """The newest status: the agent's, or the API's when this agent has none yet.
 
-        A static pod's is its mirror's. One of another manifest of the same name says nothing of this pod. Nothing is
-        taken from it of init containers that have ended: like a kubelet, which does not read mirrors, the agent infers
-        their success when the runtime does not hold them any more, and the status says so.
+        For a static pod it is that of its mirror, unless the mirror is of another manifest with the same name. The
+        ends of init containers are left out: a kubelet does not read mirrors, so like it the agent infers their
+        success when the runtime does not hold them any more.
         """
         entry = self._entries.get(pod.metadata.uid)
         if entry is not None:
@@ -253,7 +257,10 @@ class StatusManager:
         return pod.status
 
     def _change(self, uid: str, container_id: str, change: Change) -> None:
-        """Change the container that this instance is of. An unknown instance is ignored: the next look shows it."""
+        """Change the status of the container with this instance.
+
+        An unknown instance is ignored: the next look shows it.
+        """
         pod, status = self._ports.pod_of(uid), self.get(uid)
         if pod is None or status is None:
             return

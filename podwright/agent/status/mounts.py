@@ -1,6 +1,6 @@
 """How a container's volumes are mounted (ContainerStatus.volumeMounts). Pure.
 
-CRI knows no names of volumes, so that this comes from the spec and from what the runtime can do (KEP 3857).
+CRI has no names of volumes, so this comes from the spec and the runtime's capabilities (KEP 3857).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DISABLED, IF_POSSIBLE, ENABLED = "Disabled", "IfPossible", "Enabled"
 def volume_mounts(
     container: AnyContainer, previous: ContainerStatus | None, *, supports_recursive: bool
 ) -> tuple[VolumeMountStatus, ...]:
-    """The mounts in the order of the spec. What has been shown once stays: mounts do not change."""
+    """The mounts in the order of the spec. A published value stays, because mounts do not change."""
     if previous is not None and previous.volume_mounts:
         return previous.volume_mounts
     return tuple(
@@ -29,7 +29,7 @@ def volume_mounts(
 
 
 def _mode(mount: VolumeMount, *, supports_recursive: bool) -> str:
-    """Whether a read-only mount is so in the mounts below it. With propagation it cannot be."""
+    """Whether a read-only mount is recursive: Enabled or Disabled. With propagation it is Disabled."""
     is_wanted = mount.recursive_read_only in (IF_POSSIBLE, ENABLED)
     propagates = mount.mount_propagation not in (None, "None")
     return ENABLED if is_wanted and supports_recursive and not propagates else DISABLED

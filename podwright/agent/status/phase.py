@@ -17,7 +17,7 @@ Statuses = Mapping[str, ContainerStatus]
 
 
 class _ContainerCount(msgspec.Struct):
-    """How many of the regular containers and sidecars are in which state."""
+    """The numbers of regular containers and sidecars in each state."""
 
     unknown: int = 0
     running: int = 0
@@ -31,7 +31,7 @@ class _ContainerCount(msgspec.Struct):
 def phase_of(pod: Pod, statuses: Statuses, *, is_terminal: bool, has_begun: bool) -> str:
     """The phase. `statuses` are those of init and regular containers, by name.
 
-    `is_terminal`: no container runs, or ever will. `has_begun`: a regular container exists in the current sandbox.
+    `is_terminal`: no container runs or will run. `has_begun`: a regular container exists in the current sandbox.
     """
     if any(_has_failed_for_good(pod, container, statuses) for container in _init(pod)):
         return FAILED
@@ -75,12 +75,12 @@ def _sidecars(pod: Pod) -> list[Container]:
 
 
 def _last_end(status: ContainerStatus) -> ContainerStateTerminated | None:
-    """How a container that does not run has ended, also if it waits to run again."""
+    """The last end of a container that does not run, also if it waits to run again."""
     return status.state.terminated or (status.last_state.terminated if status.state.waiting is not None else None)
 
 
 def _is_pending(status: ContainerStatus | None) -> bool:
-    """Whether an init container has not ended once."""
+    """Whether an init container has never ended."""
     return status is None or _last_end(status) is None
 
 
@@ -95,7 +95,7 @@ def _restarts(pod: Pod, container: Container, end: ContainerStateTerminated) -> 
 
 
 def _add_sidecar(count: _ContainerCount, status: ContainerStatus | None) -> None:
-    """How a sidecar ended never matters."""
+    """Count a sidecar. Its exit code never matters."""
     if status is None:
         count.unknown += 1
     elif status.state.running is not None:
@@ -116,5 +116,5 @@ def _add_regular(count: _ContainerCount, pod: Pod, container: Container, status:
     else:
         count.stopped += 1
         count.stopped_for_good += not _restarts(pod, container, end)
-        # One that waits to run again has not succeeded, whatever its last end.
+        # A container that waits to run again has not succeeded, whatever its last exit code.
         count.succeeded += status.state.terminated is not None and end.exit_code == 0

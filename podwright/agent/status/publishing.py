@@ -1,7 +1,7 @@
-"""What others are shown of a status: the same, but without an end that is not complete. Pure.
+"""The published version of a status: the same, but without an end that is not complete. Pure.
 
-A pod with a terminal phase counts as holding nothing: the scheduler gives its resources to others. So the phase is
-held back while containers may run (mergePodStatus of Kubernetes 1.36, pkg/kubelet/status/status_manager.go).
+For the scheduler a pod with a terminal phase holds no resources, and it gives them to others. So the phase is held
+back while containers may run (mergePodStatus of Kubernetes 1.36, pkg/kubelet/status/status_manager.go).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from podwright.k8s.times import whole_seconds
 
 
 def merge_status(shown: PodStatus, status: PodStatus, now: datetime, *, may_run: bool) -> PodStatus:
-    """The status to show after `shown`, which may contain what others have written since.
+    """The status to publish after `shown`, which may contain what others have written since.
 
-    `may_run`: whether containers of the pod may still run. An end that was shown stays as it is.
+    `may_run`: whether containers of the pod may still run. A published end stays as it is.
     """
     ends = shown.phase not in TERMINAL and status.phase in TERMINAL
     merged = replace(
@@ -42,7 +42,7 @@ def merge_status(shown: PodStatus, status: PodStatus, now: datetime, *, may_run:
 
 
 def with_others(shown: PodStatus, pod: Pod) -> PodStatus:
-    """What was shown, with what others have written into the pod's status since."""
+    """The published status, with what others have written into the pod's status since."""
     others = [each for each in pod.status.conditions if each.type not in OWN]
     disruption = find(shown.conditions, DISRUPTION_TARGET)
     if disruption is not None and find(others, DISRUPTION_TARGET) is None:
@@ -57,7 +57,7 @@ def with_others(shown: PodStatus, pod: Pod) -> PodStatus:
 
 
 def _conditions(shown: PodStatus, status: PodStatus, now: datetime, *, is_over: bool) -> tuple[PodCondition, ...]:
-    """Those of others as they are shown, then the agent's. Why it ends a pod is shown once the pod has ended."""
+    """The conditions: those of others, then the agent's. DisruptionTarget is published once the pod has ended."""
     others = [each for each in shown.conditions if each.type not in OWN]
     own = [each for each in status.conditions if each.type in OWN]
     disruption = find(status.conditions, DISRUPTION_TARGET)
@@ -70,7 +70,7 @@ def _conditions(shown: PodStatus, status: PodStatus, now: datetime, *, is_over: 
 
 
 def _not_ready(status: PodStatus, now: datetime) -> PodStatus:
-    """A pod that has ended is not ready, whatever the last look at its containers said."""
+    """The status of an ended pod, which is not ready whatever the last look at its containers showed."""
     conditions = [
         replace(not_ready_any_more(each.type, status.phase, status.observed_generation), last_transition_time=now)
         if each.type in (READY, CONTAINERS_READY) and each.status == "True"

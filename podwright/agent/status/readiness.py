@@ -1,7 +1,8 @@
-"""Whether a container has started, and whether it is ready, by its state and its probes. Pure.
+"""Decides whether a container has started and is ready, by its state and its probes. Pure.
 
-As UpdatePodStatus of Kubernetes 1.36 (pkg/kubelet/prober/prober_manager.go). An instance that had started, or was
-ready, before this agent began to probe it stays so until a probe has decided: a restart of the agent changes nothing.
+The rules are those of UpdatePodStatus of Kubernetes 1.36 (pkg/kubelet/prober/prober_manager.go). An instance that was
+started or ready before this agent began to probe it stays so until a probe decides, so that a restart of the agent
+changes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ def with_readiness(
     *,
     is_init: bool,
 ) -> ContainerStatus:
-    """The status with `started` and `ready`. An init container that is no sidecar is ready once it has succeeded."""
+    """The status with `started` and `ready`.
+
+    An init container that is not a sidecar is ready once it has succeeded.
+    """
     before = previous if previous is not None and previous.container_id == status.container_id else None
     started = status.state.running is not None and _has_started(status, container, before, situation)
     if is_init and not is_sidecar(container):
@@ -52,5 +56,5 @@ def _is_ready(
 
 
 def _finding(status: ContainerStatus, kind: ProbeKind, situation: StatusSituation) -> ProbeResult | None:
-    """Probes know instances by the runtime's ids."""
+    """The result of a probe of the newest instance, which probes know by the runtime's id."""
     return situation.inputs.finding_of(status.container_id.rpartition("//")[2], kind)

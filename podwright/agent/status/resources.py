@@ -1,7 +1,7 @@
-"""The resources that containers and pods have in fact (KEP 1287). Pure.
+"""The actual resources of containers and pods (KEP 1287). Pure.
 
-A value that equals the allocated one keeps the spec's text. The kernel's smallest amounts (2 shares, 1 ms of quota)
-also stand for smaller requests, so values at or below them are shown as requested.
+A value that equals the allocated one keeps the spec's text. Requests below the kernel's smallest amounts (2 shares, 1
+ms of quota) get these amounts, so values at or below them are shown as requested.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def container_resources(
     previous: ContainerStatus | None,
     actuated: PodAllocation | None = None,
 ) -> ResourceRequirements:
-    """What a running instance has. Of one that does not run, what it was allocated.
+    """The resources of a running instance. For one that does not run, the allocated ones.
 
-    The kernel knows nothing of memory requests: `actuated` has what the runtime was given last.
+    The kernel has no memory requests, so they come from `actuated`, the resources that were last set.
     """
     allocated = container.resources
     if instance.state is not CriContainerState.RUNNING:
@@ -48,7 +48,7 @@ def container_resources(
 
 
 def _shown(identifier: str, previous: ContainerStatus | None) -> ResourceRequirements:
-    """What was shown of this instance while it ran: it stands in for what the runtime does not say."""
+    """The published resources of this instance, for values that the runtime does not report."""
     is_same = previous is not None and previous.container_id == identifier and previous.state.running is not None
     shown = previous.resources if previous is not None and is_same else None
     return shown if shown is not None else ResourceRequirements()
@@ -93,7 +93,10 @@ def _with_request(requests: dict[str, str], name: str, actuated: PodAllocation |
 
 
 def pod_resources(pod: Pod, actuated: PodAllocation | None = None) -> ResourceRequirements:
-    """PodStatus.resources: what the pod as a whole has. Until a resize is done, that is not what it was allocated."""
+    """PodStatus.resources: the resources of the pod as a whole.
+
+    During a resize they differ from the allocated ones.
+    """
     pod = with_allocation(pod, actuated, ResizeGates(pod_level=actuated is not None and actuated.pod is not None))
     claims = pod.spec.resources.claims if pod.spec.resources is not None else ()
     return ResourceRequirements(

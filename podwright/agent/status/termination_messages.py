@@ -1,7 +1,7 @@
-"""Termination messages of containers: read once for each instance, when a status is built after its end.
+"""Reads termination messages of containers, once for each instance, when a status is built after its end.
 
-The message is a file in the pod's directory that the agent mounted into the container: its last 4096 bytes. Where the
-policy says so, the end of the log of a container that failed without a message takes its place (getTerminationMessage
+The message is a file in the pod's directory that the agent mounted into the container: its last 4096 bytes. If the
+policy says so, the end of the log takes its place for a container that failed without a message (getTerminationMessage
 of pkg/kubelet/kuberuntime of Kubernetes 1.36).
 """
 
@@ -25,21 +25,21 @@ FILE_LIMIT_BYTES = 4096
 LOG_LIMIT_BYTES = 2048
 LOG_LINES = 80
 FALLBACK_TO_LOGS = "FallbackToLogsOnError"
-CANNOT_RUN = "ContainerCannotRun"  # it never ran and has no log
+CANNOT_RUN = "ContainerCannotRun"  # the container never ran and has no log
 SHOWN_INSTANCES = 2  # the newest is the state, the one before it the last state
 
 
 class MessageSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an instance's message is: a file on the host, and a log to fall back to. Empty: there is none."""
+    """Where an instance's message is: a file on the host, and a log to fall back to. Each empty if there is none."""
 
     file: str = ""
     log: str = ""
 
 
 def message_source(status: CriContainerStatus, pod_directory: str) -> MessageSource:
-    """By what the agent wrote on the container, and the mounts that the runtime made.
+    """The source of an instance's message, from the container's annotations and the runtime's mounts.
 
-    Only a file in the pod's directory counts: a volume can be mounted at the same path.
+    Only a file in the pod's directory counts, because a volume can be mounted at the same path.
     """
     path = status.annotations.get(TERMINATION_MESSAGE_PATH, "")
     mounted = [
@@ -60,7 +60,7 @@ def _absolute(path: str) -> str:
 
 
 def read_message(source: MessageSource, pod_directory: str, log_root: str) -> str:
-    """The message. What cannot be read says so. Blocks for two small reads."""
+    """The message, or why it cannot be read. Blocks for two small reads."""
     if source.file:
         try:
             with _opened(pod_directory, source.file) as descriptor:
@@ -84,7 +84,7 @@ def read_message(source: MessageSource, pod_directory: str, log_root: str) -> st
 
 @contextlib.contextmanager
 def _opened(root: str, path: str) -> Iterator[int]:
-    """A regular file below a directory. Links are followed inside of it only. Raises OSError."""
+    """Open a regular file below a directory. Follows links only inside of it. Raises OSError."""
     if not path.startswith(f"{root}/"):
         raise FileNotFoundError(2, f"not below {root}", path)
     with opened_root(root) as root_descriptor:
@@ -110,8 +110,8 @@ class TerminationMessages:
     async def of(self, observed: ObservedPod) -> Mapping[str, str]:
         """The messages of the pod's ended instances that a status shows, by container id.
 
-        A thread reads those that are new. There is no deadline, since the files are this machine's own. An instance
-        that the runtime shows without its mounts, as it may in an event, is looked at again.
+        A thread reads new messages, without a deadline, because the files are on this machine. An instance that the
+        runtime shows without its mounts, as it may in an event, is read at the next call.
         """
         known = self._messages.get(observed.uid, {})
         directory = pod_directory(self._root, observed.uid)
@@ -131,7 +131,7 @@ class TerminationMessages:
             self._messages.pop(uid, None)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Drop those of all pods but these."""
+        """Drop the messages of all pods except these."""
         self._messages = {uid: messages for uid, messages in self._messages.items() if uid in uids}
 
 
@@ -140,7 +140,7 @@ def _is_whole(status: CriContainerStatus) -> bool:
 
 
 def _shown_ends(observed: ObservedPod) -> list[CriContainerStatus]:
-    """The ended ones among the newest two instances of each container."""
+    """The ended instances among the newest two of each container."""
     seen: dict[str, int] = {}
     found = []
     for status in observed.containers:

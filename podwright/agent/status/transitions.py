@@ -1,4 +1,4 @@
-"""Makes a new status follow the one before, so that no status ever goes back. Pure.
+"""Corrects a new status so that it may follow the one before: no status ever goes back. Pure.
 
 The rules are those of pkg/kubelet/status/status_manager.go of Kubernetes 1.36, and of the API's validation, which
 refuses a status that breaks them.
@@ -24,9 +24,9 @@ MESSAGES_LIMIT_BYTES = 12 * 1024  # of termination messages in all containers of
 
 
 def next_status(pod: Pod, old: PodStatus, new: PodStatus, now: datetime) -> PodStatus:
-    """`new`, changed so that it may follow `old`.
+    """`new`, corrected so that it may follow `old`.
 
-    A pod that has ended stays ended. How it has ended may still change: see `builder`.
+    A pod that has ended stays ended, but Succeeded and Failed may still change: see `builder`.
     """
     now = whole_seconds(now)
     if old.phase in TERMINAL and new.phase not in TERMINAL:
@@ -48,12 +48,12 @@ def next_status(pod: Pod, old: PodStatus, new: PodStatus, now: datetime) -> PodS
 
 
 def is_same(old: PodStatus, new: PodStatus) -> bool:
-    """Whether the agent's parts of two statuses are equal: isPodStatusByKubeletEqual."""
+    """Whether two statuses are equal in the agent's parts: isPodStatusByKubeletEqual."""
     return _own_conditions(old) == _own_conditions(new) and _without_foreign(old) == _without_foreign(new)
 
 
 def _own_conditions(status: PodStatus) -> set[tuple[str, str, str, str]]:
-    """Without times, which change with the status alone."""
+    """The agent's conditions without times, which only change with the status."""
     own = (each for each in status.conditions if each.type in OWN_OR_SHARED)
     return {(each.type, each.status, each.reason, each.message) for each in own}
 
@@ -69,7 +69,10 @@ def _without_foreign(status: PodStatus) -> PodStatus:
 
 
 def _timed(condition: PodCondition, old: PodStatus, now: datetime) -> PodCondition:
-    """The time of transition changes only with the condition's status. Those about a resize have their own."""
+    """The condition with its time of transition, which changes only with its status.
+
+    Those about a resize have their own.
+    """
     if condition.type not in OWN_OR_SHARED or condition.type in RESIZES:
         return condition
     before = find(old.conditions, condition.type)
@@ -81,9 +84,9 @@ def _timed(condition: PodCondition, old: PodStatus, now: datetime) -> PodConditi
 def _statuses(
     pod: Pod, containers: Iterable[Container], old: Iterable[ContainerStatus], new: Iterable[ContainerStatus]
 ) -> tuple[ContainerStatus, ...]:
-    """A container that has ended for good stays so: the API refuses anything else.
+    """The statuses, in which a container that has ended for good stays so: the API refuses anything else.
 
-    It can still run in fact, as an init container does in a new sandbox. The phase tells of that.
+    Such a container may run again all the same, as an init container in a new sandbox does. The phase shows that.
     """
     ended = {each.name: each for each in old if each.state.terminated is not None}
     defined = {container.name: container for container in containers}
@@ -111,7 +114,7 @@ def _may_restart(pod: Pod, container: Container, exit_code: int) -> bool:
 
 
 def _bounded(pod: Pod, status: ContainerStatus) -> ContainerStatus:
-    """With termination messages cut so that those of all containers together are not too long."""
+    """The status with termination messages cut so that all together are not too long."""
     count = len(pod.spec.containers) + len(pod.spec.init_containers) + len(pod.spec.ephemeral_containers)
     limit = MESSAGES_LIMIT_BYTES // max(count, 1)
     state, last = _cut(status.state, limit), _cut(status.last_state, limit)

@@ -1,14 +1,14 @@
 """Writes the status of pods to the API server, and deletes pods whose end is complete.
 
-A change is written at once, as a patch of what differs from the newest version of the pod that is known here: from
-the watch, or from the answer to an earlier write. Every ten seconds all pods are compared, which repairs what was
-lost (pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
+A change is written when it is the pod's turn (`write_order`), as a patch of the differences to the newest known
+version of the pod, from the watch or from the answer to an earlier write. Every ten seconds all pods are compared,
+which repairs lost writes
+(pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -18,23 +18,23 @@ from msgspec.structs import replace
 
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.pods.identity import is_mirror, is_static
-from podwright.agent.pods.phases import TERMINAL
+from podwright.agent.pods.phases import PENDING, TERMINAL
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.status.manager import VersionedStatus, Watcher
 from podwright.agent.status.publishing import merge_status
+from podwright.agent.status.write_order import WriteOrder, WriteTurn
 from podwright.errors import NotFound, PodwrightError
 from podwright.k8s.client.failures import Conflict
 from podwright.k8s.client.listwatch.progress import is_older
 from podwright.k8s.client.patch import strategic
 from podwright.k8s.client.protocol import ApiServer
-from podwright.k8s.objects import DeleteOptions, Pod, PodSpec, Preconditions
+from podwright.k8s.objects import DeleteOptions, Pod, PodSpec, PodStatus, Preconditions
 from podwright.k8s.strategic import difference
 
 log = logging.getLogger(__name__)
 
 RECONCILE_S = 10.0
-FIRST_PAUSE_S = 0.5  # after a write that failed; doubled up to RECONCILE_S
-PARALLEL = 8  # writes at a time
+FIRST_PAUSE_S = 0.5  # after a pod's write that failed; doubled up to RECONCILE_S
 STATUS = "status"
 _NO_SPEC = PodSpec(containers=())
 
@@ -53,13 +53,14 @@ class WrittenStatuses(Protocol):
 
 
 class WriterPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What statuses are written with."""
+    """What the writer needs of other rooms."""
 
     server: ApiServer
     statuses: WrittenStatuses
     registry: PodRegistry
     may_run: Callable[[str], bool]  # whether containers of the pod with this UID may run
     clock: Clock
+    took: Callable[[float], None]  # hears in how many seconds a change came to the API server
 
 
 class StatusWriter:
@@ -67,58 +68,72 @@ class StatusWriter:
 
     def __init__(self, ports: WriterPorts) -> None:
         self._ports = ports
-        self._pending: set[str] = set()
-        self._failed: set[str] = set()
+        self._order = WriteOrder()
         self._wake = asyncio.Event()
+        self._failures: dict[str, int] = {}  # writes that failed one after the other, by UID
         self._answers: dict[str, Pod] = {}  # to the last write for a pod, without its spec
-        self._slots = asyncio.Semaphore(PARALLEL)
 
     async def run(self) -> None:
-        """Write without end."""
-        monotonic = self._ports.clock.monotonic
+        """Write until cancelled."""
         unlisten = self._ports.statuses.on_change(self._changed)
-        pause_s, compare_at = FIRST_PAUSE_S, monotonic() + RECONCILE_S
         try:
-            while True:
-                left_s = compare_at - monotonic()
-                await self._wait(min(pause_s, left_s) if self._failed else left_s)
-                if monotonic() >= compare_at:  # on a busy node, too, where something always changes meanwhile
-                    self._take_all()
-                    compare_at = monotonic() + RECONCILE_S
-                pause_s = min(2 * pause_s, RECONCILE_S) if self._failed else FIRST_PAUSE_S
-                uids, self._pending, self._failed = self._pending | self._failed, set(), set()
-                await asyncio.gather(*(self._write_logged(uid) for uid in uids))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._compare_forever(), name="comparison of statuses")
+                while True:
+                    await self._wake.wait()
+                    self._wake.clear()
+                    while (turn := self._order.take()) is not None:
+                        group.create_task(self._take_turn(turn), name=f"status of pod {turn.uid}")
         finally:
             unlisten()
 
-    async def _wait(self, patience_s: float) -> None:
-        """Until a status changes, at most so long."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
-                await self._wake.wait()
-        self._wake.clear()
-
-    def _take_all(self) -> None:
-        """Compare every pod with what the API shows of it."""
-        uids = {entry.uid for entry in self._ports.statuses.all()}
-        self._pending |= uids
-        self._answers = {uid: pod for uid, pod in self._answers.items() if uid in uids}
-
     def _changed(self, entry: VersionedStatus) -> None:
-        self._pending.add(entry.uid)
+        self._add(entry.uid, later=entry.shown.phase == PENDING)
+
+    def _add(self, uid: str, *, later: bool = False) -> None:
+        self._order.add(uid, later=later)
         self._wake.set()
 
-    async def _write_logged(self, uid: str) -> None:
+    async def _compare_forever(self) -> None:
+        """Compare every pod with what the API shows of it, from time to time."""
+        while True:
+            await asyncio.sleep(RECONCILE_S)
+            uids = {entry.uid for entry in self._ports.statuses.all()}
+            self._answers = {uid: pod for uid, pod in self._answers.items() if uid in uids}
+            self._failures = {uid: count for uid, count in self._failures.items() if uid in uids}
+            for uid in uids:
+                if self._is_due(uid):
+                    self._add(uid)
+
+    def _is_due(self, uid: str) -> bool:
+        """Whether there is something to write, or to delete."""
+        entry, shown = self._ports.statuses.newest(uid), self._shown(uid)
+        if entry is None or shown is None:
+            return False
+        shown = self._newer(uid, shown)
+        return self._merged(entry, shown) != shown.status or _may_go(entry, shown)
+
+    async def _take_turn(self, turn: WriteTurn) -> None:
         try:
-            async with self._slots:
-                await self._write(uid)
+            await self._write(turn.uid)
         except PodwrightError as failure:
-            if not self._failed:
-                log.warning("the status of pods is not written, and will be tried again: error=%s", failure)
-            self._failed.add(uid)
+            self._note_failure(turn.uid, failure)
+        else:
+            self._failures.pop(turn.uid, None)
+        finally:
+            self._order.end(turn)
+            self._wake.set()
+
+    def _note_failure(self, uid: str, failure: PodwrightError) -> None:
+        if not self._failures:
+            log.warning("the status of pods is not written, and will be tried again: error=%s", failure)
+        count = self._failures.get(uid, 0)
+        self._failures[uid] = count + 1
+        pause_s = min(FIRST_PAUSE_S * 2 ** min(count, 8), RECONCILE_S)
+        asyncio.get_running_loop().call_later(pause_s, self._add, uid)
 
     async def _write(self, uid: str) -> None:
-        """Make the API's object agree. Raises PodwrightError."""
+        """Write a pod's status if it differs, and delete the pod if its end is complete. Raises PodwrightError."""
         entry, shown = self._ports.statuses.newest(uid), self._shown(uid)
         if entry is None or shown is None:
             return
@@ -131,9 +146,8 @@ class StatusWriter:
             self._answers.pop(uid, None)
 
     async def _patch(self, entry: VersionedStatus, shown: Pod) -> Pod:
-        """The object as the server has it after the write."""
-        now = utc_now(self._ports.clock)
-        status = merge_status(shown.status, entry.status, now, may_run=self._ports.may_run(entry.uid))
+        """Patch the status. Returns the server's version."""
+        status = self._merged(entry, shown)
         if status == shown.status:
             return shown
         metadata = shown.metadata
@@ -142,7 +156,13 @@ class StatusWriter:
             Pod, metadata.name, strategic(body), namespace=metadata.namespace, subresource=STATUS
         )
         self._answers[entry.uid] = replace(answer, spec=_NO_SPEC)
+        self._ports.took(self._ports.clock.monotonic() - entry.changed_at)
         return answer
+
+    def _merged(self, entry: VersionedStatus, shown: Pod) -> PodStatus:
+        """The status to write: ours, with what others have added."""
+        now, may_run = utc_now(self._ports.clock), self._ports.may_run(entry.uid)
+        return merge_status(shown.status, entry.status, now, may_run=may_run)
 
     async def _delete(self, pod: Pod) -> None:
         metadata = pod.metadata
@@ -151,14 +171,14 @@ class StatusWriter:
         log.info("the pod has ended and is deleted from the API: pod=%s/%s", metadata.namespace, metadata.name)
 
     def _shown(self, uid: str) -> Pod | None:
-        """What the API shows of the pod, as the watch has it: a static pod's mirror, or the pod itself."""
+        """The pod's object from the watch: a static pod's mirror, or the pod itself."""
         pod = self._ports.registry.get(uid)
         if pod is None or not is_static(pod):
             return pod
         return self._ports.registry.mirror_of(pod)
 
     def _newer(self, uid: str, shown: Pod) -> Pod:
-        """The answer to the last write, as long as the watch has not brought it or a later version."""
+        """The answer to the last write if it is newer than the watch's version."""
         answer = self._answers.get(uid)
         if answer is None or answer.metadata.uid != shown.metadata.uid:
             return shown
@@ -168,7 +188,7 @@ class StatusWriter:
 
 
 def _may_go(entry: VersionedStatus, pod: Pod) -> bool:
-    """Whether nothing is left of the pod, so that its object may be deleted.
+    """Whether nothing of the pod is left, so that its object may be deleted.
 
     `mirrors` deletes those of static pods.
     """

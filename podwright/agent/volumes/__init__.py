@@ -1,10 +1,10 @@
-"""The volumes of pods: plug-ins plan them, `manager` keeps them as the pods want them, `teardown` removes them.
+"""The volumes of pods: plug-ins plan them, `manager` sets them up, `teardown` removes them.
 
-`plugins` make `plans` of the volumes that are `used`, from `references` to objects (`objects_to_files`), within
-`memory_size`. `keeper` has `setup` carry them out: `payload` (at `payload_paths`) writes files, `host_paths` checks a
-path, `ownership` changes groups (`groups`, `slow_groups`), and `storage` mounts what is kept outside of the pod.
-`state` is what the manager holds of a pod, `places` where things are on disk, `subpaths` binds parts of volumes.
-
-`remover` runs `teardown`, which walks `trees`. `threads` run all that blocks, `shared_root` makes the root a shared
-mount, `failures` and `messages` say what went wrong, `ports` what is needed of other rooms.
+Planning: `plugins` make `plans` of the volumes that containers use (`used`). `references` finds the objects that a
+volume needs, `objects_to_files` turns them into files, and `memory_size` limits tmpfs. Setting up: `keeper` runs
+`setup` for each plan: `payload` writes files (`payload_paths`), `host_paths` checks a path, `ownership` changes groups
+(`groups`, `slow_groups`), and `storage` mounts volumes whose data is outside of the pod. `state` is the manager's
+state of a pod, `places` has the paths on disk, and `subpaths` binds parts of volumes. `remover` runs `teardown`, which
+walks `trees`. `threads` runs blocking calls, `shared_root` makes the agent's root a shared mount, `timing` measures.
+`failures` and `messages` are for people, `ports` lists what volumes need of other rooms.
 """

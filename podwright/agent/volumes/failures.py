@@ -1,4 +1,4 @@
-"""Failures of volumes that are reported in different ways."""
+"""Failures of volumes that callers report differently."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ FAILED_MOUNT, FAILED_MAP = "FailedMount", "FailedMapVolume"
 class NotProcessed(Unavailable):
     """The volume cannot be planned: its claim is not bound, or cannot be read.
 
-    Callers that wait for the pod's volumes get it at once, because waiting is of no use (the kubelet's "failed to
+    Callers that wait for the pod's volumes get it at once, because waiting does not help (the kubelet's "failed to
     process").
     """
 
 
 class AttachLimitExceeded(FailedPrecondition):
-    """A volume exceeds its driver's limit of volumes on this node and is not attached: the pod cannot run here."""
+    """A volume is not attached because the node has reached the driver's limit: the pod cannot run here."""
 
 
 class StepFailed(Unavailable):
-    """A step of making a volume ready has failed. `reason` is that of its event, the wording the kubelet's."""
+    """A step of a volume's setup has failed. `reason` is the reason of its event. The wording is the kubelet's."""
 
     def __init__(self, what: str, volume: str, problem: str, *, reason: str = FAILED_MOUNT) -> None:
         """`what` is the kubelet's phrase, such as `MountVolume.SetUp failed`."""

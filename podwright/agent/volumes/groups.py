@@ -1,11 +1,8 @@
-"""Which groups and users the files of a pod's volumes belong to. Pure."""
+"""The groups and users that own the files of a pod's volumes. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from podwright.agent.pods.containers import all_containers
-from podwright.agent.volumes.plans import MountedVolume
 from podwright.k8s.objects import Pod
 
 
@@ -16,7 +13,7 @@ def fs_group(pod: Pod) -> int | None:
 
 
 def token_user(pod: Pod) -> int | None:
-    """The user that all containers run as. None when one names none, or they differ.
+    """The user that all containers run as. None if a container names no user, or if they differ.
 
     The kubelet gives tokens to that user (volume/util.FsUserFrom).
     """
@@ -29,10 +26,3 @@ def token_user(pod: Pod) -> int | None:
             user = context.run_as_user
         users.add(user)
     return users.pop() if len(users) == 1 else None
-
-
-def extra_supplemental_groups(pod: Pod, mounted: Iterable[MountedVolume]) -> tuple[int, ...]:
-    """The groups that the pod's volumes demand and the pod itself does not name, in order."""
-    context = pod.spec.security_context
-    named = context.supplemental_groups if context is not None else ()
-    return tuple(sorted({volume.gid for volume in mounted if volume.gid is not None} - set(named)))

@@ -1,4 +1,4 @@
-"""What a hostPath must be, and making what is missing.
+"""Checks hostPaths, and makes missing ones if their type allows that.
 
 Blocking: a network file system that does not answer can hold a caller forever.
 """
@@ -44,7 +44,7 @@ def check_plan_path(path: str, kind: str) -> None:
 def check_host_path(plan: HostPathPlan) -> None:
     """Make the path if its type allows that, and check it. Raises FailedPrecondition and OSError.
 
-    The directory above a file is not made, as with the kubelet.
+    Like a kubelet it does not make the directory above a file.
     """
     check = TYPES[plan.type]
     if check is None:

@@ -1,4 +1,4 @@
-"""Setting up volumes, a task for each: at once when one is due, again with growing pauses after a failure."""
+"""Sets up volumes, each in its own task: at once when one is due, and after a failure again with growing pauses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class VolumeKeeper:
-    """Keeps volumes as their plug-ins plan them. `root` is the agent's root directory."""
+    """Sets up volumes according to the plans of their plug-ins. `root` is the agent's root directory."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work, remover: Remover, storage: Storage) -> None:
         self._ports = ports
@@ -44,7 +44,7 @@ class VolumeKeeper:
         self._tasks = Tasks()
 
     def look_at(self, volumes: PodVolumes, state: VolumeState, *, hurry: bool) -> None:
-        """Have a volume set up. `hurry` ends the pause after a failure, because something has changed."""
+        """Set up a volume. `hurry` ends the pause after a failure, because something has changed."""
         state.due = True
         if hurry:
             state.hurry.set()
@@ -81,7 +81,7 @@ class VolumeKeeper:
     async def _failed(self, volumes: PodVolumes, state: VolumeState, failure: Exception) -> None:
         """Record an event, and pause.
 
-        For a volume that cannot be planned, the caller that waits for it reports that.
+        If the volume cannot be planned, only the caller that waits for it reports the failure.
         """
         is_news = state.failure != str(failure)
         pause_s = state.failed(str(failure))
@@ -108,7 +108,7 @@ class VolumeKeeper:
             self._times.mounted(state.operated_by, state.wanted_at)
 
     async def _follow(self, volumes: PodVolumes, state: VolumeState, plan: AnyPlan) -> None:
-        """Make the volume what the plan says."""
+        """Carry out the plan."""
         uid = volumes.pod.metadata.uid
         if isinstance(plan, StoredPlan):
             await self._mount(volumes.pod, state, plan)
@@ -134,7 +134,7 @@ class VolumeKeeper:
 
     async def _carry_out(self, pod: Pod, plan: Plan) -> None:
         uid, progress = pod.metadata.uid, OwnershipProgress()
-        # A key of its own: a hostPath that hangs holds its thread, and must not block the removal of the pod.
+        # With its own key: a hostPath that hangs holds its thread, and must not block the removal of the pod.
         key = f"host paths of {uid}" if isinstance(plan, HostPathPlan) else uid
         work = partial(set_up, plan, self._ports.clock.now_ns(), progress)
         with contextlib.ExitStack() as stack:

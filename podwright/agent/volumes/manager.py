@@ -1,15 +1,15 @@
-"""The volume manager: keeps the volumes of each pod as the pod and its objects say.
+"""The volume manager: keeps the volumes of each pod up to date with the pod and its objects.
 
-Nothing is polled. A new or changed pod, or a changed object, makes its volumes due. A task per volume sets it up, and
-tries again after a failure with pauses that grow. A pod's worker waits for its volumes.
+Nothing is polled. A new or changed pod, or a changed object, makes volumes due. A task for each volume sets it up, and
+tries again after a failure with growing pauses. A pod's worker waits for the pod's volumes.
 
     set_pod, objects_changed -> due -> plugin.plan -> setup (a thread) -> mounted -> wait_mounted returns
                                  ^                        | failure: event FailedMount, pause
                                  +------------------------+
     release, retain -> tasks end -> teardown (a thread) -> nothing is left
 
-What a restarted agent finds on disk counts as present but not as mounted: it is verified when its pod is set, which
-changes nothing that is as it should be, and removed when `retain` does not name its pod.
+After a restart of the agent, volumes on disk count as present but not as mounted. They are verified when their pod is
+set, and removed if `retain` does not name their pod. The verification changes only what is wrong.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from podwright.k8s.objects import Pod, Volume
 
 log = logging.getLogger(__name__)
 
-# The kubelet's own limit: an odd number, so that it is recognised in logs.
+# The kubelet's limit. It is an odd number so that people recognise it in logs.
 WAIT_LIMIT_S = 123.0
-LATE = "context deadline exceeded"  # as a kubelet says it
+LATE = "context deadline exceeded"  # the kubelet's text
 ORPHAN_LIMIT_S = 10.0  # `retain` is called again soon
 ROOT_MODE = 0o750
 
 
 class VolumeManager:
-    """Keeps the volumes of all pods, see `workers.ports.Volumes`."""
+    """Keeps the volumes of all pods. Implements `workers.ports.Volumes`."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work | None = None) -> None:
-        """`root` is the agent's root directory. `work` runs what blocks. By default threads do."""
+        """`root` is the agent's root directory. `work` runs blocking calls, by default in threads."""
         self._root = os.path.realpath(root)
         self._work = work or Threads()
         self._plugins = Plugins(ports)
@@ -67,7 +67,7 @@ class VolumeManager:
         self._keeper = VolumeKeeper(ports, self._root, self._work, self._remover, self._storage)
         self._pods: dict[str, PodVolumes] = {}
         self._on_disk: set[str] = set()  # pods that have, or may have, something on disk
-        self._has_shared = True  # whether something that several pods shared may be left
+        self._has_shared = True  # whether something that pods share may be left on disk
         ports.drivers.listen(self._driver_has_come)
         ports.cluster.listen(self._certificates_changed)
 
@@ -107,7 +107,7 @@ class VolumeManager:
         return VolumeState(volume=volume, plugin=plugin, operated_by=plugin_name(volume), wanted_at=now)
 
     def objects_changed(self, changed: Collection[Reference]) -> None:
-        """ConfigMaps and Secrets have appeared, changed or gone: bring the volumes up to date that use them."""
+        """Bring the volumes up to date that use these ConfigMaps and Secrets, which have appeared, changed or gone."""
         for volumes in self._pods.values():
             namespace = volumes.pod.metadata.namespace
             for state in volumes.states.values():
@@ -115,12 +115,11 @@ class VolumeManager:
                     self._keeper.look_at(volumes, state, hurry=True)
 
     async def wait_mounted(self, pod: Pod) -> None:
-        """Set the pod, and wait until its containers' volumes are there.
+        """Set the pod, and wait until its containers' volumes are mounted.
 
-        Raises DeadlineExceeded, which names those that are missing and why, after WAIT_LIMIT_S. Unimplemented at once
-        for a kind of volume that this agent cannot do. Unavailable when it cannot be known what a volume is to become.
-        FailedPrecondition when the pod is released meanwhile. AttachLimitExceeded, after WAIT_LIMIT_S as well, when a
-        volume is one too many for this node.
+        After WAIT_LIMIT_S raises AttachLimitExceeded if a volume exceeds the node's limit, else DeadlineExceeded,
+        which names the missing volumes with reasons. Raises at once: Unimplemented for an unknown kind of volume,
+        Unavailable if a volume cannot be planned, FailedPrecondition if the pod is released meanwhile.
         """
         self.set_pod(pod)
         volumes = self._pods[pod.metadata.uid]
@@ -139,12 +138,12 @@ class VolumeManager:
             raise Unavailable(_problem(volumes, next(iter(unknown.values()))))
 
     def mounted(self, uid: str) -> Mapping[str, MountedVolume]:
-        """The volumes of a pod that are there, by name."""
+        """The mounted volumes of a pod, by name."""
         volumes = self._pods.get(uid)
         return volumes.mounted if volumes is not None else {}
 
     def counts(self) -> tuple[Counter[str], Counter[str]]:
-        """How many volumes of each plug-in are wanted, and how many are there."""
+        """The numbers of volumes that are wanted and mounted, each by plug-in."""
         states = [state for volumes in self._pods.values() for state in volumes.states.values()]
         wanted = Counter(state.operated_by for state in states)
         return wanted, Counter(state.operated_by for state in states if state.mounted is not None)
@@ -154,7 +153,7 @@ class VolumeManager:
         return self._storage.in_use()
 
     def _driver_has_come(self, driver: str) -> None:
-        """Try again at once what has failed because the driver was missing."""
+        """Try again at once to set up volumes of the driver, which was missing."""
         log.info("a CSI driver has registered: driver=%s", driver)
         for volumes in self._pods.values():
             for state in volumes.states.values():
@@ -162,14 +161,14 @@ class VolumeManager:
                     state.hurry.set()
 
     def _certificates_changed(self, uid: str) -> None:
-        """The files of the pod's projected volumes have changed, or can be made now."""
+        """Update the pod's projected volumes, whose certificates have changed."""
         if (volumes := self._pods.get(uid)) is not None:
             for state in volumes.states.values():
                 if state.may_change and state.volume.projected is not None:
                     self._keeper.look_at(volumes, state, hurry=True)
 
     async def _clear(self, uid: str) -> None:
-        """Remove what must be gone before the files of a pod's volumes."""
+        """Remove what must be removed before the files of a pod's volumes."""
         if self._storage.has_left(uid):
             await self._work.run(removal(uid), partial(unmount_subpaths, pod_directory(self._root, uid)))
             await self._storage.clear(uid)
@@ -180,10 +179,10 @@ class VolumeManager:
         return uid in self._on_disk
 
     async def bind_subpath(self, pod: Pod, volume: str, subpath: str, *, container: str, index: int) -> str:
-        """Bind a subPath for the container's volume mount number `index`. The path to mount in its place.
+        """Bind a subPath for the container's volume mount number `index`. Returns the path to mount instead.
 
-        Raises InvalidArgument for an absolute path or one with `..`, and FailedPrecondition without details, which
-        could tell a pod about this machine's files. The log has them.
+        Raises InvalidArgument for an absolute path or one with `..`. Other failures are FailedPrecondition without
+        details, which are in the log: they could show a pod something of this machine's files.
         """
         uid = pod.metadata.uid
         mounted = self.mounted(uid).get(volume)
@@ -205,7 +204,7 @@ class VolumeManager:
     async def release(self, pod: Pod) -> None:
         """Unmount and remove the pod's volumes. Its other files stay until `retain` removes its directory.
 
-        Returns when nothing is left. Raises DeadlineExceeded, which says what is left, after WAIT_LIMIT_S.
+        Returns when nothing is left. After WAIT_LIMIT_S raises DeadlineExceeded, which names what is left.
         """
         uid = pod.metadata.uid
         if (volumes := self._pods.pop(uid, None)) is not None:
@@ -216,11 +215,11 @@ class VolumeManager:
         await self._collect()
 
     async def retain(self, uids: Collection[str]) -> None:
-        """Remove the directories and volumes of all pods but these, and those that are set.
+        """Remove the directories and volumes of all pods except these and those that are set.
 
-        To be called once every source of pods has been read, and again as pods go. A pod whose volumes cannot be
-        removed in ORPHAN_LIMIT_S is named in the log, and stays for the next call. Raises OSError when the directory
-        of all pods cannot be read.
+        Called after every source of pods has been read, and again when pods go. If a pod's volumes cannot be removed
+        in ORPHAN_LIMIT_S, that is logged, and the next call tries again. Raises OSError when the directory of all pods
+        cannot be read.
         """
         found = await self._work.run("", partial(_pods_on_disk, self._root))
         gone = [uid for uid in found if uid not in uids]
@@ -228,7 +227,7 @@ class VolumeManager:
         await self._collect()
 
     async def _collect(self) -> None:
-        """Remove what several pods shared and no pod uses any more."""
+        """Remove what pods shared and no pod uses any more."""
         if self._has_shared:
             await self._storage.collect()
             self._has_shared = False
@@ -245,7 +244,7 @@ class VolumeManager:
 
 
 def _unmounts(volumes: PodVolumes | None) -> Iterator[Operation]:
-    """What the removal of a pod's volumes is, as far as they are known."""
+    """The operations that the removal of a pod's volumes counts as."""
     for state in volumes.states.values() if volumes is not None else ():
         if state.mounted is not None:
             yield state.operated_by, UNMAP if state.mounted.is_block else UNMOUNT

@@ -1,4 +1,4 @@
-"""How large a tmpfs of a pod may grow, and which huge pages it has. Pure."""
+"""The size of a pod's tmpfs, and the medium of an emptyDir. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ HUGE_PAGES_SIZED = "HugePages-"
 
 
 def medium_of(source: EmptyDirVolumeSource, pod: Pod, allocatable_bytes: int) -> Medium:
-    """What an emptyDir is made of. Raises InvalidArgument for a medium that does not exist or cannot be had."""
+    """The medium of an emptyDir.
+
+    Raises InvalidArgument for an unknown medium, and for huge pages that cannot be used.
+    """
     name = source.medium
     if name == "":
         return None
@@ -28,7 +31,7 @@ def medium_of(source: EmptyDirVolumeSource, pod: Pod, allocatable_bytes: int) ->
 
 
 def memory_of(pod: Pod, allocatable_bytes: int, size_limit: str | None = None) -> MemoryFilesystem:
-    """A tmpfs as large as its limit, the pod's memory limit and the node allow (0 is no limit)."""
+    """A tmpfs with the smallest of its limit, the pod's memory limit and the node's memory (0 is no limit)."""
     sizes = [allocatable_bytes, _pod_limit_bytes(pod), whole(size_limit or "0")]
     return MemoryFilesystem(size_bytes=min((size for size in sizes if size > 0), default=0))
 

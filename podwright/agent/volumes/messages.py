@@ -1,4 +1,4 @@
-"""What a person reads when volumes are missing. Pure. The wording is the kubelet's, with the reasons added."""
+"""The messages about missing volumes. Pure. The wording is the kubelet's, with added reasons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def set_up_failed(volume: str, problem: str) -> str:
 def attach_limit_reached(
     missing: Sequence[str], unattached: Sequence[str], unprocessed: Collection[str], problem: str
 ) -> str:
-    """Why a pod is refused when the node has as many volumes as it may have. See `not_mounted`."""
+    """Why a pod is refused when the node has reached its limit of volumes. See `not_mounted`."""
     state = _state(missing, unattached, unprocessed, problem)
     return f"Node has reached its volume attachment limit, rejecting pod. {state}"
 
@@ -27,8 +27,8 @@ def not_mounted(
 ) -> str:
     """Why a pod cannot start: the volumes that are missing, and the reasons.
 
-    `unattached` are those that are not attached to the node yet, `unprocessed` those that cannot be planned, with
-    `problem` as the reason.
+    `unattached` has the volumes that are not attached to the node yet, `unprocessed` those that cannot be planned, for
+    the reason `problem`.
     """
     text = f"Unable to attach or mount volumes: {_state(missing, unattached, unprocessed, problem)}"
     reasons = "; ".join(
@@ -45,5 +45,5 @@ def _state(missing: Sequence[str], unattached: Sequence[str], unprocessed: Colle
 
 
 def _listed(names: Sequence[str]) -> str:
-    """As Go prints a list of strings."""
+    """The names as Go prints a list of strings."""
     return f"[{' '.join(names)}]"

@@ -1,6 +1,6 @@
 """The files that ConfigMaps, Secrets and fields of the pod become. Pure.
 
-The messages are the kubelet's, since people search for them.
+The messages are the kubelet's, because people search for them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def secret_files(
     if found is None and not optional:
         raise NotFound(f'secret "{name}" not found')
     data: dict[str, bytes] = {}
-    if found is not None:  # a file's document may have stringData, which the API server would have turned into data
+    if found is not None:  # a Secret from a file may have stringData, which an API server turns into data
         data = {**found.data, **{key: text.encode() for key, text in found.string_data.items()}}
     return _chosen(data, items, mode, "references non-existent secret key", optional=optional)
 
@@ -58,7 +58,7 @@ def downward_files(pod: Pod, downward: DownwardApi, items: Sequence[DownwardAPIV
 
 
 def raise_together(problems: Sequence[PodwrightError]) -> None:
-    """Raise the one problem, or all of them as one (in brackets, as the kubelet joins errors). None is fine."""
+    """Raise the problem, or several in one error (in brackets, as the kubelet joins them), if there are any."""
     if len(problems) == 1:
         raise problems[0]
     if problems:

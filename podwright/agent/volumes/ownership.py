@@ -1,7 +1,7 @@
 """Applies the pod's fsGroup to the files of a volume: the group, and modes that give it access.
 
-The rules are the kubelet's (pkg/volume/volume_linux.go). No link is followed, since a container may be putting links
-in the place of files meanwhile. Blocking: a volume may hold millions of files.
+The rules are the kubelet's (pkg/volume/volume_linux.go). No link is followed, because a container may replace files by
+links meanwhile. Blocking: a volume may hold millions of files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ON_ROOT_MISMATCH = "OnRootMismatch"
 
 
 class GroupChange(msgspec.Struct, frozen=True, kw_only=True):
-    """The group that a volume is to have. `policy` is the pod's fsGroupChangePolicy. Empty means Always."""
+    """The group to give a volume to. `policy` is the pod's fsGroupChangePolicy, where empty means Always."""
 
     group: int
     read_only: bool = False
@@ -27,13 +27,13 @@ class GroupChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnershipProgress(msgspec.Struct):
-    """How many files a change of group has done. One thread counts, others only read."""
+    """How many files a change of group has visited. One thread writes, others only read."""
 
     files: int = 0
 
 
 def wanted_mode(mode: int, *, is_directory: bool, read_only: bool) -> int:
-    """The permission bits that let the group in: a directory hands its group on to what is made in it."""
+    """The mode that gives the group access. A directory also gets setgid, so that new files get its group."""
     bits = READ_ONLY if read_only else READ_WRITE
     if is_directory:
         bits |= PASS_THROUGH | stat.S_ISGID
@@ -50,7 +50,7 @@ def fits(root: os.stat_result, change: GroupChange) -> bool:
 def change_group(path: str, change: GroupChange, progress: OwnershipProgress) -> None:
     """Give the volume at `path` to the group, counting in `progress` what was looked at. Raises OSError.
 
-    With the policy OnRootMismatch nothing is done when the root fits. The root comes last, so that it fits only when
+    With the policy OnRootMismatch nothing is done if the root fits. The root is changed last, so it fits only if
     everything below does.
     """
     root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -67,7 +67,7 @@ def change_group(path: str, change: GroupChange, progress: OwnershipProgress) ->
 
 
 def set_owner(parent: int, name: str, *, group: int | None, mode: int) -> None:
-    """Set the group and exactly that mode of what `name` in the directory `parent` is, no link. Raises OSError."""
+    """Set the group and exactly this mode of `name` in the directory `parent`. `name` is no link. Raises OSError."""
     fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
         if group is not None:
@@ -80,7 +80,7 @@ def set_owner(parent: int, name: str, *, group: int | None, mode: int) -> None:
 def _give(parent: int, name: str, change: GroupChange) -> None:
     try:
         fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    except FileNotFoundError:  # it went meanwhile
+    except FileNotFoundError:  # it was removed meanwhile
         return
     try:
         found = os.fstat(fd)
@@ -98,5 +98,5 @@ def _give(parent: int, name: str, change: GroupChange) -> None:
 
 
 def _path_of(fd: int) -> str:
-    """A path that leads to exactly what was opened. There is no fchmod for O_PATH descriptors."""
+    """A path to exactly the open file. There is no fchmod for O_PATH descriptors."""
     return f"/proc/self/fd/{fd}"

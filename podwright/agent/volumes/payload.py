@@ -1,14 +1,14 @@
-"""Writing the files of a volume so that a reader sees the old ones or the new ones, never a mixture.
+"""Writes the files of a volume so that a reader sees the old files or the new ones, never a mixture.
 
 The layout is the kubelet's (volume/util/atomic_writer.go): the files are in a directory of their own, a generation.
-The link `..data` names the generation that counts. A link for each top-level name leads through it:
+The link `..data` leads to the current generation. A link for each top-level name leads through it:
 
     ..2026_01_31_12_00_00.1234567890/key
     ..data -> ..2026_01_31_12_00_00.1234567890
     key -> ..data/key
 
 A new generation is written beside the old one, then `..data` is replaced by rename(2), which is atomic. The next call
-removes what a killed agent has left. Blocking. One caller at a time for each volume.
+removes what a killed agent left behind. Blocking. One caller at a time for each volume.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ DIRECTORY_MODE = 0o755
 
 
 def write_payload(volume: str, files: Sequence[PayloadFile], *, group: int | None, now_ns: int) -> bool:
-    """Make these the files of the volume, a directory that exists. False when they were already.
+    """Write the files of the volume, an existing directory. Returns False if they were already there.
 
-    `group` is the fsGroup, `now_ns` the time (nanoseconds since the epoch) that names the generation. Raises
-    InvalidArgument for a path that cannot be, and OSError: the files are then what they were.
+    `group` is the fsGroup. `now_ns`, in nanoseconds since the epoch, names the generation. Raises InvalidArgument for
+    an invalid path, and OSError. The files are then unchanged.
     """
     payload = by_clean_path(files)
     with openat2.opened_root(volume) as root:
@@ -51,7 +51,7 @@ def write_payload(volume: str, files: Sequence[PayloadFile], *, group: int | Non
 
 
 def _current(root: int) -> str | None:
-    """The generation that `..data` names."""
+    """The generation that `..data` leads to. None if there is none."""
     try:
         name = os.readlink(DATA, dir_fd=root)
     except FileNotFoundError:
@@ -60,7 +60,7 @@ def _current(root: int) -> str | None:
 
 
 def _holds(root: int, generation: str, payload: Mapping[str, PayloadFile]) -> bool:
-    """Whether the generation has these files with these contents, and no others."""
+    """Whether the generation has exactly these files with these contents."""
     try:
         top = openat2.open_directory_here(root, generation)
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def _holds(root: int, generation: str, payload: Mapping[str, PayloadFile]) -> bo
 
 
 def _files_below(top: int) -> Iterator[str]:
-    """The paths of all but directories. Generations are the agent's own, so they are not deep."""
+    """The paths of all entries except directories. The agent makes generations, so they are not deep."""
     folders = [""]
     while folders:
         folder = folders.pop()
@@ -92,7 +92,7 @@ def _files_below(top: int) -> Iterator[str]:
 
 
 def _has_content(top: int, path: str, data: bytes) -> bool:
-    """False as well for what cannot be read: it is written again."""
+    """Whether the file has this content. False if it cannot be read, so that it is written again."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=top)
         with os.fdopen(fd, "rb") as file:
@@ -104,7 +104,7 @@ def _has_content(top: int, path: str, data: bytes) -> bool:
 
 
 def _write_generation(root: int, payload: Mapping[str, PayloadFile], group: int | None, now_ns: int) -> str:
-    """A new generation. Nothing is left of it when it cannot be written."""
+    """Write a new generation, and return its name. A failure leaves nothing of it."""
     stamp = datetime.fromtimestamp(now_ns / 1e9, UTC).strftime("%Y_%m_%d_%H_%M_%S")
     name = f"..{stamp}.{secrets.randbelow(10**10)}"
     try:
@@ -122,7 +122,7 @@ def _write_generation(root: int, payload: Mapping[str, PayloadFile], group: int 
 
 
 def _make_directory(parent: int, path: str, group: int | None) -> None:
-    """A directory with its mode whatever the umask. One that is there is fine."""
+    """Make a directory with the right mode whatever the umask. An existing one is kept."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, DIRECTORY_MODE, dir_fd=parent)
         mode = DIRECTORY_MODE
@@ -141,7 +141,7 @@ def _write_file(top: int, path: str, file: PayloadFile, group: int | None) -> No
             target.write(file.data)
             target.flush()
         except OSError as failure:
-            failure.filename = path  # a failed write does not know it, and a full disk must be named
+            failure.filename = path  # a failed write has none, and the message must name the full disk
             raise
         if file.user is not None or group is not None:
             os.fchown(fd, -1 if file.user is None else file.user, -1 if group is None else group)
@@ -169,7 +169,7 @@ def _link(root: int, names: set[str]) -> None:
 
 
 def _remove_leftovers(root: int, current: str | None, names: set[str]) -> None:
-    """Remove links to what is no more, older generations, and what an agent that was killed has left."""
+    """Remove links that lead nowhere, older generations, and what a killed agent left behind."""
     for name, is_link in _entries(root):
         if name == DATA:
             continue
@@ -183,7 +183,7 @@ def _remove_leftovers(root: int, current: str | None, names: set[str]) -> None:
 
 def _entries(root: int) -> list[tuple[str, bool]]:
     """The names in a directory, and whether they are links."""
-    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)  # `root` is not for reading
+    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)  # `root` cannot be read
     try:
         with os.scandir(fd) as entries:
             return [(entry.name, entry.is_symlink()) for entry in entries]

@@ -1,4 +1,4 @@
-"""Which paths the files of a volume may have. Pure. The rules are the kubelet's (volume/util/atomic_writer.go)."""
+"""Checks the paths of a volume's files. Pure. The rules are the kubelet's (volume/util/atomic_writer.go)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def by_clean_path(files: Iterable[PayloadFile]) -> Mapping[str, PayloadFile]:
 
 
 def top_names(paths: Iterable[str]) -> set[str]:
-    """The names that stand in the volume itself."""
+    """The names at the top of the volume."""
     return {path.partition("/")[0] for path in paths}
 
 

@@ -1,4 +1,4 @@
-"""Where the volumes of a pod are on disk. The layout is the kubelet's, since CSI drivers and other tools know it.
+"""The paths of a pod's volumes on disk. The layout is the kubelet's, because CSI drivers and other tools rely on it.
 
 <root>/pods/<UID>/volumes/kubernetes.io~empty-dir/<volume>
 <root>/pods/<UID>/plugins/kubernetes.io~empty-dir/<volume>/ready           (wrapped_<volume> for files)
@@ -33,26 +33,26 @@ def volume_directory(pod: str, plugin: str, volume: str) -> str:
 
 
 def ready_directory(pod: str, volume: str, *, is_wrapped: bool) -> str:
-    """Where the marker of a volume that is ready stands. Raises InvalidArgument.
+    """The directory with the marker `ready` of a volume. Raises InvalidArgument.
 
-    Volumes of files lie in an emptyDir of the agent's own, whose name is that of the volume with a prefix.
+    Volumes of files (`is_wrapped`) are in an emptyDir of the agent's own, whose name is the volume's with a prefix.
     """
     name = f"wrapped_{volume}" if is_wrapped else volume
     return f"{pod}/{PLUGINS}/{escaped(EMPTY_DIR)}/{file_name(name)}"
 
 
 def subpath_target(pod: str, volume: str, container: str, index: int) -> str:
-    """Where a subPath of the container's volume mount number `index` is bound. Raises InvalidArgument."""
+    """Where the subPath of the container's volume mount number `index` is bound. Raises InvalidArgument."""
     return f"{pod}/{SUBPATHS}/{file_name(volume)}/{file_name(container)}/{index}"
 
 
 def device_link(pod: str, plugin: str, volume: str) -> str:
-    """The link to the device of a block volume. Raises InvalidArgument."""
+    """The path of the link to a block volume's device. Raises InvalidArgument."""
     return f"{pod}/{DEVICES}/{escaped(plugin)}/{file_name(volume)}"
 
 
 def plugin_directory(root: str, plugin: str) -> str:
-    """Where a plug-in keeps what several pods share."""
+    """The directory in which a plug-in keeps what pods share."""
     return f"{root}/{PLUGINS}/{plugin}"
 
 

@@ -21,12 +21,12 @@ class StoredVolume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MountedVolume(msgspec.Struct, frozen=True, kw_only=True):
-    """What the mounts of containers are made of.
+    """What containers mount.
 
-    `path` is on this machine, and empty for a volume whose content is the image `image`. `read_only` is what the
-    volume demands of every mount. `selinux_relabel` is set for volumes that belong to the pod alone. `gid` is the
-    group that a persistent volume demands of the pod's processes. A block volume is a device. `stored` is set for a
-    volume that a CSI driver can be asked about. `spec_name` is a PersistentVolume's, empty for other volumes.
+    `path` is on this machine. It is empty for a volume whose content is the image `image`. `read_only` makes every
+    mount read-only. `selinux_relabel` is set for volumes that belong to the pod alone. `gid` is the group that a
+    persistent volume demands of the pod's processes. A block volume is a device. `stored` is set if a CSI driver has
+    statistics of the volume. `spec_name` is the name of the PersistentVolume, empty for other volumes.
     """
 
     path: str
@@ -41,7 +41,7 @@ class MountedVolume(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_measured(self) -> bool:
-        """Whether its files tell how much of this machine's disks it uses."""
+        """Whether the size of its files is its usage of this machine's disks."""
         return self.stored is None and not self.is_block and not self.is_host_path
 
 
@@ -75,7 +75,7 @@ class EmptyDirPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayloadFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of a volume. `path` is relative to it. `user` is its owner, None for root."""
+    """A file of a volume. `path` is relative to the volume. `user` is the owner, None for root."""
 
     path: str
     data: bytes
@@ -87,7 +87,7 @@ class FilesPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Files that the agent writes into a directory of its own, and that containers only read.
 
     `mount_points` are directories in it on which containers mount other volumes. `is_final`: the files never change,
-    since all objects that they come from are immutable.
+    because all their objects are immutable.
     """
 
     directory: EmptyDirPlan
@@ -101,7 +101,7 @@ class FilesPlan(msgspec.Struct, frozen=True, kw_only=True):
         return MountedVolume(path=self.directory.path, read_only=True, selinux_relabel=True)
 
     def digest(self) -> bytes:
-        """Equal for plans that lead to the same files."""
+        """A digest that is equal for plans with the same files."""
         digest = hashlib.blake2b(digest_size=16)
         for file in sorted(self.files, key=lambda file: file.path):
             digest.update(f"{file.path}\0{file.mode}\0{file.user}\0{len(file.data)}\0".encode())
@@ -111,9 +111,9 @@ class FilesPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostPathPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A path of this machine. `type` says what it must be, or be made: hostPath's types of the API.
+    """A path of this machine. `type` is hostPath's type of the API: what the path must be, and whether it may be made.
 
-    `read_only` and `gid` are demands of the claim and the PersistentVolume (`persistent`) that name the path.
+    `read_only` and `gid` come from the claim and the PersistentVolume `persistent` if these name the path.
     """
 
     path: str
@@ -130,7 +130,7 @@ class HostPathPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of an image. The runtime mounts it, and nothing is done here."""
+    """The content of an image, which the runtime mounts. The agent does nothing for it."""
 
     reference: str
 

@@ -1,4 +1,4 @@
-"""What volumes need of other rooms, by need."""
+"""What volumes need of other rooms, one interface for each need."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class ClusterSources(Protocol):
     async def certificate(
         self, pod: Pod, volume: str, index: int, projection: PodCertificateProjection
     ) -> tuple[bytes, bytes]:
-        """The private key and the certificate chain of source number `index`, both in PEM. Raises PodwrightError."""
+        """The private key and the certificate chain of source number `index` in PEM. Raises PodwrightError."""
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the UID of each pod whose certificates have changed."""
 
 
 class NoClusterSources:
-    """A `ClusterSources` for an agent without an API server: each source says that it needs one."""
+    """The `ClusterSources` of an agent without an API server: each call raises an error that says so."""
 
     async def token(self, pod: Pod, projection: ServiceAccountTokenProjection) -> bytes:  # noqa: ARG002 # the port's
         raise _needs_api_server(f"the token of service account {pod.spec.service_account_name or 'default'}")
@@ -84,7 +84,7 @@ class NoClusterSources:
 
 
 class ClusterStorage(Protocol):
-    """The API's objects about storage. All calls raise PodwrightError."""
+    """The API's storage objects. All calls may raise PodwrightError."""
 
     async def claim(self, namespace: str, name: str) -> PersistentVolumeClaim:
         """A claim as it is now."""
@@ -96,20 +96,20 @@ class ClusterStorage(Protocol):
         """A VolumeAttachment as it is now."""
 
     async def secret(self, namespace: str, name: str) -> dict[str, str]:
-        """What a secret holds for a driver."""
+        """The content of a secret for a driver."""
 
     def csi_driver(self, name: str) -> CSIDriver | None:
-        """The CSIDriver of a driver. None when there is none. Raises Unavailable until that is known."""
+        """The CSIDriver of a driver, or None. Raises Unavailable until CSIDrivers are known."""
 
     async def tokens(self, pod: Pod, requests: Sequence[StorageTokenRequest]) -> dict[str, dict[str, str]]:
         """Tokens of the pod's service account by audience, each as the API's TokenRequestStatus."""
 
     async def change_claim_status(self, claim: PersistentVolumeClaim, status: dict[str, Any]) -> PersistentVolumeClaim:
-        """Change parts of a claim's status. The claim as it is then."""
+        """Change parts of a claim's status. Returns the changed claim."""
 
 
 class NoClusterStorage:
-    """A `ClusterStorage` for an agent without an API server."""
+    """The `ClusterStorage` of an agent without an API server."""
 
     async def claim(self, namespace: str, name: str) -> PersistentVolumeClaim:
         raise _needs_api_server(f"the claim {namespace}/{name}")
@@ -134,7 +134,7 @@ class NoClusterStorage:
 
 
 class NodeVolumes(Protocol):
-    """What the Node object says about attached volumes: `node.volumes`."""
+    """Attached volumes according to the Node object: `node.volumes`."""
 
     @property
     def name(self) -> str:
@@ -142,17 +142,17 @@ class NodeVolumes(Protocol):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Its labels."""
+        """The node's labels."""
 
     def use_changed(self) -> None:
-        """The set of volumes in use has changed: have the node's status updated soon."""
+        """Let the node's status be updated soon, because other volumes are in use."""
 
     async def until_attached(self, volume: str) -> None:
         """Wait until the node's status says that the volume is in use and attached (by its unique name)."""
 
 
 class LoneNode:
-    """A `NodeVolumes` for an agent without an API server."""
+    """The `NodeVolumes` of an agent without an API server."""
 
     name = ""
     labels: Mapping[str, str] = {}  # never changed
@@ -169,7 +169,10 @@ def _needs_api_server(what: str) -> Unavailable:
 
 
 class VolumePorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the volume manager works with. `allocatable_bytes` is the memory that all pods together may use."""
+    """What the volume manager needs of other rooms.
+
+    `allocatable_bytes` is the memory that all pods together may use.
+    """
 
     objects: ObjectGetter
     downward: DownwardApi

@@ -1,4 +1,4 @@
-"""Which ConfigMaps and Secrets a volume is made of. Pure."""
+"""The ConfigMaps and Secrets that a volume is made of. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from podwright.k8s.objects import Volume
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """An object of the API."""
+    """A ConfigMap or Secret."""
 
     kind: Literal["ConfigMap", "Secret"]
     namespace: str

@@ -1,4 +1,4 @@
-"""Removes what pods have on disk: for each pod one removal at a time, and none while a thread sets up its volumes."""
+"""Removes what pods have on disk. A pod has one removal at a time, and none while a thread sets up its volumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightErro
 class Remover:
     """Runs the functions of `teardown`. `root` is the agent's root directory.
 
-    `before` removes by UID what has to go first, and raises PodwrightError or OSError.
+    `before` is called first, with the pod's UID. It may raise PodwrightError and OSError.
     """
 
     def __init__(self, root: str, work: Work, before: Callable[[str], Awaitable[None]] | None = None) -> None:
@@ -25,10 +25,10 @@ class Remover:
         self._going: set[str] = set()
 
     async def remove(self, uid: str, remove: Callable[[str], None], limit_s: float) -> None:
-        """Have `remove` clear the pod's directory, again and again until it succeeds.
+        """Call `remove` with the pod's directory until it succeeds.
 
-        Nothing may set up volumes of the pod any more but threads that run already. Raises DeadlineExceeded with the
-        last problem after `limit_s`, FailedPrecondition when it is being removed already.
+        Only threads that already run may still set up volumes of the pod. After `limit_s` raises DeadlineExceeded with
+        the last problem. Raises FailedPrecondition if another removal runs.
         """
         directory = pod_directory(self._root, uid)
         if uid in self._going:
@@ -60,12 +60,12 @@ class Remover:
         return uid in self._going
 
     async def finished(self, uid: str) -> None:
-        """Return when nothing of the pod is being removed. Raises FailedPrecondition while it is tried."""
+        """Wait for the threads of given-up removals of the pod. Raises FailedPrecondition while a removal runs."""
         if uid in self._going:
             raise FailedPrecondition(f"the volumes of pod {uid} are being removed", hint="they are set up afterwards")
-        await self._work.settled(removal(uid))  # the removal was given up, but its thread may still run
+        await self._work.settled(removal(uid))  # a removal may have been given up while its thread runs
 
 
 def removal(uid: str) -> str:
-    """The key of what is done to remove a pod's volumes: see Work."""
+    """The key of calls that remove a pod's volumes: see Work."""
     return f"removal of {uid}"

@@ -1,6 +1,6 @@
 """Carries out a volume's plan: directories, mounts, files, groups. Blocking and idempotent.
 
-The marker `ready` is made last. What a killed agent has left without it is used or done again.
+The marker `ready` is made last. Without it, what a killed agent left behind is used or made again.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ POD_MODE, MARKER_DIRECTORY_MODE, MARKER_MODE, MOUNT_POINT_MODE = 0o750, 0o750, 0
 
 
 def set_up(plan: Plan, now_ns: int, progress: OwnershipProgress) -> None:
-    """Make the volume what its plan says. `now_ns` is the time since the epoch, `progress` that of a change of group.
+    """Carry out the plan. `now_ns` is the time since the epoch, `progress` counts files whose group is changed.
 
-    Raises FailedPrecondition for what this machine does not have, InvalidArgument for files that cannot be, OSError.
+    Raises FailedPrecondition if this machine lacks something, InvalidArgument for impossible files, and OSError.
     """
     if isinstance(plan, EmptyDirPlan):
         _set_up_directory(plan, progress)
@@ -46,7 +46,7 @@ def set_up(plan: Plan, now_ns: int, progress: OwnershipProgress) -> None:
 
 
 def is_there(plan: Plan) -> bool:
-    """Whether what was set up is still in its place, as far as two looks at the file system show."""
+    """Whether the volume is still set up, as far as a quick check shows."""
     if isinstance(plan, FilesPlan):
         return is_there(plan.directory) and os.path.lexists(os.path.join(plan.directory.path, "..data"))
     if isinstance(plan, EmptyDirPlan):
@@ -55,7 +55,7 @@ def is_there(plan: Plan) -> bool:
 
 
 def is_mount_point(path: str) -> bool:
-    """Whether a file system of its own is mounted on a directory. False when there is nothing."""
+    """Whether a file system is mounted on a directory. False if the directory does not exist."""
     try:
         return os.lstat(path).st_dev != os.lstat(os.path.dirname(path)).st_dev
     except FileNotFoundError:
@@ -67,12 +67,12 @@ def _set_up_directory(plan: EmptyDirPlan, progress: OwnershipProgress) -> None:
     if os.path.exists(marker):
         if is_there(plan):
             return
-        os.unlink(marker)  # after a reboot a tmpfs is gone, and its marker is not
+        os.unlink(marker)  # after a reboot the tmpfs is gone, but its marker remains
     _make_pod_directories(plan)
     with contextlib.suppress(FileExistsError):
         os.mkdir(plan.path, DIRECTORY_MODE)
     if plan.medium is None:
-        os.chmod(plan.path, DIRECTORY_MODE)  # mkdir's mode went through our umask
+        os.chmod(plan.path, DIRECTORY_MODE)  # the umask has changed mkdir's mode
     elif not is_mount_point(plan.path):
         _mount(plan.path, plan.medium)
     if plan.group is not None:
@@ -82,7 +82,7 @@ def _set_up_directory(plan: EmptyDirPlan, progress: OwnershipProgress) -> None:
 
 
 def _make_pod_directories(plan: EmptyDirPlan) -> None:
-    """`<pod>`, `<pod>/volumes`, and the directory of the plug-in."""
+    """Make `<pod>`, `<pod>/volumes`, and the plug-in's directory."""
     plugin = os.path.dirname(plan.path)
     volumes = os.path.dirname(plugin)
     os.makedirs(os.path.dirname(volumes), mode=POD_MODE, exist_ok=True)

@@ -8,9 +8,9 @@ from podwright.linux import detached, libc, mount
 
 
 def make_shared(root: str) -> bool:
-    """Make `root`, a directory, a shared mount. False when it lies on one already. Raises OSError. Blocking.
+    """Make the directory `root` a shared mount. Returns False if it is on one already. Raises OSError. Blocking.
 
-    As the kubelet does at its start: bound to itself where its own mount is private.
+    As the kubelet does at its start: if its mount is private, `root` is bound to itself.
     """
     path = os.path.realpath(root)
     around = mount.enclosing_mount(mount.read_mounts(), path)
@@ -23,9 +23,9 @@ def make_shared(root: str) -> bool:
 
 
 def undo_shared(root: str) -> None:
-    """Unmount `root` from itself, for an agent that leaves nothing behind. Raises OSError. Blocking.
+    """Undo `make_shared`, for an agent that leaves nothing behind. Raises OSError. Blocking.
 
-    What is mounted below would become invisible, and must be gone.
+    Everything below must be unmounted first, because it becomes invisible.
     """
     path = os.path.realpath(root)
     around = mount.enclosing_mount(mount.read_mounts(), path)

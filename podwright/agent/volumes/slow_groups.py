@@ -1,4 +1,4 @@
-"""Events about a change of group that takes long, so that people know what their pod waits for.
+"""Events about a slow change of group, so that people know what their pod waits for.
 
 The reason and the wording are the kubelet's (pkg/volume/volume_linux.go).
 """
@@ -23,7 +23,7 @@ ADVICE = (
 
 @contextlib.contextmanager
 def reported(events: EventRecorder, pod: Pod, path: str, progress: OwnershipProgress) -> Iterator[None]:
-    """Record an event about the volume at `path` after FIRST_S, and then every NEXT_S, as long as the block lasts."""
+    """While the block runs, record an event about the volume at `path` after FIRST_S, and then every NEXT_S."""
     reports = _Reports(events, pod, path, progress)
     try:
         yield

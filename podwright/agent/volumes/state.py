@@ -1,4 +1,4 @@
-"""The volumes of one pod in the volume manager: wanted, mounted, and their last failures."""
+"""The state of one pod's volumes: wanted, mounted, and their last failures."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 122.0
 class VolumeState(msgspec.Struct, kw_only=True):
     """One volume.
 
-    `operated_by` is what metrics call its plug-in, as far as is known. `wanted_at` is the clock's monotonic time.
-    `mounted` is None until it has been set up, or verified after a restart of the agent. `digest` tells what its files
-    were made of. `due` says that it has to be set up again, and `hurry` ends the pause after a failure.
-    `is_unprocessed`: it cannot be planned now. `is_unattached`: it waits to be attached to the node.
+    `operated_by` is its plug-in's name in metrics, as far as known. `wanted_at` is the clock's monotonic time.
+    `mounted` is None until it is set up, or verified after a restart of the agent. `digest` is that of its files.
+    `due` demands another setup, and `hurry` ends the pause after a failure. `is_unprocessed`: it cannot be planned
+    now. `is_unattached`: it waits to be attached to the node.
     """
 
     volume: Volume
@@ -40,7 +40,7 @@ class VolumeState(msgspec.Struct, kw_only=True):
 
     @property
     def may_change(self) -> bool:
-        """Whether it is due again when the pod or an object has changed."""
+        """Whether a change of the pod or of an object makes it due again."""
         return self.mounted is None or (self.plugin.follows_changes and not self.is_final)
 
     def failed(self, message: str) -> float:
@@ -51,7 +51,7 @@ class VolumeState(msgspec.Struct, kw_only=True):
         return self.pause_s
 
     def succeeded(self, mounted: MountedVolume, digest: bytes, *, is_final: bool) -> None:
-        """Note what is there now."""
+        """Record what is mounted now."""
         self.mounted, self.digest, self.is_final = mounted, digest, is_final
         self.failure, self.pause_s, self.is_unprocessed = "", 0.0, False
 
@@ -62,21 +62,21 @@ class PodVolumes:
     def __init__(self, pod: Pod) -> None:
         self.pod = pod
         self.states: dict[str, VolumeState] = {}
-        self.refused: dict[str, str] = {}  # kinds that this agent cannot do: volume to message
+        self.refused: dict[str, str] = {}  # messages about unknown kinds of volumes, by volume
         self.is_over = False
         self._news = asyncio.Condition()
 
     @property
     def mounted(self) -> Mapping[str, MountedVolume]:
-        """What is there, by name."""
+        """The mounted volumes, by name."""
         return {name: state.mounted for name, state in self.states.items() if state.mounted is not None}
 
     def missing(self) -> list[str]:
-        """The names of the volumes that are not there, sorted."""
+        """The names of the volumes that are not mounted, sorted."""
         return sorted([*self.refused, *(name for name, state in self.states.items() if state.mounted is None)])
 
     def unprocessed(self) -> Mapping[str, str]:
-        """Why some of the missing ones cannot be planned, by name."""
+        """Why missing volumes cannot be planned, by name."""
         return {
             **self.refused,
             **{
@@ -87,11 +87,11 @@ class PodVolumes:
         }
 
     def unattached(self) -> list[str]:
-        """The names of those that the node does not have yet, sorted."""
+        """The names of volumes that are not yet attached to the node, sorted."""
         return sorted(name for name, state in self.states.items() if state.is_unattached)
 
     def why(self) -> Mapping[str, str]:
-        """The last failure of each missing volume that has failed."""
+        """The last failure of each missing volume."""
         failures = {name: state.failure for name, state in self.states.items() if state.mounted is None}
         return {**self.refused, **{name: failure for name, failure in failures.items() if failure}}
 
@@ -101,6 +101,6 @@ class PodVolumes:
             await self._news.wait_for(holds)
 
     async def notify(self) -> None:
-        """Something has changed: wake those who wait."""
+        """Wake the callers of `until`, because something has changed."""
         async with self._news:
             self._news.notify_all()

@@ -1,8 +1,8 @@
-"""subPath: a directory or file inside a volume, bound for a container so that no link in the volume can lead out.
+"""subPath: binds a directory or file inside a volume for a container. No link in the volume can lead out of it.
 
-A container that shares the volume can put a link in the place of a directory at any time. So the path is opened
-inside the volume once, and that descriptor, not the name, is bind-mounted below the pod's directory. `teardown`
-unmounts it with the volumes. Blocking.
+A container that shares the volume can replace a directory by a link at any time. So the path is opened inside the
+volume once, and that descriptor, not the name, is bind-mounted below the pod's directory. `teardown` unmounts it with
+the volumes. Blocking.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DIRECTORY_MODE, FILE_MODE = 0o750, 0o640
 
 
 def checked_subpath(path: str) -> str:
-    """A subPath that may be used. Raises InvalidArgument for an absolute one, and for one with `..`."""
+    """The subPath, if it is allowed. Raises InvalidArgument for an absolute one, and for one with `..`."""
     if path.startswith("/"):
         raise InvalidArgument(f"error SubPath `{path}` must not be an absolute path")
     if ".." in path.split("/"):
@@ -27,10 +27,10 @@ def checked_subpath(path: str) -> str:
 
 
 def bind_subpath(volume: str, subpath: str, target: str) -> None:
-    """Bind `subpath` of the directory `volume` to `target`. What is missing becomes directories.
+    """Bind `subpath` of the directory `volume` to `target`. Missing parts are made as directories.
 
-    They get the volume's mode, so that the pod's fsGroup can use them. What is bound already stays. Raises
-    InvalidArgument, and OSError: EXDEV when a link in the volume leads out of it.
+    They get the volume's mode, so that the pod's fsGroup can use them. An existing bind stays. Raises InvalidArgument,
+    and OSError: EXDEV when a link in the volume leads out of it.
     """
     checked_subpath(subpath)
     with openat2.opened_root(volume) as root:
@@ -45,7 +45,7 @@ def bind_subpath(volume: str, subpath: str, target: str) -> None:
 
 
 def _open_or_make(root: int, subpath: str, mode: int) -> int:
-    """An O_PATH descriptor of the path inside the root."""
+    """An O_PATH descriptor of the path inside the root, whose missing parts are made."""
     try:
         return openat2.open_inside(root, subpath, os.O_PATH)
     except FileNotFoundError:
@@ -66,13 +66,13 @@ def _make_directory(parent: int, name: str, mode: int) -> None:
         os.mkdir(name, mode, dir_fd=parent)
         made = openat2.open_directory_here(parent, name)
         try:
-            os.fchmod(made, mode)  # mkdir's mode went through our umask
+            os.fchmod(made, mode)  # the umask has changed mkdir's mode
         finally:
             os.close(made)
 
 
 def _is_bound(fd: int, target: str) -> bool:
-    """Whether exactly that file is mounted on the target already: a restarted container has the same."""
+    """Whether exactly this file is already mounted on the target, as for a restarted container."""
     try:
         found = os.lstat(target)
     except FileNotFoundError:
@@ -82,7 +82,7 @@ def _is_bound(fd: int, target: str) -> bool:
 
 
 def _make_target(target: str, *, is_directory: bool) -> None:
-    """An empty directory or file to mount on, in the place of what an earlier subPath of another type has left."""
+    """Make an empty directory or file to mount on. Replaces what an earlier subPath of another type left behind."""
     os.makedirs(os.path.dirname(target), mode=DIRECTORY_MODE, exist_ok=True)
     try:
         if stat.S_ISDIR(os.lstat(target).st_mode) == is_directory:

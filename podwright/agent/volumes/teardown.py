@@ -1,8 +1,8 @@
 """Removes the volumes of a pod: unmounts everything, then deletes what was the pod's own. Blocking.
 
-Nothing is deleted while something is mounted below, and no deletion passes through a mount: what is mounted may be a
-path of this machine. Only directories whose content the agent made or gave to the pod are emptied. The mount point
-of any other kind must be empty once it is unmounted.
+Nothing is deleted while something is mounted below, and no deletion enters a mount, which may be a path of this
+machine. Only directories whose content belongs to the pod are emptied. Other mount points must be empty after the
+unmount.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ OWN_PLUGINS = frozenset(
     places.escaped(plugin)
     for plugin in (places.EMPTY_DIR, places.CONFIG_MAP, places.SECRET, places.DOWNWARD_API, places.PROJECTED)
 )
-# In this order: a volume is unmounted after the subPaths that were bound from it.
+# In this order: a volume is unmounted after the subPaths that are bound from it.
 PARTS = (places.SUBPATHS, places.VOLUMES, places.DEVICES, places.PLUGINS)
-ROUNDS = 3  # a mount may have been made below another one meanwhile
+ROUNDS = 3  # new mounts may appear meanwhile
 
 
 def remove_volumes(directory: str) -> None:
-    """Remove the volumes in a pod's directory. The directory stays with its other files. Nothing there is fine.
+    """Remove the volumes in a pod's directory. The directory and its other files stay. An absent one succeeds.
 
-    Raises Internal when something stays mounted, FailedPrecondition for a volume that is not empty and not the
-    agent's to empty, OSError.
+    Raises Internal if something stays mounted, FailedPrecondition for a volume that is not empty and that the agent
+    must not empty, and OSError.
     """
     with _opened(directory) as pod:
         if pod is None:
@@ -40,7 +40,7 @@ def remove_volumes(directory: str) -> None:
 
 
 def unmount_subpaths(directory: str) -> None:
-    """Unmount what was bound from volumes of the pod, so that nobody holds them. Raises Internal, OSError."""
+    """Unmount the subPaths of the pod, so that its volumes are free. Raises Internal and OSError."""
     _unmount_below(f"{directory}/{places.SUBPATHS}", os.path.basename(directory))
 
 
@@ -56,7 +56,7 @@ def remove_pod(directory: str) -> None:
 
 
 def has_volumes(directory: str) -> bool:
-    """Whether the pod's directory holds a volume, or what is left of one."""
+    """Whether the pod's directory has a volume, or a part of one."""
     for part in (places.SUBPATHS, places.VOLUMES, places.DEVICES):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(f"{directory}/{part}") as entries:
             if any(_has_entries(entry.path) for entry in entries):
@@ -74,7 +74,7 @@ def _has_entries(path: str) -> bool:
 
 @contextlib.contextmanager
 def _opened(directory: str) -> Iterator[int | None]:
-    """A descriptor of the pod's directory. None when there is none. A link in its place is refused."""
+    """A descriptor of the pod's directory. None if it does not exist. Refuses a link in its place."""
     try:
         fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -92,8 +92,8 @@ def _unmount_below(directory: str, uid: str) -> None:
         if not points:
             return
         for point in sorted(points, key=len):
-            # From the top, and private before it is unmounted with what is below: what a pod sees of a tree of this
-            # machine may share its lower mounts, and the machine would lose them.
+            # From the top, and made private before the unmount: a tree of this machine that a pod sees may share its
+            # lower mounts, and the machine would lose them.
             detached.detach(point)
     left = mounts_below(directory, uid)
     if left:
@@ -101,10 +101,10 @@ def _unmount_below(directory: str, uid: str) -> None:
 
 
 def mounts_below(directory: str, uid: str = "") -> list[str]:
-    """The mount points below a pod's directory, or one in it, in mount order. `uid` is the pod's."""
+    """The mount points below a pod's directory, or a directory in it, in mount order. `uid` is the pod's."""
     uid = uid or os.path.basename(directory)
     prefix = os.path.join(os.path.realpath(os.path.dirname(directory)), os.path.basename(directory)) + "/"
-    plain = uid.isascii() and uid.replace("-", "").isalnum()  # the file escapes some other characters
+    plain = uid.isascii() and uid.replace("-", "").isalnum()  # mountinfo escapes some other characters
     points = read_mounts(containing=uid if plain else "")
     return [point.target for point in points if point.target.startswith(prefix)]
 
@@ -134,7 +134,7 @@ def _remove_volumes_directory(pod: int, directory: str) -> None:
 
 
 def _remove_mount_points(volumes: int, plugin: str, directory: str) -> None:
-    """The mount points of a kind that keeps its data elsewhere. What is in one is somebody's data."""
+    """Remove the mount points of a plug-in whose data is elsewhere. A file in one is somebody's data, and stays."""
     here = openat2.open_directory_here(volumes, plugin)
     try:
         for name in os.listdir(here):

@@ -1,8 +1,8 @@
-"""Blocking work of volumes, in threads of its own.
+"""Runs the blocking calls of volumes, in threads of their own.
 
-A file system that does not answer (a hostPath on a dead network file system) holds its thread forever, and nothing
-can end it. So the threads are not those of `asyncio.to_thread`, which others need, and the process does not wait for
-them when it ends. A caller that stops waiting for a call can still find out when it has ended.
+A file system that does not answer (a hostPath on a dead network file system) holds its thread forever, and nothing can
+end it. So these are not the threads of `asyncio.to_thread`, which others need, and the process does not wait for them
+at its end. A caller that gave up a call can still find out when it has ended.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Work(Protocol):
     """Runs blocking functions. `key` names what a call is about."""
 
     async def run(self, key: str, function: Callable[[], Result]) -> Result:
-        """What the function returns or raises. Cancelling the caller does not stop the function."""
+        """Run the function. Returns or raises what it does. Cancelling the caller does not stop the function."""
 
     async def settled(self, key: str) -> None:
-        """Return when none of the functions of this key runs."""
+        """Wait until no function of this key runs."""
 
 
 class Threads:
@@ -65,10 +65,10 @@ class Threads:
 
 
 class _DaemonThreads(Executor):
-    """As many threads as there are calls at a time. One that was idle for IDLE_S ends.
+    """A thread for each concurrent call. A thread that was idle for IDLE_S ends.
 
-    Threads are used again since to start one holds the event loop for up to a millisecond. A ThreadPoolExecutor would
-    keep the process alive while one of its threads hangs.
+    Threads are reused, because the start of one blocks the event loop for up to a millisecond. A ThreadPoolExecutor
+    would keep the process alive while one of its threads hangs.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class _DaemonThreads(Executor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as failure:  # noqa: BLE001 # the caller's to judge
+            except BaseException as failure:  # noqa: BLE001 # the caller gets it
                 future.set_exception(failure)
             else:
                 future.set_result(result)
@@ -102,5 +102,5 @@ class _DaemonThreads(Executor):
                     return
                 continue  # a call counts on this thread
             call()
-            del call  # with what it holds
+            del call  # and what it references
             self._idle.release()

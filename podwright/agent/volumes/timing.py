@@ -1,4 +1,4 @@
-"""Times of what is done to volumes."""
+"""Measures the operations on volumes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from podwright.agent.metrics.volumes import WHOLE_MOUNT, VolumeMetrics
 from podwright.agent.volumes.failures import NotProcessed
 from podwright.errors import PodwrightError
 
-NOT_MIGRATED = "false"  # this agent has no plug-in whose volumes a CSI driver serves
+NOT_MIGRATED = "false"  # no plug-in of this agent is migrated to a CSI driver
 
 
-Operation = tuple[str, str]  # the plug-in, and what it does, by the kubelet's names
+Operation = tuple[str, str]  # the plug-in and the operation, by the kubelet's names
 
 
 class Timed(msgspec.Struct):
-    """The operations that a block is. It may change them as it learns more."""
+    """The operations that a block counts as. The block may change them."""
 
     operations: Sequence[Operation]
 
 
 class OperationTimes:
-    """Measures operations. What is interrupted, or cannot begin yet, does not count."""
+    """Measures operations. Interrupted operations, and those that cannot begin yet, do not count."""
 
     def __init__(self, clock: Clock, metrics: VolumeMetrics) -> None:
         self._clock = clock
@@ -33,7 +33,7 @@ class OperationTimes:
 
     @contextlib.contextmanager
     def of(self, *operations: Operation) -> Iterator[Timed]:
-        """Time what the block does. With several volumes at once, each takes the time of all."""
+        """Measure the block. If it works on several volumes, each gets the whole time."""
         began, timed = self._clock.monotonic(), Timed(operations)
         try:
             yield timed
@@ -45,7 +45,7 @@ class OperationTimes:
         self._ended(timed.operations, "success", began)
 
     def mounted(self, plugin: str, wanted_at: float) -> None:
-        """A volume that is wanted since `wanted_at` (the clock's monotonic time) is there."""
+        """Record that a volume is mounted which was wanted since `wanted_at` (the clock's monotonic time)."""
         self._metrics.whole_operations.observe(self._clock.monotonic() - wanted_at, plugin, WHOLE_MOUNT)
 
     def _ended(self, operations: Sequence[Operation], status: str, began: float) -> None:

@@ -1,7 +1,7 @@
-"""Walking and deleting trees that containers have filled: of any depth and size, with links and mounts in them.
+"""Walks and deletes trees that containers have filled: of any depth and size, with links and mounts in them.
 
-No link is followed, no mount is entered (the kernel refuses: openat2's RESOLVE_NO_XDEV), and what is remembered does
-not grow with the number of files. Blocking.
+No link is followed and no mount is entered (openat2's RESOLVE_NO_XDEV). The memory does not grow with the number of
+files. Blocking.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Iterator
 
 from podwright.linux import openat2
 
-# Each level of a walk keeps two descriptors. A path of the kernel's longest length has few more levels.
+# Each level of a walk holds two descriptors. The kernel's longest path has few more levels than this.
 DEPTH_MAX = 256
 
 
 def delete(parent: int, name: str) -> None:
-    """Delete what `name` in the directory `parent` (a descriptor) is, with all below it. Nothing there is fine.
+    """Delete `name` in the directory `parent` (a descriptor), with all below it. An absent one succeeds.
 
-    Raises OSError: EXDEV or EBUSY when something is mounted on it or below. What is mounted is never touched.
+    Raises OSError: EXDEV or EBUSY if something is mounted on it or below. A mount is never touched.
     """
     try:
         os.unlink(name, dir_fd=parent)
@@ -31,12 +31,12 @@ def delete(parent: int, name: str) -> None:
 
 
 def _delete_directory(parent: int, name: str) -> None:
-    """One directory is open at a time.
+    """Delete a directory tree with one open directory at a time.
 
     It goes down by name and up by `..`, which must be the directory that it came from.
     """
     here = openat2.open_directory_here(parent, name)
-    way: list[tuple[str, tuple[int, int]]] = []  # names of the directories below, and who their parents are
+    way: list[tuple[str, tuple[int, int]]] = []  # names on the way down, each with the identity of its parent
     try:
         while True:
             full = _empty(here)
@@ -62,7 +62,7 @@ def _delete_directory(parent: int, name: str) -> None:
 
 
 def _empty(directory: int) -> str | None:
-    """Delete the files and empty directories in it. The name of the first directory that is not empty."""
+    """Delete the files and empty directories in it. Returns the name of the first directory that is not empty."""
     with os.scandir(directory) as entries:
         for entry in entries:
             try:
@@ -85,9 +85,9 @@ def _identity(directory: int) -> tuple[int, int]:
 
 
 def walk(directory: int) -> Iterator[tuple[int, str]]:
-    """Everything below a directory (a descriptor), children first: (descriptor of its directory, name).
+    """Yield everything below a directory (a descriptor), children first: (descriptor of its directory, name).
 
-    What is mounted below is left out. Raises OSError: ELOOP for a tree of more than DEPTH_MAX levels.
+    Skips mounts. Raises OSError: ELOOP for a tree with more than DEPTH_MAX levels.
     """
     levels: list[_Level] = []
     try:
@@ -113,7 +113,7 @@ def walk(directory: int) -> Iterator[tuple[int, str]]:
 
 
 class _Level:
-    """An open directory of a walk. Closes `fd`, also when it cannot be read."""
+    """An open directory of a walk. Takes over `fd`, and closes it even if the directory cannot be read."""
 
     def __init__(self, fd: int, name: str) -> None:
         self.fd = fd
@@ -133,7 +133,7 @@ class _Level:
 
 
 def _open_own(parent: int, name: str) -> int | None:
-    """A directory of the same mount. None for a mount, a link that was put in its place, and what is gone."""
+    """Open a directory of the same mount. None for a mount, for a link in its place, and for an absent one."""
     try:
         return openat2.open_directory_here(parent, name)
     except OSError as failure:

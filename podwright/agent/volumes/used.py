@@ -1,4 +1,4 @@
-"""Which volumes the containers of a pod use, and how they lie in one another. Pure."""
+"""The volumes that a pod's containers use, and mount points inside of volumes. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from podwright.k8s.objects import Pod, Volume
 
 
 def used_volumes(pod: Pod) -> tuple[Volume, ...]:
-    """The volumes that a container mounts or has as a device. The others are never set up."""
+    """The volumes that a container mounts or has as a device. Other volumes are never set up."""
     names = {mount.name for container in all_containers(pod) for mount in container.volume_mounts}
     names |= {device.name for container in all_containers(pod) for device in container.volume_devices}
     return tuple(volume for volume in pod.spec.volumes if volume.name in names)
 
 
 def nested_mount_points(pod: Pod, volume: str) -> tuple[str, ...]:
-    """Directories inside the volume on which a container mounts another one, relative to the volume.
+    """Directories inside the volume on which a container mounts another volume, relative to the volume.
 
-    A volume of files is read-only in containers, so that the runtime cannot make them. Of points that lie in one
-    another only the outermost belongs to this volume. As the kubelet's volume/util.MakeNestedMountpoints.
+    The runtime cannot make them, because a volume of files is read-only in containers. Of nested mount points only the
+    outermost belongs to this volume. The rules are those of the kubelet's volume/util.MakeNestedMountpoints.
     """
     found: dict[str, None] = {}
     for container in all_containers(pod):

@@ -1,9 +1,10 @@
-"""One worker per pod: it brings the pod from what its source says to what the runtime shows, and to its end.
+"""One worker per pod: it makes the runtime hold what the pod's source wants, and ends the pod.
 
     SYNC --> TERMINATING --> TERMINATED --> finished
 
-A worker never goes back. `pool` decides which state an update (`updates`) means, `worker` runs one pod, whose state is
-a `record`, and a `PodSyncer` (`pod_syncer`, the interface is in `syncer`) does the work of each state: `starting`,
-`killing`, `resizing` and `hooks`, with `directories` and `restarts`. `queue` says when a pod is due, `static` which of
-two static pods of a name. `ending` ends pods for the node's sake. `ports` are needed of other rooms.
+A worker never goes back to an earlier state. `pool` has all workers and turns an update (`updates`) into a state.
+`worker` runs the worker of one pod, whose state is a `record`. For each state it calls the `PodSyncer` (`pod_syncer`,
+interface in `syncer`), which uses `starting`, `killing`, `resizing`, `hooks`, `directories` and `restarts`. `queue`
+has the times of next passes, and `static` the order of static pods with one name. `ending` ends pods for eviction,
+preemption and shutdown. `ports` lists what workers need of other rooms.
 """

@@ -1,4 +1,7 @@
-"""The directories that a pod has on this machine. The layout is the kubelet's, since CSI drivers and tools know it."""
+"""The directories that a pod has on this machine.
+
+The layout is the kubelet's, because CSI drivers and tools rely on it.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,16 @@ POD_MODE, LOG_MODE = 0o750, 0o755
 
 
 def make_pod_directories(root: str, uid: str) -> None:
-    """Those that every pod has. Raises OSError, and InvalidArgument for a UID that cannot be a part of a path."""
+    """Make the directories that every pod has.
+
+    Raises OSError, and InvalidArgument for a UID that cannot be in a path.
+    """
     directory = pod_directory(root, uid)
     for path in (directory, f"{directory}/{VOLUMES}", f"{directory}/{PLUGINS}"):
         ensure_directory(path, POD_MODE)
 
 
 def make_log_directory(path: str) -> None:
-    """Where the runtime writes the logs of the pod's containers. Raises OSError."""
+    """Make the directory for the logs of the pod's containers. Raises OSError."""
     if path:
         ensure_directory(path, LOG_MODE)

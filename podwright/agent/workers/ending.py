@@ -1,7 +1,7 @@
 """Ends pods for the sake of the node: for eviction, preemption and shutdown.
 
-The pod fails with a reason that its owner can see, and a condition that says that the pod was not at fault. As
-killPodNow of the kubelet (pkg/kubelet/pod_workers.go of Kubernetes 1.36).
+The pod fails with a reason that its owner sees, and with a condition if the pod was not at fault. The rules are those
+of killPodNow (pkg/kubelet/pod_workers.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import Pod, PodCondition, PodStatus
 
 TERMINATION_BY_KUBELET = "TerminationByKubelet"
-SHORTEST_WAIT_S = 10.0  # for what the runtime needs beside the grace
+SHORTEST_WAIT_S = 10.0  # what the runtime may take in addition to the grace
 WAIT_PER_GRACE = 1.5
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a pod is ended. `disruption` is the message of DisruptionTarget: empty when it is the pod's own fault.
+    """Why a pod is ended. `disruption` is the message of DisruptionTarget, empty if the pod itself is at fault.
 
-    `evicts`: nothing of the pod is needed any more. `keeps_success`: a pod that has succeeded has not failed.
+    `evicts`: nothing of the pod is needed any more. `keeps_success`: a pod that has succeeded does not become Failed.
     """
 
     reason: str
@@ -39,7 +39,7 @@ class Ender(Protocol):
     """The interface of `PodEnder`."""
 
     async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
-        """End a pod and wait for its containers. False when they take much longer than the grace: they end later.
+        """End a pod and wait for its containers. Returns False if they need much longer than the grace, and end later.
 
         `grace_s` replaces the pod's own grace when it is shorter.
         """
@@ -49,11 +49,11 @@ class PodKiller(Protocol):
     """Ends pods: `workers.pool`."""
 
     async def kill(self, update: PodUpdate, timeout_s: float) -> bool:
-        """End a pod, and wait until its containers have ended. False when that took longer than `timeout_s`."""
+        """End a pod and wait until its containers have ended. Returns False after `timeout_s`."""
 
 
 class PodEnder:
-    """Ends pods, one call each."""
+    """Ends one pod with each call."""
 
     def __init__(self, workers: PodKiller, events: EventRecorder) -> None:
         self._workers = workers
@@ -71,7 +71,7 @@ class PodEnder:
 
 
 def ended(status: PodStatus, pod: Pod, cause: Cause) -> PodStatus:
-    """The status of a pod that is ended. Pure."""
+    """The status of a pod while it is ended. Pure."""
     keeps_phase = cause.keeps_success and status.phase == SUCCEEDED
     status = replace(status, phase=status.phase if keeps_phase else FAILED, reason=cause.reason, message=cause.message)
     if not cause.disruption:

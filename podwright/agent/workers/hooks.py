@@ -1,4 +1,4 @@
-"""Life cycle hooks: a command in the container, a request over HTTP, or a pause (API: LifecycleHandler)."""
+"""Runs life cycle hooks: a command in the container, an HTTP request, or a pause (LifecycleHandler of the API)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from podwright.k8s.objects import Container, HTTPGetAction, LifecycleHandler, Po
 from podwright.timeline import Step
 
 OUTPUT_LIMIT = 500  # characters of a failed command's output
-AddressesOf = Callable[[Pod, ObservedPod], tuple[str, ...]]  # those of the pod, or of its node
+AddressesOf = Callable[[Pod, ObservedPod], tuple[str, ...]]  # of the pod, or of its node
 
 
 class HttpGetter(Protocol):
-    """One request over HTTP, for hooks."""
+    """Sends the HTTP requests of hooks."""
 
     async def get(self, action: HTTPGetAction, container: Container, ip: str) -> str:
-        """Any answer is a success. A request by HTTPS that is answered with HTTP is repeated by HTTP.
+        """Send the request. Any answer is a success. If the server of an https URL speaks HTTP, send it again by HTTP.
 
-        Returns the host and port that was asked by HTTP in place of HTTPS, else an empty text. Raises PodwrightError
-        when there is no answer.
+        Returns the host and port if HTTP was used in place of HTTPS, else an empty text. Raises PodwrightError if
+        there is no answer.
         """
 
 
@@ -49,7 +49,7 @@ class Hooks:
     async def run(
         self, handler: LifecycleHandler, pod: Pod, container: Container, container_id: str, observed: ObservedPod
     ) -> None:
-        """Run a hook to its end. The caller bounds the time. Raises PodwrightError when it fails."""
+        """Run a hook to its end. The caller limits the time. Raises PodwrightError if the hook fails."""
         with Step(f"hook of container {container.name}"):
             await self._run(handler, pod, container, container_id, observed)
 

@@ -1,4 +1,4 @@
-"""Ending containers and whole pods: the hook, the order of sidecars, the grace, then the runtime's stop."""
+"""Ends containers and whole pods: the preStop hook, the order of sidecars, the grace, then the runtime's stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Killer:
-    """Ends what runs. It reports what it does as events of the pod."""
+    """Ends containers and sandboxes, and records events about it."""
 
     def __init__(self, runtime: CriRuntime, hooks: Hooks, events: EventRecorder, clock: Clock) -> None:
         self._runtime = runtime
@@ -34,10 +34,10 @@ class Killer:
         self._clock = clock
 
     async def kill_pod(self, pod: Pod, observed: ObservedPod, grace_s: int | None) -> None:
-        """End all containers, then stop all sandboxes in any state: that gives addresses and ports back.
+        """End all containers, then stop all sandboxes.
 
-        `grace_s` replaces the containers' own grace. Raises Internal, after everything was tried, when something
-        could not be ended.
+        Also stops sandboxes that are not ready, since they may hold addresses and ports. `grace_s` replaces the
+        containers' own grace. Tries to end everything, then raises Internal for what failed.
         """
         failures = []
         steps = (
@@ -60,7 +60,7 @@ class Killer:
     async def kill_containers(
         self, pod: Pod, observed: ObservedPod, statuses: Sequence[CriContainerStatus], grace_s: int | None
     ) -> None:
-        """End these containers side by side, sidecars after the regular ones. Raises Internal."""
+        """End these containers concurrently, sidecars after the regular ones. Raises Internal."""
         if not statuses:
             return
         order = TerminationOrder(pod, [status.name for status in statuses])
@@ -88,7 +88,7 @@ class Killer:
     ) -> None:
         """End one container. Its preStop hook, and the wait for its turn, count against the grace.
 
-        Raises PodwrightError when the runtime cannot end it.
+        Raises PodwrightError if the runtime cannot end the container.
         """
         left_s = float(termination_grace_s(pod, status.name, probe) if grace_s is None else grace_s)
         text = message or f"Stopping container {status.name}"
@@ -106,9 +106,10 @@ class Killer:
     async def _after_pre_stop(
         self, pod: Pod, observed: ObservedPod, status: CriContainerStatus, limit_s: float
     ) -> AsyncIterator[None]:
-        """Run the preStop hook, then the block: after `limit_s` even if the hook still runs.
+        """Run the preStop hook, then the block. After `limit_s` the block runs even if the hook has not ended.
 
-        The hook's program ends with the container, as with a kubelet: ending it sooner would cut its last seconds.
+        The hook's program then ends with the container, as with a kubelet: to end it sooner would cut its last
+        seconds.
         """
         container = find_container(pod, status.name)
         lifecycle = container.lifecycle if isinstance(container, Container) else None
@@ -141,12 +142,12 @@ class Killer:
             await self._hooks.run(handler, pod, container, status.id, observed)
         except PodwrightError as failure:
             log.warning("a preStop hook failed: pod=%s container=%s error=%s", pod.metadata.name, status.name, failure)
-            # As a kubelet's event: others may read it, and what the hook wrote may be secret.
+            # The event has no details, like a kubelet's: many can read events, and the hook's output may be secret.
             self._events.pod(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", container=status.name)
 
 
 def _raise_failures(what: str, outcomes: Sequence[object]) -> None:
-    """Raise Internal with everything that went wrong."""
+    """Raise Internal with all failures among the outcomes, if there are any."""
     failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     for failure in failures:
         if isinstance(failure, asyncio.CancelledError):

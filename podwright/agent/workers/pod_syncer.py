@@ -1,4 +1,4 @@
-"""The passes of a pod worker: they compare a spec with what the runtime holds, and do what is missing."""
+"""The passes of a pod worker: each compares the spec with what the runtime holds, and does what is missing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ IsEnough = Callable[[ObservedPod], bool]
 
 
 class SyncerPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the passes work with."""
+    """What the passes need."""
 
     runtime: CriRuntime
     statuses: StatusKeeper
@@ -67,9 +67,9 @@ class SyncerPorts(msgspec.Struct, frozen=True, kw_only=True):
     users: UserRanges
     mirrors: PodMirrors
     events: EventRecorder
-    network_problem: Callable[[], str]  # why pods get no network; empty when they do
+    network_problem: Callable[[], str]  # why the network is not ready; empty when it is
     shown: Callable[[str, IsEnough], Awaitable[ObservedPod | None]]  # see `pleg.cache`
-    look: Callable[[str], Awaitable[ObservedPod]]  # at the pod, now
+    look: Callable[[str], Awaitable[ObservedPod]]  # looks at the pod now
     handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
     root: str
     metrics: KubeletMetrics
@@ -77,7 +77,7 @@ class SyncerPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PodSyncer:
-    """Fulfils `syncer.Syncer`. One object serves all pods."""
+    """Implements `syncer.Syncer` for all pods."""
 
     def __init__(self, ports: SyncerPorts, restarts: Restarts) -> None:
         self._ports = ports
@@ -106,7 +106,7 @@ class PodSyncer:
         return await self._act(pod, observed)
 
     def _refuse(self, pod: Pod, message: str) -> None:
-        """Fail a pod that was admitted and cannot run here, because of its volumes."""
+        """Fail a pod that was admitted and cannot run here because of its volumes."""
         ports = self._ports
         ports.metrics.admission.refusals.add(ATTACH_LIMIT_EXCEEDED)
         ports.statuses.refuse(pod, ATTACH_LIMIT_EXCEEDED, message)
@@ -115,7 +115,7 @@ class PodSyncer:
     async def _wait_for_volumes(self, pod: Pod) -> None:
         """Wait for the volumes.
 
-        A timeout is no event: each failure to set up a volume was one, as in the kubelet's SyncPod.
+        A timeout has no event of its own, as in the kubelet's SyncPod: each failure to set up a volume had one.
         """
         try:
             with Step("volumes"):
@@ -134,7 +134,10 @@ class PodSyncer:
             raise NetworkNotReady(message)
 
     async def _prepare_cgroup(self, pod: Pod, observed: ObservedPod) -> None:
-        """Make the pod's cgroup. A pod whose cgroup is gone is restarted, because its limits do not hold any more."""
+        """Make the pod's cgroup.
+
+        If the cgroup is gone and containers run, end them first: without it they have no limits.
+        """
         ports = self._ports
         if not ports.cgroups.exists(pod):
             if observed.running():
@@ -148,23 +151,26 @@ class PodSyncer:
             ports.resizer.note_cgroup(pod)
 
     async def _act(self, pod: Pod, observed: ObservedPod) -> SyncResult:
-        """Do what `decisions` says is next. Raises BackOff and Internal for containers' failures."""
+        """Do what `decisions` says is next. Raises BackOff and Internal if containers fail."""
         ports = self._ports
         actions = compute_pod_actions(pod, observed, ports.probes.finding_of, ports.resizer.actuated(pod))
         if actions.is_nothing:
             return SyncResult()
-        await self._end_what_must(pod, observed, actions)
+        await self._carry_out_kills(pod, observed, actions)
         if actions.kill_pod and not actions.create_sandbox:
             return SyncResult(acted=True)
-        with self._users_counted(pod, actions):
-            return await self._start_what_is_missing(pod, observed, actions)
+        with self._counting_user_namespace(pod, actions):
+            return await self._start_missing(pod, observed, actions)
 
-    async def _start_what_is_missing(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> SyncResult:
-        """Raises BackOff and Internal for containers' failures."""
+    async def _start_missing(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> SyncResult:
+        """Create the sandbox and start the containers that are missing.
+
+        Raises BackOff and Internal if containers fail.
+        """
         ports = self._ports
         had_something = bool(observed.sandboxes or observed.containers)
-        place, observed = await self._place(pod, observed, actions)
-        started, failures = await self._start_all(pod, observed, actions, place)
+        sandbox, observed = await self._ensure_sandbox(pod, observed, actions)
+        started, failures = await self._start_all(pod, observed, actions, sandbox)
         if failures or actions.resize:
             seen = await ports.look(pod.metadata.uid)
             ports.resizer.note_progress(pod, seen)
@@ -175,8 +181,11 @@ class PodSyncer:
         return SyncResult(acted=True, started=frozenset() if has_ended_some else frozenset(started))
 
     @contextlib.contextmanager
-    def _users_counted(self, pod: Pod, actions: PodActions) -> Iterator[None]:
-        """Count the start of a pod with users of its own, and its failure: most such failures are its containers'."""
+    def _counting_user_namespace(self, pod: Pod, actions: PodActions) -> Iterator[None]:
+        """Count the start of a pod with a user namespace, and its failure.
+
+        Most such failures are those of its containers.
+        """
         if not actions.create_sandbox or pod.spec.host_users is not False:
             yield
             return
@@ -188,7 +197,7 @@ class PodSyncer:
             metrics.user_pod_errors.add()
             raise
 
-    async def _end_what_must(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> None:
+    async def _carry_out_kills(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> None:
         ports = self._ports
         if actions.kill_pod:
             if actions.create_sandbox and observed.sandboxes:
@@ -196,21 +205,26 @@ class PodSyncer:
                 ports.events.pod(pod, "Normal", "SandboxChanged", message)
             await ports.killer.kill_pod(pod, observed, None)
             if actions.create_sandbox:
-                await self._remove(observed, [container.name for container in pod.spec.init_containers])
+                await self._remove_instances(observed, [container.name for container in pod.spec.init_containers])
         elif actions.restart_all:
             await ports.killer.kill_containers(pod, observed, observed.running(), 0)
-            await self._remove(observed, [container.name for container in all_containers(pod)])
+            await self._remove_instances(observed, [container.name for container in all_containers(pod)])
         for kill in actions.kill:
             await ports.killer.kill(pod, observed, kill.status, message=kill.message, probe=kill.probe)
 
-    async def _remove(self, observed: ObservedPod, names: Collection[str]) -> None:
-        """Forget all instances of these containers, so that they start from the first one."""
+    async def _remove_instances(self, observed: ObservedPod, names: Collection[str]) -> None:
+        """Remove all instances of these containers, so that they start as if for the first time."""
         for status in observed.containers:
             if status.name in names:
                 await self._ports.runtime.remove_container(status.id)
 
-    async def _place(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> tuple[TargetSandbox, ObservedPod]:
-        """The sandbox to start containers in, created if it is missing, and the pod as seen with it."""
+    async def _ensure_sandbox(
+        self, pod: Pod, observed: ObservedPod, actions: PodActions
+    ) -> tuple[TargetSandbox, ObservedPod]:
+        """Create the sandbox if it is missing.
+
+        Returns the sandbox to start containers in, and the pod with that sandbox.
+        """
         ports = self._ports
         if not actions.create_sandbox:
             config = ports.configs.sandbox(pod, actions.attempt)
@@ -241,10 +255,10 @@ class PodSyncer:
             raise Internal(message) from failure
 
     async def _status_of_new(self, pod: Pod, sandbox_id: str) -> SandboxStatus:
-        """The sandbox that was just made: as an event has shown it, or asked for. Raises PodwrightError."""
+        """The status of a sandbox that was just made: from an event, or from the runtime. Raises PodwrightError."""
         ports = self._ports
-        seen = await ports.shown(pod.metadata.uid, lambda seen: _placed(seen, sandbox_id) is not None)
-        if seen is not None and (shown := _placed(seen, sandbox_id)) is not None:
+        seen = await ports.shown(pod.metadata.uid, lambda seen: _ready_sandbox(seen, sandbox_id) is not None)
+        if seen is not None and (shown := _ready_sandbox(seen, sandbox_id)) is not None:
             return shown
         try:
             status, _ = await ports.runtime.sandbox_status(sandbox_id)
@@ -255,20 +269,20 @@ class PodSyncer:
         return status
 
     async def _start_all(
-        self, pod: Pod, observed: ObservedPod, actions: PodActions, place: TargetSandbox
+        self, pod: Pod, observed: ObservedPod, actions: PodActions, sandbox: TargetSandbox
     ) -> tuple[list[str], list[PodwrightError]]:
-        """Start the containers in their order: the ids of the new ones, and the failures of the others.
+        """Start the containers in order. Returns the ids of the new containers, and the failures of the others.
 
-        The pod is resized first. A kubelet starts init containers before that, but one that is restarted for its new
-        size would not fit into the pod's cgroup yet (the quota of cgroup v1).
+        The pod is resized first. A kubelet starts init containers before that, but an init container that restarts for
+        its new size would not fit into the pod's old cgroup (the quota of cgroup v1).
         """
         started: list[str] = []
         failures: list[PodwrightError] = []
-        missing = await self._ports.images.ensure_volumes(pod, place.config, place.handler)
-        place = msgspec.structs.replace(place, missing_images=missing)
+        missing = await self._ports.images.ensure_volumes(pod, sandbox.config, sandbox.handler)
+        sandbox = msgspec.structs.replace(sandbox, missing_images=missing)
         if actions.resize:
             try:
-                await self._ports.resizer.resize(pod, actions.resize, place)
+                await self._ports.resizer.resize(pod, actions.resize, sandbox)
             except PodwrightError as failure:
                 failures.append(failure)
         for name in (*actions.start_ephemeral, *actions.start_init, *actions.start):
@@ -276,7 +290,7 @@ class PodSyncer:
             if container is None:
                 continue
             try:
-                started.append(await self._start(pod, container, place, observed))
+                started.append(await self._start(pod, container, sandbox, observed))
                 continue
             except ContainerFailure as failure:
                 failures.append(failure)
@@ -284,13 +298,13 @@ class PodSyncer:
                 break  # nothing starts before an init container has succeeded
         return started, failures
 
-    async def _start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:
+    async def _start(self, pod: Pod, container: AnyContainer, sandbox: TargetSandbox, observed: ObservedPod) -> str:
         ports = self._ports
         try:
             self._restarts.check(pod, container, observed)
             ports.resizer.note_created(pod, container)
             with Step(f"start of container {container.name}"):
-                container_id = await ports.starter.start(pod, container, place, observed)
+                container_id = await ports.starter.start(pod, container, sandbox, observed)
         except ContainerFailure as failure:
             ports.statuses.note_failure(pod, failure)
             raise
@@ -300,7 +314,7 @@ class PodSyncer:
     async def sync_terminating_pod(
         self, pod: Pod, observed: ObservedPod, grace_s: int, set_status: SetStatus | None
     ) -> None:
-        """See `workers.syncer`. Raises Internal while something still runs."""
+        """See `workers.syncer`. Raises Internal if a container still runs afterwards."""
         ports, uid = self._ports, pod.metadata.uid
         status = await ports.statuses.build(pod, observed)
         ports.statuses.set(pod, set_status(status) if set_status is not None else status)
@@ -310,12 +324,12 @@ class PodSyncer:
         running = [status.id for status in observed.running()]
         seen = await ports.shown(uid, lambda pod: pod.shows_end(running)) or await ports.look(uid)
         _check_ended(seen)
-        await ports.claims.unprepare(pod)  # before the API shows the end: others may get the devices then
-        # How the containers ended decides the pod's phase, whatever the reason to end it.
+        await ports.claims.unprepare(pod)  # before the API shows the end, since other pods may then get the devices
+        # The containers' exit codes decide the phase, whatever the reason to end the pod.
         ports.statuses.set(pod, await ports.statuses.build(pod, seen, is_terminal=True))
 
     async def sync_terminating_runtime_pod(self, observed: ObservedPod) -> None:
-        """See `workers.syncer`. Without a spec there are no hooks, and little grace. Raises Internal."""
+        """See `workers.syncer`. Without a spec there are no hooks, and the grace is MIN_STOP_S. Raises Internal."""
         ports = self._ports
         stops = (ports.runtime.stop_container(status.id, MIN_STOP_S) for status in observed.running())
         for outcome in await asyncio.gather(*stops, return_exceptions=True):
@@ -334,8 +348,8 @@ class PodSyncer:
         ports.statuses.terminate(pod)
 
 
-def _placed(pod: ObservedPod, sandbox_id: str) -> SandboxStatus | None:
-    """The sandbox, when it is ready and has its addresses."""
+def _ready_sandbox(pod: ObservedPod, sandbox_id: str) -> SandboxStatus | None:
+    """The sandbox with this id if it is ready and has its addresses."""
     found = (each for each in pod.ready_sandboxes() if each.id == sandbox_id)
     return next((each for each in found if each.ips or each.host_network), None)
 

@@ -1,4 +1,4 @@
-"""All pod workers: what an update means for a pod's state, and what the rest of the agent may ask about it.
+"""All pod workers: what an update means for a pod's state, and what other rooms can ask about pods.
 
 Called by the sync loop, by eviction and by shutdown. `update` never waits: it notes what is wanted and wakes the
 worker. The rules are the kubelet's (pkg/kubelet/pod_workers.go of Kubernetes 1.36).
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class KnownPod(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker as housekeeping sees it. `orphan`: no source has the pod any more."""
+    """What housekeeping learns of a worker. `orphan`: no source has the pod any more."""
 
     state: WorkState
     orphan: bool
@@ -33,14 +33,14 @@ class KnownPod(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerActivity(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pod's worker does, for people. Times are seconds from now, or ago."""
+    """What a pod's worker does, to be shown to people. Times are seconds from now, or ago."""
 
     state: WorkState
     finished: bool
-    busy_s: float | None  # how long the pass under way has taken; None: there is none
-    waits_for: tuple[str, ...]  # the steps that it is in, the outermost first
-    next_pass_s: float | None  # when the next one is due; None: when something happens
-    failure: str  # of the last pass
+    busy_s: float | None  # how long the current pass has taken; None: no pass runs
+    waits_for: tuple[str, ...]  # the steps that the pass is in, the outermost first
+    next_pass_s: float | None  # until the next pass; None: it comes when something happens
+    failure: str  # why the last pass failed; empty if it did not
 
 
 class PodWorkers:
@@ -51,7 +51,7 @@ class PodWorkers:
         self._clock: Clock = ports.clock
         self._records: dict[str, WorkerRecord] = {}
         self._order = StaticOrder()
-        self._reconciled = False  # whether `reconcile` has run: before it, an unknown pod may be there all the same
+        self._reconciled = False  # whether `reconcile` has run; before, a pod without a worker may still run
 
     # -- what is wanted
 
@@ -67,7 +67,7 @@ class PodWorkers:
             record = self._records[update.uid] = self._new(update)
         if update.pod is None:
             record.seen_in_runtime = True
-            if not is_new:  # a pod with a worker is no orphan
+            if not is_new:  # it is not only in the runtime
                 _answer(update.kill)
                 return
         if record.finished:
@@ -90,9 +90,8 @@ class PodWorkers:
         if update.pod is not None and has_ended(update.pod):
             observed = self._ports.statuses.peek(record.uid)
             if observed is not None and not observed.running() and not observed.ready_sandboxes():
-                # Both the API and the runtime say that it has ended: only the clean-up is left.
+                # The pod has ended for the API and at the runtime, so only the clean-up is left.
                 record.terminating_at = record.terminated_at = now
-                record.termination_started = True
         return record
 
     def _note_termination(self, record: WorkerRecord, update: PodUpdate) -> bool:
@@ -126,7 +125,7 @@ class PodWorkers:
         return msgspec.structs.replace(update, kill=msgspec.structs.replace(kill, grace_s=grace_s)), shortened
 
     def _note_gone(self, record: WorkerRecord, update: PodUpdate) -> None:
-        """Note that a pod which has ended by itself is not wanted any more."""
+        """Note that no source wants a pod that has ended by itself."""
         if update.kind is UpdateKind.KILL and not record.deleted:
             record.deleted = True
             self._ports.pod_gone(record.uid)
@@ -140,7 +139,7 @@ class PodWorkers:
         record.wake.set()
 
     def _finish(self, record: WorkerRecord) -> None:
-        """A worker has done its last pass."""
+        """Note that a worker has made its last pass."""
         record.finished = True
         record.notify_terminated()
         self._order.leave(record.full_name, record.uid)
@@ -151,14 +150,14 @@ class PodWorkers:
         if record.should_content_be_removed():
             self._ports.pod_gone(record.uid)
         if record.active is not None and record.active.pod is None:
-            del self._records[record.uid]  # what ran has ended; a source may have the pod all the same
+            del self._records[record.uid]  # what ran has ended; a source may still want a pod with this UID
 
     # -- housekeeping
 
     def reconcile(self, desired: Collection[str]) -> dict[str, KnownPod]:
-        """Compare with the pods that the sources want: end the others, forget what has finished.
+        """End pods that the sources do not want, and forget workers that have finished.
 
-        Returns the workers that are left.
+        Returns the remaining workers by UID.
         """
         self._reconciled = True
         for uid, record in list(self._records.items()):
@@ -168,7 +167,7 @@ class PodWorkers:
         return self.known(desired)
 
     def known(self, desired: Collection[str]) -> dict[str, KnownPod]:
-        """The workers there are, beside the pods that the sources want."""
+        """The existing workers by UID, marked as orphans if the sources do not want their pods."""
         return {
             uid: KnownPod(
                 state=record.state,
@@ -180,7 +179,7 @@ class PodWorkers:
         }
 
     def _forget(self, record: WorkerRecord, *, orphan: bool) -> None:
-        """Drop a worker that has finished. One whose pod is unwanted is made to finish."""
+        """Drop a finished worker. If no source wants its pod, make another worker finish too."""
         if record.finished:
             del self._records[record.uid]
             if orphan and not record.should_content_be_removed():
@@ -200,20 +199,20 @@ class PodWorkers:
         self._repeat(record)
 
     def _abandon(self, record: WorkerRecord) -> None:
-        """End a worker that has not done anything."""
+        """End a worker that has not begun."""
         if record.task is not None:
             record.task.cancel()
         self._finish(record)
         del self._records[record.uid]
 
     def _repeat(self, record: WorkerRecord) -> None:
-        """Have the worker make another pass with its last update."""
+        """Make the worker do another pass with its last update."""
         if record.pending is None and record.active is not None:
             kill = KillOptions(grace_s=record.grace_s) if record.state is WorkState.TERMINATING else None
             record.pending = msgspec.structs.replace(record.active, kind=UpdateKind.SYNC, kill=kill)
         record.wake.set()
 
-    # -- what others ask
+    # -- questions of other rooms
 
     def uids(self) -> Collection[str]:
         """The pods that have a worker."""
@@ -229,37 +228,32 @@ class PodWorkers:
         return record is not None and record.terminated_at is not None
 
     def could_have_running_containers(self, uid: str) -> bool:
-        """False only when no container of the pod runs, or will."""
+        """False only if no container of the pod runs or will run."""
         record = self._records.get(uid)
         return record.terminated_at is None if record is not None else not self._reconciled
 
     def should_be_finished(self, uid: str) -> bool:
-        """Whether nothing is left to do for the pod."""
+        """Whether nothing remains to be done for the pod."""
         record = self._records.get(uid)
         return record.finished if record is not None else self._reconciled
 
     def is_termination_requested(self, uid: str) -> bool:
-        """Whether the pod must end, or has."""
+        """Whether the pod must end, or has ended."""
         record = self._records.get(uid)
         return record is not None and record.terminating_at is not None
 
-    def should_containers_be_terminating(self, uid: str) -> bool:
-        """Whether containers of the pod must not be started any more."""
-        record = self._records.get(uid)
-        return record.termination_started if record is not None else self._reconciled
-
     def should_runtime_be_removed(self, uid: str) -> bool:
-        """Whether the pod's sandboxes and cgroups may go."""
+        """Whether the pod's sandboxes and cgroups may be removed."""
         record = self._records.get(uid)
         return record.terminated_at is not None if record is not None else self._reconciled
 
     def should_content_be_removed(self, uid: str) -> bool:
-        """Whether dead containers and logs of the pod may go as well."""
+        """Whether the pod's dead containers and logs may be removed as well."""
         record = self._records.get(uid)
         return record.should_content_be_removed() if record is not None else self._reconciled
 
     def activity(self, uid: str) -> WorkerActivity | None:
-        """What the pod's worker does. None for a pod without one."""
+        """What the pod's worker does. None for a pod without a worker."""
         record = self._records.get(uid)
         if record is None:
             return None
@@ -274,7 +268,7 @@ class PodWorkers:
         )
 
     def is_name_terminating(self, full_name: str) -> bool:
-        """Whether a static pod of this name must end: its mirror is not made anew then."""
+        """Whether a static pod of this name must end. Its mirror is then not created again."""
         return any(
             record.terminating_at is not None and not record.finished
             for record in self._records.values()
@@ -282,13 +276,13 @@ class PodWorkers:
         )
 
     def shorten(self, uid: str, grace_s: int) -> None:
-        """Shorten the grace of a pod that ends to that many seconds."""
+        """Shorten the grace of a pod that is ending."""
         record = self._records.get(uid)
         if record is not None and record.pod is not None and record.terminating_at is not None:
             self.update(PodUpdate(kind=UpdateKind.KILL, pod=record.pod, kill=KillOptions(grace_s=grace_s)))
 
     async def kill(self, update: PodUpdate, timeout_s: float) -> bool:
-        """End a pod, and wait until its containers have ended. False when that took longer than `timeout_s`."""
+        """End a pod and wait until its containers have ended. Returns False after `timeout_s`."""
         assert update.kill is not None
         completed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.update(msgspec.structs.replace(update, kill=msgspec.structs.replace(update.kill, completed=completed)))
@@ -300,6 +294,6 @@ class PodWorkers:
 
 
 def _answer(kill: KillOptions | None) -> None:
-    """End the wait of `kill`: nothing of the pod runs any more, or ever will."""
+    """End the wait of `kill`: no container of the pod runs or will run."""
     if kill is not None and kill.completed is not None and not kill.completed.done():
         kill.completed.set_result(None)

@@ -1,4 +1,4 @@
-"""What a pass for a pod needs of other rooms, by need."""
+"""What workers need of other rooms, one interface for each need."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from podwright.k8s.objects import Pod, PodStatus
 
 
 class Images(Protocol):
-    """Images that pods run: `images.manager`."""
+    """The images of containers and image volumes: `images.manager`."""
 
     async def ensure(
         self, pod: Pod, container: AnyContainer, sandbox_config: api.PodSandboxConfig, handler: str
     ) -> EnsuredImage:
-        """Have the container's image at the runtime, as its pull policy says. Raises ContainerFailure."""
+        """Pull the container's image if its pull policy demands that. Raises ContainerFailure."""
 
     async def ensure_volumes(
         self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str
     ) -> dict[str, ContainerFailure]:
-        """Have the images of the pod's image volumes at the runtime. The failures by the names of their volumes."""
+        """Pull the images of the pod's image volumes likewise. Returns the failures by volume name."""
 
 
 class Volumes(Protocol):
     """The volumes of pods: `volumes.manager`."""
 
     async def wait_mounted(self, pod: Pod) -> None:
-        """Until every volume that the pod's containers mount is there. Raises PodwrightError."""
+        """Wait until every volume that the pod's containers mount is mounted. Raises PodwrightError."""
 
     async def release(self, pod: Pod) -> None:
-        """Unmount and remove what the pod has. Returns when nothing is left. Raises PodwrightError."""
+        """Unmount and remove the pod's volumes. Returns when none is left. Raises PodwrightError."""
 
 
 class Probes(Protocol):
@@ -48,32 +48,32 @@ class Probes(Protocol):
         """Stop probing the pod's containers."""
 
     def stop_liveness_and_startup(self, uid: str) -> None:
-        """The pod is to end: only readiness still matters."""
+        """Stop these probes, because the pod must end. Readiness probes go on."""
 
     @property
     def finding_of(self) -> FindingOf:
-        """What probes have found of a container instance."""
+        """The result of the probes of a container instance."""
 
 
 class Configs(Protocol):
-    """CRI's messages of a pod: `configs`."""
+    """Makes CRI's messages for a pod: `configs`."""
 
     def sandbox(self, pod: Pod, attempt: int) -> api.PodSandboxConfig:
-        """What the sandbox is made of. Raises PodwrightError."""
+        """The config of a sandbox for the pod. Raises PodwrightError."""
 
     def addresses(self, pod: Pod, observed: ObservedPod) -> tuple[str, ...]:
-        """The pod's addresses, its first one first. The node's for a pod on the node's network."""
+        """The pod's addresses, the primary one first. The node's addresses for a pod on the node's network."""
 
     def log_directory(self, pod: Pod) -> str:
-        """Where the logs of the pod's containers are."""
+        """The directory of the logs of the pod's containers."""
 
     async def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
-        """What a container of this size gets. Raises PodwrightError."""
+        """The resources that the runtime is to give the container. Raises PodwrightError."""
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: EnsuredImage, observed: ObservedPod, attempt: int
     ) -> tuple[api.ContainerConfig, Callable[[], Awaitable[None]]]:
-        """What a container is made of, and the undoing of what was made ready for it.
+        """The config of a container, and a function that undoes what was prepared for it.
 
         Raises ContainerFailure with reason CreateContainerConfigError.
         """
@@ -83,32 +83,32 @@ class StatusKeeper(Protocol):
     """The status of pods: `status.manager`, with its builder."""
 
     async def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
-        """The status that follows from what the runtime holds. `is_terminal`: no container runs, or ever will.
+        """The status that follows from what the runtime holds. `is_terminal`: no container runs or will run.
 
-        Waits only for termination messages of containers that have ended since.
+        Waits only to read termination messages of containers that have just ended.
         """
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
-        """Publish a status, changed where it would go back. Returns the published one."""
+        """Publish a status, corrected where it may not follow the last one. Returns the published status."""
 
     def set_ready_to_start(self, pod: Pod) -> None:
-        """The pod's sandbox is there: its containers may start."""
+        """Note that the pod's sandbox is ready, so that its containers may start."""
 
     def refuse(self, pod: Pod, reason: str, message: str) -> None:
-        """The pod cannot run on this node: it has failed."""
+        """Record that the pod has failed, because it cannot run on this node."""
 
     def note_failure(self, pod: Pod, failure: ContainerFailure) -> None:
-        """A container could not be started: its status says so until it has been."""
+        """Note that a container could not be started. Its status says so until it is started."""
 
     def note_success(self, pod: Pod, container: str) -> None:
-        """A container has been started."""
+        """Note that a container was started."""
 
     def terminate(self, pod: Pod) -> None:
-        """Nothing of the pod is left: no status may say that something runs."""
+        """Note that nothing of the pod is left, so that no status says that something runs."""
 
 
 class UserRanges(Protocol):
-    """Ranges of ids for pods with users of their own: `resources.userns`."""
+    """Ranges of user ids for pods with a user namespace: `resources.userns`."""
 
     def release(self, uid: str) -> None:
         """Release the pod's range. Raises OSError."""
@@ -118,24 +118,24 @@ class ObjectRegistry(Protocol):
     """The objects that pods refer to: `objects`."""
 
     def register(self, pod: Pod) -> None:
-        """Keep the pod's objects in memory."""
+        """Keep the ConfigMaps and Secrets of the pod in memory."""
 
     def unregister(self, pod: Pod) -> None:
-        """The pod needs its objects no longer."""
+        """Drop the objects that no other pod needs."""
 
 
 class PodClaims(Protocol):
     """The ResourceClaims of pods: `resources.claims.manager`."""
 
     async def prepare(self, pod: Pod) -> None:
-        """Have drivers prepare the devices. Called before a sandbox is made. Raises PodwrightError."""
+        """Have drivers prepare the devices, before a sandbox is created. Raises PodwrightError."""
 
     async def unprepare(self, pod: Pod) -> None:
-        """Have drivers undo that: no container of the pod runs any more, or ever will. Raises PodwrightError."""
+        """Have drivers undo `prepare`, after the pod's last container has ended. Raises PodwrightError."""
 
 
 class NoPodClaims:
-    """Without an API server there are none: fulfils Claims."""
+    """Implements `PodClaims` without an API server: no pod has claims."""
 
     async def prepare(self, pod: Pod) -> None:
         pass
@@ -148,4 +148,4 @@ class PodMirrors(Protocol):
     """Mirrors of static pods: `mirrors`."""
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
-        """Make the mirror what the static pod is. Raises nothing that would stop the pod."""
+        """Create, replace or delete the mirror so that it shows the static pod. Logs failures."""

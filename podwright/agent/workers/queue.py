@@ -1,24 +1,24 @@
-"""When each pod is to be looked at again."""
+"""The times of next passes."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
 
-SLACK = 64  # outdated entries that are not worth a clean-up
+SLACK = 64  # outdated entries that are tolerated
 
 
 class WorkQueue:
-    """Times by pod UID, in seconds of one clock. A pod has one time: the latest call decides."""
+    """One time for each pod UID, in seconds of one clock. A new time replaces the old one."""
 
     def __init__(self, sooner: Callable[[], None] = lambda: None) -> None:
-        """`sooner` is called when a pod becomes due before all others, so that a reader can shorten its wait."""
+        """`sooner` is called when a pod becomes the first to be due, so that a reader can shorten its wait."""
         self._sooner = sooner
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
 
     def put(self, uid: str, due: float) -> None:
-        """Look at the pod at `due`."""
+        """Set the pod's time."""
         earliest = self.next_due()
         self._due[uid] = due
         heapq.heappush(self._heap, (due, uid))
@@ -29,21 +29,21 @@ class WorkQueue:
             self._sooner()
 
     def discard(self, uid: str) -> None:
-        """Forget a pod. One that is not there is fine."""
+        """Forget a pod. An absent one succeeds."""
         self._due.pop(uid, None)
 
     def due(self, uid: str) -> float | None:
-        """The pod's time. None when it does not wait."""
+        """The pod's time. None if it does not wait."""
         return self._due.get(uid)
 
     def next_due(self) -> float | None:
-        """The earliest time. None when nothing waits."""
+        """The earliest time. None if no pod waits."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def take(self, now: float) -> Iterator[str]:
-        """The UIDs whose time has come, which wait no more."""
+        """Remove and yield the UIDs whose time has come."""
         while (due := self.next_due()) is not None and due <= now:
             _, uid = heapq.heappop(self._heap)
             del self._due[uid]

@@ -1,4 +1,4 @@
-"""What is known of one pod's worker: its state, the update it works on, and the one that waits.
+"""The record of one pod's worker: its state, the update that it works on, and the update that waits.
 
 Times are seconds of `Clock.monotonic`. None means "not yet".
 """
@@ -37,32 +37,31 @@ class WorkerRecord(msgspec.Struct, kw_only=True):
     started_at: float | None = None
     terminating_at: float | None = None
     terminated_at: float | None = None
-    termination_started: bool = False  # the syncer has been asked to end the containers
     finished: bool = False
-    deleted: bool = False  # the pod is gone from its source, or going
+    deleted: bool = False  # whether the pod is deleted at its source, or about to be
     evicted: bool = False
-    restart_requested: bool = False  # the source has a new pod of the same UID
+    restart_requested: bool = False  # whether the source has a new pod of the same UID
     seen_in_runtime: bool = False
-    grace_s: int | None = None  # what the containers get to end; None while nobody has asked
+    grace_s: int | None = None  # the grace of the containers; None while the pod need not end
     set_status: list[SetStatus] = msgspec.field(default_factory=list)
     waiters: list[asyncio.Future[None]] = msgspec.field(default_factory=list)
     wake: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
-    sync: asyncio.Task[bool] | None = None  # the pass under way
+    sync: asyncio.Task[bool] | None = None  # the current pass
     sync_began_at: float = 0.0
-    step: Step | None = None  # what that pass does now
-    failure: str = ""  # of the last pass
+    step: Step | None = None  # the step that this pass is in
+    failure: str = ""  # why the last pass failed; empty if it did not
 
     @property
     def state(self) -> WorkState:
-        """What the next pass does."""
+        """The state that follows from the times."""
         if self.terminated_at is not None:
             return WorkState.TERMINATED
         return WorkState.SYNC if self.terminating_at is None else WorkState.TERMINATING
 
     @property
     def pod(self) -> Pod | None:
-        """The pod of the update under way, or of the one that waits."""
+        """The pod of the current update, or of the one that waits."""
         for update in (self.active, self.pending):
             if update is not None and update.pod is not None:
                 return update.pod
@@ -76,13 +75,13 @@ class WorkerRecord(msgspec.Struct, kw_only=True):
     def should_content_be_removed(self) -> bool:
         """Whether nothing of the pod is needed any more, its logs included.
 
-        How the containers of an evicted pod ended is read first. A kubelet says yes from the start, and sees their
-        end so late that it has read it by then.
+        For an evicted pod this becomes true only after its containers' exit codes were read. A kubelet says yes from
+        the start, but sees the end so late that it has read them by then.
         """
         return self.terminated_at is not None and (self.evicted or self.deleted)
 
     def notify_terminated(self) -> None:
-        """Tell those who wait for the end of the containers."""
+        """Wake the callers that wait for the end of the containers."""
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -90,7 +89,7 @@ class WorkerRecord(msgspec.Struct, kw_only=True):
 
 
 def new_record(update: PodUpdate, now: float) -> WorkerRecord:
-    """The record of a pod that no worker has seen."""
+    """The record for a new pod."""
     if update.pod is not None:
         name = full_name(update.pod)
     else:
@@ -100,9 +99,9 @@ def new_record(update: PodUpdate, now: float) -> WorkerRecord:
 
 
 def effective_grace_s(record: WorkerRecord, pod: Pod | None, kill: KillOptions | None) -> int:
-    """The grace that the containers get: it may become shorter and never longer, and is at least 1 s.
+    """The grace of the containers in seconds. It is at least 1 and never grows.
 
-    The API's own (deletionGracePeriodSeconds) and the one of the request decide. Without either, the pod's spec.
+    deletionGracePeriodSeconds and the update's grace decide, or else the pod's spec.
     """
     grace_s = record.grace_s
     wishes = (

@@ -1,7 +1,7 @@
 """Gives running containers, and their pod's cgroup, the CPU and memory that the pod was allocated.
 
-`decisions.resizing` says what to do. A step that fails ends the resize. What was done is recorded, so the next pass
-goes on from there.
+`decisions.resizing` says what to do. A failed step ends the resize. Completed steps are recorded, so the next pass
+continues from there.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MEMORY_FIRST = ("memory", "cpu")
 
 
 class ResizerPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the resizer works with."""
+    """What the resizer needs."""
 
     runtime: CriRuntime
     cgroups: Cgroups
@@ -48,7 +48,7 @@ class ResizerPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resizer:
-    """One object serves all pods."""
+    """Resizes all pods."""
 
     def __init__(self, ports: ResizerPorts) -> None:
         self._ports = ports
@@ -56,7 +56,7 @@ class Resizer:
     # -- what is on record
 
     def actuated(self, pod: Pod) -> PodAllocation:
-        """The resources that the runtime and the pod's cgroup were given last."""
+        """The resources that were last set on the containers and on the pod's cgroup."""
         return self._ports.resizes.actuated.get(pod.metadata.uid) or PodAllocation()
 
     def note_created(self, pod: Pod, container: AnyContainer) -> None:
@@ -70,7 +70,7 @@ class Resizer:
             self._ports.resizes.actuated.put_pod_level(pod.metadata.uid, pod.spec.resources)
 
     def note_progress(self, pod: Pod, observed: ObservedPod) -> None:
-        """Have the pod's conditions say whether a resize is under way. Its end is an event."""
+        """Set the pod's condition about a resize in progress. When the resize has ended, record an event."""
         ports = self._ports
         if is_in_progress(pod, observed, self.actuated(pod)):
             ports.resizes.conditions.progress(pod)
@@ -80,12 +80,12 @@ class Resizer:
 
     # -- doing it
 
-    async def resize(self, pod: Pod, resize: PodResize, place: TargetSandbox) -> None:
-        """Carry a resize out. A failure is the condition's reason and an event. Raises PodwrightError."""
+    async def resize(self, pod: Pod, resize: PodResize, sandbox: TargetSandbox) -> None:
+        """Carry out a resize. A failure becomes the condition's reason and an event. Raises PodwrightError."""
         ports, began = self._ports, self._ports.clock.monotonic()
         is_done = False
         try:
-            await self._resize(pod, resize, place)
+            await self._resize(pod, resize, sandbox)
             is_done = True
         except PodwrightError as failure:
             generation, is_news = ports.resizes.conditions.progress(pod, ERROR, str(failure))
@@ -97,33 +97,36 @@ class Resizer:
             took_ms = (ports.clock.monotonic() - began) * 1000
             ports.metrics.durations_ms.observe(took_ms, "true" if is_done else "false")
 
-    async def _resize(self, pod: Pod, resize: PodResize, place: TargetSandbox) -> None:
+    async def _resize(self, pod: Pod, resize: PodResize, sandbox: TargetSandbox) -> None:
         current = self._ports.cgroups.current(pod)
         wanted = self._ports.cgroups.wanted(pod) if current is not None else CgroupLimits()
         current = current or CgroupLimits()
-        await self._check_memory(pod, resize, place, memory_decrease(current, wanted))
+        await self._check_memory(pod, resize, sandbox, memory_decrease(current, wanted))
         for resource in MEMORY_FIRST:
             if not resize.concerns(resource):
                 continue
             steps = cgroup_steps(current, wanted, resource)
             for limits in steps.before:
-                current = await self._limit_pod(pod, place, current, limits)
+                current = await self._limit_pod(pod, sandbox, current, limits)
             for each in resize.of(resource):
                 await self._update(pod, each, resource)
             for limits in steps.after:
-                current = await self._limit_pod(pod, place, current, limits)
+                current = await self._limit_pod(pod, sandbox, current, limits)
             if resize.pod_level:
                 self._note_pod_level(pod, resource)
 
-    async def _check_memory(self, pod: Pod, resize: PodResize, place: TargetSandbox, pod_limit: int | None) -> None:
-        """Raise FailedPrecondition when more memory is in use than a new limit allows: the kernel would kill."""
+    async def _check_memory(self, pod: Pod, resize: PodResize, sandbox: TargetSandbox, pod_limit: int | None) -> None:
+        """Raise FailedPrecondition if more memory is in use than a new limit allows.
+
+        The kernel would kill a process.
+        """
         containers = resize.of("memory")
         if not containers and not resize.restarts:
             return
         if not refused_decreases(containers, pod_limit=pod_limit, usage={}, pod_usage=None):
-            return  # no limit becomes smaller, so the usage does not matter
+            return  # no limit becomes smaller
         try:
-            stats = await self._ports.runtime.stats_of_sandbox(place.id)
+            stats = await self._ports.runtime.stats_of_sandbox(sandbox.id)
         except PodwrightError as failure:
             raise FailedPrecondition(
                 f"unable to read memory usage for pod {pod.metadata.name}: {failure}"
@@ -135,22 +138,22 @@ class Resizer:
             raise FailedPrecondition(f"cannot decrease memory limits: {_listed(faults)}")
 
     async def _limit_pod(
-        self, pod: Pod, place: TargetSandbox, current: CgroupLimits, limits: CgroupLimits
+        self, pod: Pod, sandbox: TargetSandbox, current: CgroupLimits, limits: CgroupLimits
     ) -> CgroupLimits:
-        """Change the pod's cgroup. Returns its limits then. The runtime is called first, and may refuse."""
+        """Change the pod's cgroup, after the runtime has agreed. Returns the new limits."""
         known = {name: value for name in _FIELDS if (value := getattr(limits, name)) is not None}
         merged = replace(current, **known)
-        await self._tell(place, merged)
+        await self._send_size(sandbox, merged)
         try:
             await self._ports.cgroups.limit(pod, limits)
         except PodwrightError:
-            await self._tell(place, current)
+            await self._send_size(sandbox, current)
             raise
         return merged
 
-    async def _tell(self, place: TargetSandbox, limits: CgroupLimits) -> None:
-        """Send the pod's new size to the runtime. A runtime without that call is fine."""
-        overhead = place.config.linux.overhead
+    async def _send_size(self, sandbox: TargetSandbox, limits: CgroupLimits) -> None:
+        """Send the pod's new size to the runtime. Does nothing if the runtime lacks the call."""
+        overhead = sandbox.config.linux.overhead
         resources = api.LinuxContainerResources(
             cpu_shares=max((limits.cpu_shares or 0) - overhead.cpu_shares, 0),
             cpu_period=limits.cpu_period_us or 0,
@@ -158,9 +161,10 @@ class Resizer:
             memory_limit_in_bytes=_without(limits.memory_bytes, overhead.memory_limit_in_bytes),
         )
         try:
-            await self._ports.runtime.update_sandbox(place.id, overhead, resources)
+            await self._ports.runtime.update_sandbox(sandbox.id, overhead, resources)
         except PodwrightError as failure:
-            # containerd 2.2 answers with an unknown error that says so (the kubelet looks for the same words).
+            # containerd 2.2 answers with an unknown error whose message says so. The kubelet searches for the same
+            # text.
             if not isinstance(failure, Unimplemented) and "not implemented" not in str(failure):
                 raise
 
@@ -193,10 +197,10 @@ def _used(memory: api.MemoryUsage) -> int | None:
 
 
 def _without(value: int | None, overhead: int) -> int:
-    """A limit without the sandbox's own part. 0 when there is none."""
+    """A limit without the overhead of the sandbox. 0 for no limit."""
     return max(value - overhead, 0) if value is not None and value > 0 else 0
 
 
 def _listed(faults: Sequence[str]) -> str:
-    """As Go prints several errors."""
+    """Several errors as Go prints them."""
     return faults[0] if len(faults) == 1 else f"[{', '.join(faults)}]"

@@ -17,7 +17,7 @@ from podwright.k8s.objects import Pod
 
 
 class Restarts:
-    """The waits of all containers."""
+    """The back-off of all containers."""
 
     def __init__(self, backoff: KeyedBackoff, events: EventRecorder, clock: Clock) -> None:
         self._backoff = backoff
@@ -25,7 +25,7 @@ class Restarts:
         self._clock = clock
 
     def check(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> None:
-        """Raises ContainerFailure while the container must not start. Otherwise its next wait becomes longer."""
+        """Raise ContainerFailure while the container must wait. Otherwise make its next wait longer."""
         ended = next(
             (each for each in observed.instances(container.name) if each.state is CriContainerState.EXITED), None
         )
@@ -43,11 +43,11 @@ class Restarts:
         raise ContainerFailure(container.name, CRASH_LOOP_BACK_OFF, message, until_ns=until_ns)
 
     def prune(self) -> None:
-        """Drop waits that would start over anyway."""
+        """Drop waits that have expired."""
         self._backoff.prune(self._clock.now_ns())
 
 
 def _key(pod: Pod, container: AnyContainer) -> str:
-    """A container of another image, or with other resources, starts without a wait."""
+    """What a wait belongs to. A container with another image or other resources starts without a wait."""
     resources = msgspec.json.encode(container.resources, order="sorted").decode()
     return f"{pod.metadata.uid}/{container.name}/{container_hash(container)}/{resources}"

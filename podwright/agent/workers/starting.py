@@ -1,4 +1,4 @@
-"""Starting one container: its image, its config, create, start, the log's link, the postStart hook."""
+"""Starts one container: image, config, CreateContainer, StartContainer, a link to its log, the postStart hook."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from podwright.linux.directories import ensure_directory
 log = logging.getLogger(__name__)
 
 LINK_NAME_MAX = 255
-IMAGE_VOLUME_MOUNT_FAILED = "ImageVolumeMountFailed"  # how a runtime's message begins (cri-api/pkg/errors)
+IMAGE_VOLUME_MOUNT_FAILED = "ImageVolumeMountFailed"  # the prefix of a runtime's message (cri-api/pkg/errors)
 LOG_FILE = re.compile(r"(\d+)\.log")
 
 
@@ -39,12 +39,12 @@ class TargetSandbox(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     config: api.PodSandboxConfig
     handler: str = ""
-    # Of image volumes, by their names.
+    # The failures of image volumes by volume name.
     missing_images: Mapping[str, ContainerFailure] = msgspec.field(default_factory=dict)
 
 
 class Starter:
-    """Starts containers. What they need beside the runtime comes by ports."""
+    """Starts the containers of all pods."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Starter:
         metrics: KubeletMetrics,
         links_directory: str,
     ) -> None:
-        """In `links_directory` each container's log has a link that names its pod (/var/log/containers)."""
+        """`links_directory` (/var/log/containers) gets a link to each container's log, named after its pod."""
         self._runtime = runtime
         self._images = images
         self._configs = configs
@@ -68,19 +68,22 @@ class Starter:
         self._links_directory = links_directory
         self._metrics = metrics
 
-    async def start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:
-        """Start a new instance. Returns its id. Raises ContainerFailure, whose reason the API shows."""
+    async def start(self, pod: Pod, container: AnyContainer, sandbox: TargetSandbox, observed: ObservedPod) -> str:
+        """Start a new instance of the container.
+
+        Returns its id. Raises ContainerFailure, whose reason the API shows.
+        """
         kind = _kind(pod, container)
         self._metrics.starts.containers.add(kind)
         try:
-            return await self._start(pod, container, place, observed)
+            return await self._start(pod, container, sandbox, observed)
         except ContainerFailure as failure:
             self._metrics.starts.container_errors.add(kind, failure.reason)
             raise
 
-    async def _start(self, pod: Pod, container: AnyContainer, place: TargetSandbox, observed: ObservedPod) -> str:
-        self._check_volumes(pod, container, place)
-        image = await self._images.ensure(pod, container, place.config, place.handler)
+    async def _start(self, pod: Pod, container: AnyContainer, sandbox: TargetSandbox, observed: ObservedPod) -> str:
+        self._check_volumes(pod, container, sandbox)
+        image = await self._images.ensure(pod, container, sandbox.config, sandbox.handler)
         await self._remove_unstarted(pod, container, observed)
         attempt = self._next_attempt(pod, container, observed)
         try:
@@ -89,7 +92,7 @@ class Starter:
             self._note_failure(pod, container, failure.message)
             raise
         try:
-            container_id = await self._runtime.create_container(place.id, config, place.config)
+            container_id = await self._runtime.create_container(sandbox.id, config, sandbox.config)
         except BaseException as failure:
             await undo()
             self._count_image_volumes(pod, container, failure)
@@ -108,10 +111,10 @@ class Starter:
             await self._post_start(pod, container, container_id, observed)
         return container_id
 
-    def _check_volumes(self, pod: Pod, container: AnyContainer, place: TargetSandbox) -> None:
-        """Raises ContainerFailure for a container that mounts an image that is missing. Others start."""
+    def _check_volumes(self, pod: Pod, container: AnyContainer, sandbox: TargetSandbox) -> None:
+        """Raise ContainerFailure if the container mounts an image volume whose image is missing."""
         for mount in container.volume_mounts:
-            if (failure := place.missing_images.get(mount.name)) is not None:
+            if (failure := sandbox.missing_images.get(mount.name)) is not None:
                 self._note_failure(pod, container, failure.message)
                 raise ContainerFailure(container.name, failure.reason, failure.message, until_ns=failure.until_ns)
 
@@ -126,9 +129,9 @@ class Starter:
         (metrics.failed_volumes if has_failed else metrics.mounted_volumes).add(by=mounted)
 
     async def _remove_unstarted(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> None:
-        """Remove an instance that was made and has not run, as when the agent was killed in between.
+        """Remove an instance that was created and not started, for instance because the agent was killed in between.
 
-        A start that was given up may still happen, and there would be two instances then.
+        A call that we gave up may still start it, and two instances would run.
         """
         for status in observed.instances(container.name):
             if status.state is CriContainerState.CREATED:
@@ -141,7 +144,7 @@ class Starter:
         self._events.pod(pod, "Normal", reason, message, container=container.name)
 
     def _note_failure(self, pod: Pod, container: AnyContainer, message: str) -> None:
-        """Record the event of a container that cannot be created, the same for all reasons."""
+        """Record the event that all failures before the start share."""
         self._events.pod(pod, "Warning", "Failed", f"Error: {message}", container=container.name)
 
     def _failed(self, pod: Pod, container: AnyContainer, reason: str, failure: PodwrightError) -> ContainerFailure:
@@ -149,7 +152,10 @@ class Starter:
         return ContainerFailure(container.name, reason, str(failure))
 
     def _next_attempt(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> int:
-        """One more than the newest instance that has run. When none is left, one more than the newest log."""
+        """One more than the attempt of the newest instance.
+
+        If no instance is left, one more than that of the newest log.
+        """
         instances = observed.instances(container.name)
         for status in instances:
             if status.state is not CriContainerState.CREATED:
@@ -163,7 +169,7 @@ class Starter:
         return 0
 
     def _link_log(self, pod: Pod, name: str, container_id: str, log_path: str) -> None:
-        """Log collectors look here (legacy, and in use everywhere)."""
+        """Link the log where log collectors look for it (a legacy that all of them use)."""
         path = f"{self._configs.log_directory(pod)}/{log_path}"
         if not os.path.exists(path):
             return
@@ -177,14 +183,14 @@ class Starter:
             log.warning("cannot link a container's log: link=%s error=%s", link, failure)
 
     async def _post_start(self, pod: Pod, container: Container, container_id: str, observed: ObservedPod) -> None:
-        """The hook has to succeed before the next container starts. A container whose hook fails is ended."""
+        """Run the postStart hook, which the next container waits for. End the container if its hook fails."""
         handler = container.lifecycle.post_start if container.lifecycle is not None else None
         if handler is None:
             return
         try:
             await self._hooks.run(handler, pod, container, container_id, observed)
         except PodwrightError as failure:
-            # As a kubelet's event: others may read it, and what the hook wrote may be secret.
+            # The event has no details, like a kubelet's: many can read events, and the hook's output may be secret.
             self._events.pod(pod, "Warning", "FailedPostStartHook", "PostStartHook failed", container=container.name)
             status = await self._runtime.container_status(container_id)
             with contextlib.suppress(PodwrightError):
@@ -197,14 +203,14 @@ class Starter:
 
 
 def _kind(pod: Pod, container: AnyContainer) -> str:
-    """What metrics call a container."""
+    """The kind of container in metrics."""
     if not isinstance(container, Container):
         return "ephemeral_container"
     return "init_container" if is_init(pod, container.name) else "container"
 
 
 def link_name(pod: Pod, container: str, container_id: str) -> str:
-    """`<pod>_<namespace>_<container>-<id>.log`, the first part cut so that it is a file's name at most."""
+    """`<pod>_<namespace>_<container>-<id>.log`, the first part cut so that the name is not too long for a file."""
     end = f"-{container_id}.log"
     start = f"{pod.metadata.name}_{pod.metadata.namespace}_{container}"
     return start[: LINK_NAME_MAX - len(end)] + end

@@ -1,4 +1,4 @@
-"""Static pods of one name run one after another: the next starts when the one before has ended for good."""
+"""Static pods with one name run one after another: the next pod starts when the one before has ended for good."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class StaticOrder:
         self._waiting: dict[str, deque[str]] = {}
 
     def arrive(self, full_name: str, uid: str) -> None:
-        """A static pod waits for its turn from now on."""
+        """Add a static pod to those that wait for their turn."""
         self._waiting.setdefault(full_name, deque()).append(uid)
 
     def may_start(self, full_name: str, uid: str) -> bool:
-        """Whether it is this pod's turn. It has started then."""
+        """Whether it is this pod's turn. If so, it counts as started."""
         if full_name in self._started:
             return self._started[full_name] == uid
         waiting = self._waiting.get(full_name)
@@ -31,12 +31,12 @@ class StaticOrder:
         return True
 
     def next(self, full_name: str) -> str | None:
-        """The pod that may start now. None while one runs, or when none waits."""
+        """The UID of the pod that may start now. None while one runs, or if none waits."""
         waiting = self._waiting.get(full_name)
         return waiting[0] if waiting and full_name not in self._started else None
 
     def leave(self, full_name: str, uid: str) -> None:
-        """A pod has ended, or does not wait any more."""
+        """Remove a pod that has ended, or does not wait any more."""
         if self._started.get(full_name) == uid:
             del self._started[full_name]
         waiting = self._waiting.get(full_name)

@@ -1,4 +1,4 @@
-"""The interface of what a worker calls for each state of its pod."""
+"""The interface that a worker calls for each state of its pod."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from podwright.k8s.objects import Pod
 
 
 class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a pass. `acted`: the runtime was changed, so the next pass needs a later look.
+    """The result of a pass. `acted`: the pass changed something at the runtime, so the next pass needs a later look.
 
-    `started` are the containers that were started, if nothing else was done: a look that shows them is late enough.
+    `started` has the ids of started containers if nothing else was changed: a look that shows them is late enough.
     """
 
     is_terminal: bool = False
@@ -23,18 +23,18 @@ class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Syncer(Protocol):
-    """One pass for one pod. A pass that raises is repeated after a back-off. Each must be safe to repeat."""
+    """One pass for one pod. A pass that raises is repeated after a pause, so each is safe to repeat."""
 
     async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:
-        """Bring the pod nearer to its spec. Cancelled when the pod must end."""
+        """Do what the pod's spec demands next. Cancelled when the pod must end."""
 
     async def sync_terminating_pod(
         self, pod: Pod, observed: ObservedPod, grace_s: int, set_status: SetStatus | None
     ) -> None:
-        """End every container of the pod. Returns when a look shows that none runs any more."""
+        """End every container of the pod. Returns after a look has shown that none runs."""
 
     async def sync_terminating_runtime_pod(self, observed: ObservedPod) -> None:
         """End every container of a pod that no source knows."""
 
     async def sync_terminated_pod(self, pod: Pod, observed: ObservedPod) -> None:
-        """Release what the pod holds besides containers: volumes, cgroups. Returns when nothing is held."""
+        """Release everything else that the pod holds, such as volumes and cgroups. Returns when nothing is held."""

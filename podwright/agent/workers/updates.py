@@ -19,21 +19,21 @@ class UpdateKind(enum.Enum):
 
     CREATE = "create"  # the pod is new to this agent
     UPDATE = "update"  # its source changed it
-    SYNC = "sync"  # something happened in the runtime, or it is time to look
-    KILL = "kill"  # it must end
+    SYNC = "sync"  # something happened at the runtime, or the pod is due
+    KILL = "kill"  # the pod must end
 
 
 class KillOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a pod must end. `grace_s` replaces the pod's own grace when it is shorter."""
 
     grace_s: int | None = None
-    set_status: SetStatus | None = None  # changes the status that is published while the pod terminates
+    set_status: SetStatus | None = None  # changes the status that is published while the pod ends
     evict: bool = False
-    completed: asyncio.Future[None] | None = None  # gets its result when no container runs any more
+    completed: asyncio.Future[None] | None = None  # completed when no container runs any more
 
 
 class PodUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. A pod that only the runtime knows has no `pod` but a `runtime_pod`, and can only be killed."""
+    """One request. For a pod that only the runtime has, `runtime_pod` is set instead of `pod`, and `kind` is KILL."""
 
     kind: UpdateKind
     pod: Pod | None = None
@@ -43,7 +43,7 @@ class PodUpdate(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def uid(self) -> str:
-        """The UID of the pod that it is about."""
+        """The UID of the pod."""
         if self.pod is not None:
             return self.pod.metadata.uid
         if self.runtime_pod is not None:

@@ -1,4 +1,4 @@
-"""One pod's worker: it waits for an update, makes one pass for its pod's state, and says when to look again."""
+"""One pod's worker: it waits for an update, makes one pass for its pod's state, and sets the time of the next."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from podwright.agent.workers.static import StaticOrder
 from podwright.agent.workers.syncer import Syncer, SyncResult
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import Pod, PodStatus
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, is_cancelled
 from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
-JITTER = 0.5  # of every wait, so that pods do not come in step
+JITTER = 0.5  # added to every wait at most, as a part of it, so that pods do not become due together
 
 
 class ObservedStatuses(Protocol):
     """What the runtime shows of pods: `pleg.cache`."""
 
     def peek(self, uid: str) -> ObservedPod | None:
-        """The newest look. None when there was none."""
+        """The newest look. None if there was none."""
 
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
-        """The newest look when it shows enough, or the one that an event brings soon. None when none does."""
+        """The newest look if it shows enough, else one that an event brings soon. None if neither shows enough."""
 
     def named(self, name: str, namespace: str) -> list[ObservedPod]:
-        """The newest look at each of the pods of that name."""
+        """The newest look at each pod with this name."""
 
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
-        """A look that began after `time`. Waits for one. Raises PodwrightError when looking fails."""
+        """A look that began after `time`, taken now if there is none. Raises PodwrightError if that fails."""
 
 
 class Pauses(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a pod is left alone, in seconds: after success, after a failure, and while the network is not ready."""
+    """The seconds to the next pass: after a success, after a failure, and while the network is not ready."""
 
     resync_s: float = 60.0
     error_s: float = 10.0
@@ -56,7 +56,7 @@ class Pauses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What workers work with."""
+    """What workers need."""
 
     syncer: Syncer
     statuses: ObservedStatuses
@@ -64,26 +64,26 @@ class WorkerPorts(msgspec.Struct, frozen=True, kw_only=True):
     events: EventRecorder
     clock: Clock
     tasks: Tasks
-    pod_gone: Callable[[str], None]  # nothing of the pod with this UID is needed any more
+    pod_gone: Callable[[str], None]  # called with its UID when nothing of a pod is needed any more
     pauses: Pauses = Pauses()
     metrics: WorkerMetrics = msgspec.field(default_factory=WorkerMetrics)
     may_begin: Callable[[str], bool] = lambda _: True  # whether there is room for the pod with this UID
-    active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may still be active; None: no limit
+    active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may stay active; None: no limit
     allocated: Callable[[Pod], Pod] = lambda pod: pod  # the pod with the resources that it may use
 
 
 class PodWorker:
-    """Runs until its pod has ended for good."""
+    """Makes passes for one pod until it has ended for good."""
 
     def __init__(
         self, record: WorkerRecord, ports: WorkerPorts, order: StaticOrder, finish: Callable[[WorkerRecord], None]
     ) -> None:
-        """`finish` is called once, after the last pass."""
+        """`finish` is called once, at the end of the last pass."""
         self._record = record
         self._ports = ports
         self._order = order
         self._finish = finish
-        self._acted_at = -math.inf  # when the last pass that changed something ended: the next one needs a later look
+        self._acted_at = -math.inf  # end of the last pass that changed something: the next needs a later look
         self._started: frozenset[str] = frozenset()  # see SyncResult
 
     async def run(self) -> None:
@@ -102,10 +102,10 @@ class PodWorker:
             try:
                 ended = await self._pass(state, update)
             except asyncio.CancelledError:
-                if record.sync is None or not record.sync.cancelled() or _is_cancelled():
-                    raise  # the worker itself is cancelled, perhaps at the same moment
+                if record.sync is None or not record.sync.cancelled() or is_cancelled():
+                    raise  # the worker itself is cancelled too
                 log.info("a pass is interrupted since the pod must end: pod=%s", record.full_name)
-            except Exception as raised:  # noqa: BLE001 # whatever a pass raises is a reason to try again, not to leave the pod alone
+            except Exception as raised:  # noqa: BLE001 # a pass that raises anything is repeated
                 failure = raised
                 log.warning("a pass failed: pod=%s state=%s error=%s", record.full_name, state.value, raised)
             finally:
@@ -116,14 +116,14 @@ class PodWorker:
             self._schedule(failure, advanced=ended)
 
     def _begin(self) -> PodUpdate | None:
-        """The update to work on. None when there is none, or the pod's turn has not come."""
+        """The update to work on. None if there is none, or if the pod may not begin yet."""
         record = self._record
         update = record.pending
         if update is None:
             return None
         if record.started_at is None:
             if update.pod is not None and is_static(update.pod):
-                if record.terminating_at is not None:  # it ends before it began
+                if record.terminating_at is not None:  # the pod must end before it has begun
                     record.terminated_at = record.terminating_at
                     self._finish(record)
                     return None
@@ -142,7 +142,7 @@ class PodWorker:
         return record.active
 
     def _has_predecessor(self, pod: Pod) -> bool:
-        """Whether a pod of the same name runs that an agent before this one has started. Housekeeping ends it."""
+        """Whether a pod with the same name runs that an earlier agent started. Housekeeping will end it."""
         metadata = pod.metadata
         return any(
             other.uid != metadata.uid and (other.running() or other.ready_sandboxes())
@@ -150,7 +150,7 @@ class PodWorker:
         )
 
     async def _pass(self, state: WorkState, update: PodUpdate) -> bool:
-        """One pass. True when the pod goes on to the next state."""
+        """Make one pass. Returns True if the pod goes to the next state."""
         record = self._record
         record.sync_began_at = self._ports.clock.monotonic()
         record.sync = asyncio.create_task(self._sync(state, update), name=f"pass for pod {record.full_name}")
@@ -185,11 +185,10 @@ class PodWorker:
                 result = await syncer.sync_pod(update.pod, update.mirror, observed)
                 return result.is_terminal
             if state is WorkState.TERMINATING:
-                record.termination_started = True
                 await syncer.sync_terminating_pod(
                     update.pod, observed, record.grace_s or MIN_GRACE_S, self._set_status
                 )
-                result = SyncResult()  # it has looked after its last act
+                result = SyncResult()  # it has already looked at the pod after its last change
             else:
                 await syncer.sync_terminated_pod(update.pod, observed)
         finally:
@@ -198,9 +197,9 @@ class PodWorker:
         return True
 
     async def _observed(self) -> ObservedPod:
-        """What the runtime shows of the pod, with all that the passes before have done. Raises PodwrightError.
+        """A look at the pod that shows what earlier passes have changed. Raises PodwrightError.
 
-        The runtime's events show the containers that were started, often before the call that started them returns.
+        An event of the runtime often shows a started container before the call that starts it returns.
         """
         statuses, uid, started = self._ports.statuses, self._record.uid, self._started
         if started and (seen := await statuses.shown(uid, lambda pod: pod.shows_started(started))) is not None:
@@ -208,13 +207,13 @@ class PodWorker:
         return await statuses.newer_than(uid, self._acted_at)
 
     def _set_status(self, status: PodStatus) -> PodStatus:
-        """Apply the changes of the status that came with kills of the pod."""
+        """Apply the status changes of all kills of the pod."""
         for change in self._record.set_status:
             status = change(status)
         return status
 
     def _advance(self, state: WorkState, update: PodUpdate, *, ended: bool) -> bool:
-        """Go on to the next state when a pass has `ended` this one. True when that was the last."""
+        """Go to the next state if a pass has `ended` this one. Returns True after the last state."""
         record, now = self._record, self._ports.clock.monotonic()
         if not ended:
             return False
@@ -231,7 +230,7 @@ class PodWorker:
         return False
 
     def _schedule(self, failure: Exception | None, *, advanced: bool) -> None:
-        """Say when the next pass is due."""
+        """Set the time of the next pass."""
         record, pauses = self._record, self._ports.pauses
         if advanced:
             if record.pending is None:
@@ -254,7 +253,10 @@ class PodWorker:
         self._ports.queue.put(record.uid, min(due, self._end_of_activity()))
 
     def _end_of_activity(self) -> float:
-        """When the pod has been active for as long as it may, if that lies ahead."""
+        """The time at which the pod has been active for too long.
+
+        Infinite if that is past, or if there is no limit.
+        """
         pod = self._record.pod
         left_s = self._ports.active_s(pod) if pod is not None else None
         return self._ports.clock.monotonic() + left_s if left_s is not None and left_s > 0 else math.inf
@@ -263,14 +265,8 @@ class PodWorker:
         return self._ports.clock.monotonic() + pause_s * (1 + random.random() * JITTER)  # noqa: S311 # no secret
 
 
-def _is_cancelled() -> bool:
-    """Whether somebody has cancelled the task that asks."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _merged(active: PodUpdate | None, update: PodUpdate) -> PodUpdate:
-    """The update, with the pod of the one before when it brings none."""
+    """The update, with the pod of the active update if it has none itself."""
     if active is None or update.pod is not None:
         return update
     return msgspec.structs.replace(update, pod=active.pod, mirror=update.mirror or active.mirror)

@@ -17,7 +17,7 @@ from podwright.bench.agents.program import AgentProgram, find_program, free_port
 from podwright.bench.agents.runtime_view import RuntimeView
 from podwright.bench.options import TargetOptions
 from podwright.bench.targets.base import BenchTarget
-from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.errors import FailedPrecondition, PodwrightError, reason
 from podwright.linux.cgroup import CgroupHost, detect
 from podwright.linux.mount import read_mounts, unmount
 
@@ -88,7 +88,9 @@ def _prepare(site: Site, stack: contextlib.AsyncExitStack) -> None:
         made = cgroup.make(host, site.cgroup)
         stack.callback(_remove_cgroup, host, made)
     except OSError as failure:
-        raise FailedPrecondition(f"cannot prepare a node agent: {failure}", hint="run podwright as root") from failure
+        raise FailedPrecondition(
+            f"cannot prepare a node agent: {reason(failure)}", hint="run podwright as root"
+        ) from failure
 
 
 async def _end(session: AgentSession, target: BenchTarget) -> None:
@@ -117,7 +119,9 @@ def _remove_cgroup(host: CgroupHost, made: list[str]) -> None:
     try:
         cgroup.remove(host, made)
     except OSError as failure:
-        raise FailedPrecondition(f"cannot remove the cgroup {made[-1]} of a node agent: {failure}") from failure
+        raise FailedPrecondition(
+            f"cannot remove the cgroup {made[-1]} of a node agent: {reason(failure)}"
+        ) from failure
 
 
 def _remove_traces(folder: str, *, had_device_plugins: bool) -> None:
@@ -133,7 +137,7 @@ def _remove_traces(folder: str, *, had_device_plugins: bool) -> None:
         if not had_device_plugins:
             _remove_device_plugins()
     except OSError as failure:
-        raise FailedPrecondition(f"cannot clean up after a node agent: {failure}") from failure
+        raise FailedPrecondition(f"cannot clean up after a node agent: {reason(failure)}") from failure
 
 
 def _remove_log_links(folder: str) -> None:

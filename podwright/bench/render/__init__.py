@@ -1,4 +1,8 @@
-"""The report for people. Everything is made from a `results.BenchReport` alone, so it can be made again from JSON."""
+"""The report for people. Everything is made from a `results.BenchReport`, so it can be made again from JSON.
+
+`tables` has the content, `words` the text around it, `summary` the most important numbers, `plots` the pictures. The
+formats are `text`, `markdown` and `html`.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One module per command, each with `command`. The table in `podwright.cli.app` lists them."""
+"""The commands: one module for each, with `command`. The table in `podwright.cli.app` lists them."""

@@ -14,8 +14,8 @@ from podwright.agent.server.early_ports import EarlyPorts
 from podwright.cli.agent_help import write_help
 from podwright.cli.failures import Leave
 from podwright.cli.invocation import Invocation, pass_invocation
-from podwright.cli.loading import modules_to_keep
 from podwright.linux.cgroup import detect
+from podwright.loading import modules_to_keep
 
 
 class KubeletCommand(click.Command):

@@ -12,6 +12,7 @@ import click
 from podwright.bench.options import SUITES, BenchOptions, TargetOptions, parse_targets
 from podwright.cli.connection import check_listening, run_async
 from podwright.cli.failures import Leave
+from podwright.cli.files import doing
 from podwright.cli.invocation import Invocation
 from podwright.errors import InvalidArgument
 
@@ -58,10 +59,10 @@ AMOUNTS: tuple[tuple[str, tuple[str, ...], Any, str], ...] = (
 
 def amounts(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options in AMOUNTS."""
-    for field, names, kind, words in reversed(AMOUNTS):
+    for field, names, kind, help_text in reversed(AMOUNTS):
         default = getattr(DEFAULTS, field)
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else True
-        command = click.option(*names, field, type=kind, default=default, show_default=shown, help=words)(command)
+        command = click.option(*names, field, type=kind, default=default, show_default=shown, help=help_text)(command)
     return command
 
 
@@ -164,7 +165,7 @@ def _per_target(rest: dict[str, Any]) -> dict[str, dict[str, object]]:
             fields.setdefault(name, {})[field] = value
     for option, field in (("restarts", "restart"), ("agents", "agent")):
         for name, value in map(_named, rest.pop(option)):
-            fields.setdefault(name, {})[field] = _words(value)
+            fields.setdefault(name, {})[field] = _split(value)
     for name, value in map(_named, rest.pop("configs")):
         files = fields.setdefault(name, {}).setdefault("files", {})
         assert isinstance(files, dict)
@@ -172,7 +173,7 @@ def _per_target(rest: dict[str, Any]) -> dict[str, dict[str, object]]:
     return fields
 
 
-def _words(command: str) -> tuple[str, ...]:
+def _split(command: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(command))
     except ValueError as failure:
@@ -213,16 +214,15 @@ def schema_command() -> None:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
-        raise InvalidArgument(f"cannot read {path}: {failure}") from failure
+        with doing("read the results", path):
+            return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as failure:
+        raise InvalidArgument(f"cannot read the results {path}: {failure}") from failure
 
 
 def _write(path: str, content: str) -> None:
     if path == "-":
         click.echo(content, nl=False)
         return
-    try:
+    with doing("write", path):
         Path(path).write_text(content, encoding="utf-8")
-    except OSError as failure:
-        raise InvalidArgument(f"cannot write {path}: {failure}") from failure

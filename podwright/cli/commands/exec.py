@@ -29,7 +29,7 @@ REPLY_MARGIN_S = (
     "--timeout", "timeout_s", type=click.IntRange(min=1), help="Seconds after which the runtime kills the command."
 )
 @click.argument("container")
-@click.argument("words", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("arguments", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @pass_invocation
 def command(
     invocation: Invocation,
@@ -38,13 +38,13 @@ def command(
     detach_keys: str,
     timeout_s: int | None,
     container: str,
-    words: tuple[str, ...],
+    arguments: tuple[str, ...],
 ) -> None:
     """Run COMMAND in CONTAINER (an id, the start of one, or a name), and exit with its exit code.
 
     Exit code 125 means that the command could not be run. With --timeout, the output is shown after its end.
     """
-    cmd = words[1:] if words[0] == "--" else words
+    cmd = arguments[1:] if arguments[0] == "--" else arguments
     if not cmd:
         raise click.UsageError("the command after -- is missing")
     wishes = Wishes(stdin=interactive, tty=tty, detach_keys=detach.parse_keys(detach_keys))

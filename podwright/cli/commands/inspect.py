@@ -20,26 +20,26 @@ KINDS = ("container", "pod", "image")
 
 
 @click.command("inspect")
-@click.argument("words", metavar="ID...", nargs=-1, required=True)
+@click.argument("references", metavar="ID...", nargs=-1, required=True)
 @options.kind_option(*KINDS)
 @click.option("--output", "-o", type=click.Choice(options.PROGRAM_FORMS), default="json", show_default=True)
 @pass_invocation
-def command(invocation: Invocation, words: tuple[str, ...], kind: str | None, output: str) -> None:
+def command(invocation: Invocation, references: tuple[str, ...], kind: str | None, output: str) -> None:
     """Show details of a container, a pod or an image.
 
     ID is an id, the start of one, or a name. One ID prints one document, several print a list.
     """
-    found = run_async(_inspect(invocation, words, kind))
+    found = run_async(_inspect(invocation, references, kind))
     print_data(found[0] if len(found) == 1 else found, output)
 
 
-async def _inspect(invocation: Invocation, words: tuple[str, ...], kind: str | None) -> list[dict[str, Any]]:
+async def _inspect(invocation: Invocation, references: tuple[str, ...], kind: str | None) -> list[dict[str, Any]]:
     async with connected(invocation) as cri:
-        return [await _describe(cri, await _find(cri, word, kind)) for word in words]
+        return [await _describe(cri, await _find(cri, reference, kind)) for reference in references]
 
 
-async def _find(cri: CriClient, word: str, kind: str | None) -> lookup.LookupCandidate:
-    """The object that `word` refers to. Raises NotFound and InvalidArgument."""
+async def _find(cri: CriClient, reference: str, kind: str | None) -> lookup.LookupCandidate:
+    """The object that `reference` refers to. Raises NotFound and InvalidArgument."""
     candidates: list[lookup.LookupCandidate] = []
     if kind in (None, "container"):
         candidates += await lookup.container_candidates(cri)
@@ -47,19 +47,19 @@ async def _find(cri: CriClient, word: str, kind: str | None) -> lookup.LookupCan
         candidates += await lookup.pod_candidates(cri)
     try:
         if kind in (None, "image"):
-            return lookup.choose(word, candidates + await lookup.image_candidates(cri))
-        return lookup.choose(word, candidates)
+            return lookup.choose(reference, candidates + await lookup.image_candidates(cri))
+        return lookup.choose(reference, candidates)
     except NotFound:
         if kind in (None, "image"):  # the runtime resolves short references such as `busybox`
-            return lookup.LookupCandidate(kind="image", id=await _image_id(cri, word, kind))
-        raise NotFound(f"no {kind} is called {word!r} or has an id that starts so") from None
+            return lookup.LookupCandidate(kind="image", id=await _image_id(cri, reference, kind))
+        raise NotFound(f"no {kind} has the name {reference!r}, or an id that starts with it") from None
 
 
-async def _image_id(cri: CriClient, word: str, kind: str | None) -> str:
-    response = await cri.call(cri.images.ImageStatus, api.ImageStatusRequest(image=api.ImageSpec(image=word)))
+async def _image_id(cri: CriClient, reference: str, kind: str | None) -> str:
+    response = await cri.call(cri.images.ImageStatus, api.ImageStatusRequest(image=api.ImageSpec(image=reference)))
     if not response.image.id:
         what = kind or "container, pod or image"
-        raise NotFound(f"no {what} is called {word!r} or has an id that starts so")
+        raise NotFound(f"no {what} has the name {reference!r}, or an id that starts with it")
     return response.image.id
 
 

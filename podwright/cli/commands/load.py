@@ -16,10 +16,12 @@ from podwright.api.client import image_store
 from podwright.api.v1 import images_pb2 as api
 from podwright.cli import oci_layout, own_api
 from podwright.cli.connection import connected, run_async
+from podwright.cli.files import doing, open_readable
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.errors import InvalidArgument
 
 CHUNK_BYTES = 1 << 20
+ARCHIVES = "name a docker-archive, an oci-archive, the directory of an OCI layout, or - for standard input"
 
 
 @click.command("load")
@@ -48,13 +50,14 @@ async def _load(invocation: Invocation, file: str, name: str) -> api.LoadImageRe
 
 @contextlib.contextmanager
 def _pieces(file: str) -> Iterator[Iterator[bytes]]:
-    """The archive's bytes, to be read in threads. Raises InvalidArgument and OSError."""
+    """The archive's bytes, to be read in threads. Raises InvalidArgument."""
     if os.path.isdir(file):
-        oci_layout.check(file)
-        with contextlib.closing(oci_layout.archived(file)) as pieces:
-            yield pieces
+        with doing("read the OCI layout", file):
+            oci_layout.check(file)
+            with contextlib.closing(oci_layout.archived(file)) as pieces:
+                yield pieces
         return
-    with _opened(file) as archive:
+    with _opened(file) as archive, doing("read the archive", file):
         yield iter(functools.partial(archive.read, CHUNK_BYTES), b"")
 
 
@@ -65,7 +68,7 @@ def _opened(file: str) -> BinaryIO:
                 "standard input is a terminal", hint="name a file, or redirect an archive to standard input"
             )
         return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
-    return open(file, "rb", buffering=0)
+    return open_readable("the archive", file, hint=ARCHIVES)
 
 
 async def _requests(pieces: Iterator[bytes], name: str) -> AsyncIterator[api.LoadImageRequest]:

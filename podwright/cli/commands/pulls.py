@@ -55,8 +55,8 @@ async def _show(invocation: Invocation, reference: str, output: str | None) -> N
 async def _watch(invocation: Invocation, reference: str) -> None:
     async with connected(invocation) as cri, contextlib.aclosing(_looks(cri, reference)) as looks:
         with _display(sys.stdout) as show:
-            async for told in states(looks):
-                for state in told:
+            async for current in states(looks):
+                for state in current:
                     show(state)
 
 

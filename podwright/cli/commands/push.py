@@ -38,7 +38,7 @@ def command(invocation: Invocation, creds_stdin: bool, reference: str, destinati
         request.credentials.identity_token = login.identity_token
     pushed = run_async(_push(invocation, request))
     click.echo(f"{pushed.reference}@{pushed.digest}")
-    click.echo(_words(pushed), err=True)
+    click.echo(_summary(pushed), err=True)
 
 
 async def _push(invocation: Invocation, request: api.PushImageRequest) -> api.PushImageResponse:
@@ -47,10 +47,10 @@ async def _push(invocation: Invocation, request: api.PushImageRequest) -> api.Pu
     return response
 
 
-def _words(pushed: api.PushImageResponse) -> str:
-    words = [f"{pushed.uploaded_blobs} blobs uploaded ({table.size(pushed.uploaded_bytes)})"]
+def _summary(pushed: api.PushImageResponse) -> str:
+    parts = [f"{pushed.uploaded_blobs} blobs uploaded ({table.size(pushed.uploaded_bytes)})"]
     if pushed.mounted_blobs:
-        words.append(f"{pushed.mounted_blobs} taken over from another repository")
+        parts.append(f"{pushed.mounted_blobs} taken over from another repository")
     if pushed.present_blobs:
-        words.append(f"{pushed.present_blobs} were there")
-    return ", ".join(words)
+        parts.append(f"{pushed.present_blobs} were there")
+    return ", ".join(parts)

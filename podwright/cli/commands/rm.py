@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 @click.option("--force", "-f", is_flag=True, help="First stop running ones.")
 @click.option("--all", "-a", "every", is_flag=True, help="Remove every pod with its containers.")
 @options.kind_option("container", "pod")
-@click.argument("words", metavar="ID...", nargs=-1)
+@click.argument("references", metavar="ID...", nargs=-1)
 @pass_invocation
 def command(
-    invocation: Invocation, force: bool, every: bool, kind: lookup.Kind | None, words: tuple[str, ...]
+    invocation: Invocation, force: bool, every: bool, kind: lookup.Kind | None, references: tuple[str, ...]
 ) -> None:
     """Remove containers or pods (a pod with its containers) and print their ids.
 
     Running ones are not removed without -f.
     """
-    if every == bool(words):
+    if every == bool(references):
         raise click.UsageError("use either ids or --all")
-    run_async(_remove(invocation, words, every=every, force=force, kind=kind))
+    run_async(_remove(invocation, references, every=every, force=force, kind=kind))
 
 
 async def _remove(
-    invocation: Invocation, words: tuple[str, ...], *, every: bool, force: bool, kind: lookup.Kind | None
+    invocation: Invocation, references: tuple[str, ...], *, every: bool, force: bool, kind: lookup.Kind | None
 ) -> None:
     async with connected(invocation) as cri:
         if every:
-            words = tuple(pod.id for pod in await lookup.pod_candidates(cri))
+            references = tuple(pod.id for pod in await lookup.pod_candidates(cri))
 
-        async def remove_one(word: str) -> str:
-            found = await lookup.find_container_or_pod(cri, word, kind)
+        async def remove_one(reference: str) -> str:
+            found = await lookup.find_container_or_pod(cri, reference, kind)
             if found.kind == "pod":
                 await _remove_pod(cri, found.id, force=force)
             else:
                 await _remove_container(cri, found.id, force=force)
             return found.id
 
-        await for_each(words, remove_one)
+        await for_each(references, remove_one)
 
 
 async def _remove_container(cri: CriClient, container_id: str, *, force: bool) -> None:

@@ -12,19 +12,19 @@ from podwright.cri.v1 import api_pb2 as api
 
 
 @click.command("rmi")
-@click.argument("words", metavar="IMAGE...", nargs=-1, required=True)
+@click.argument("references", metavar="IMAGE...", nargs=-1, required=True)
 @pass_invocation
-def command(invocation: Invocation, words: tuple[str, ...]) -> None:
+def command(invocation: Invocation, references: tuple[str, ...]) -> None:
     """Remove images with all their names, and print their ids."""
-    run_async(_remove(invocation, words))
+    run_async(_remove(invocation, references))
 
 
-async def _remove(invocation: Invocation, words: tuple[str, ...]) -> None:
+async def _remove(invocation: Invocation, references: tuple[str, ...]) -> None:
     async with connected(invocation) as cri:
 
-        async def remove_one(word: str) -> str:
-            image_id = await lookup.find_image(cri, word)
+        async def remove_one(reference: str) -> str:
+            image_id = await lookup.find_image(cri, reference)
             await cri.call(cri.images.RemoveImage, api.RemoveImageRequest(image=api.ImageSpec(image=image_id)))
             return image_id
 
-        await for_each(words, remove_one)
+        await for_each(references, remove_one)

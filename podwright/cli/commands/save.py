@@ -15,6 +15,7 @@ from podwright.api.client import image_store
 from podwright.api.v1 import images_pb2 as api
 from podwright.cli import own_api
 from podwright.cli.connection import connected, run_async
+from podwright.cli.files import doing
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.errors import InvalidArgument
 
@@ -43,22 +44,23 @@ async def _save(invocation: Invocation, request: api.SaveImageRequest, file: str
 
 @contextlib.contextmanager
 def _target(file: str) -> Iterator[BinaryIO]:
-    """The output file, which appears when it is complete. Raises InvalidArgument and OSError."""
+    """The output file, which appears when it is complete. Raises InvalidArgument."""
     if file == "-":
         if sys.stdout.isatty():
             raise InvalidArgument("standard output is a terminal", hint="name a file, or redirect standard output")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    if os.path.exists(file) and not os.path.isfile(file):  # a pipe or a device
-        with open(file, "wb") as archive:
-            yield archive
-        return
-    temporary = f"{file}.{secrets.token_hex(4)}.part"
-    try:
-        with open(temporary, "xb") as archive:
-            yield archive
-        os.rename(temporary, file)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+    with doing("write the archive", file, hint="choose another file with --output"):
+        if os.path.exists(file) and not os.path.isfile(file):  # a pipe or a device
+            with open(file, "wb") as archive:
+                yield archive
+            return
+        temporary = f"{file}.{secrets.token_hex(4)}.part"
+        try:
+            with open(temporary, "xb") as archive:
+                yield archive
+            os.rename(temporary, file)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)

@@ -8,7 +8,7 @@ import click
 
 from podwright.cli.failures import Leave
 from podwright.cli.invocation import Invocation, pass_invocation
-from podwright.cli.loading import modules_to_keep
+from podwright.loading import modules_to_keep
 
 LEVELS = ("debug", "info", "warning", "error")
 

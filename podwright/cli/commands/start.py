@@ -12,19 +12,19 @@ from podwright.cri.v1 import api_pb2 as api
 
 
 @click.command("start")
-@click.argument("words", metavar="CONTAINER...", nargs=-1, required=True)
+@click.argument("references", metavar="CONTAINER...", nargs=-1, required=True)
 @pass_invocation
-def command(invocation: Invocation, words: tuple[str, ...]) -> None:
+def command(invocation: Invocation, references: tuple[str, ...]) -> None:
     """Start created containers and print their ids. A container that has ended cannot start again."""
-    run_async(_start(invocation, words))
+    run_async(_start(invocation, references))
 
 
-async def _start(invocation: Invocation, words: tuple[str, ...]) -> None:
+async def _start(invocation: Invocation, references: tuple[str, ...]) -> None:
     async with connected(invocation) as cri:
 
-        async def start_one(word: str) -> str:
-            container_id = await lookup.find_container(cri, word)
+        async def start_one(reference: str) -> str:
+            container_id = await lookup.find_container(cri, reference)
             await cri.call(cri.runtime.StartContainer, api.StartContainerRequest(container_id=container_id))
             return container_id
 
-        await for_each(words, start_one)
+        await for_each(references, start_one)

@@ -26,28 +26,28 @@ GRACE_S = 10  # as in docker and podman
     help="Seconds between the stop signal and SIGKILL.",
 )  # fmt: skip
 @options.kind_option("container", "pod")
-@click.argument("words", metavar="ID...", nargs=-1, required=True)
+@click.argument("references", metavar="ID...", nargs=-1, required=True)
 @pass_invocation
-def command(invocation: Invocation, grace_s: int, kind: lookup.Kind | None, words: tuple[str, ...]) -> None:
+def command(invocation: Invocation, grace_s: int, kind: lookup.Kind | None, references: tuple[str, ...]) -> None:
     """Stop containers or pods and print their ids.
 
     A pod's containers stop together, each with the grace period, and then the pod itself.
     """
-    run_async(_stop(invocation, words, grace_s, kind))
+    run_async(_stop(invocation, references, grace_s, kind))
 
 
-async def _stop(invocation: Invocation, words: tuple[str, ...], grace_s: int, kind: lookup.Kind | None) -> None:
+async def _stop(invocation: Invocation, references: tuple[str, ...], grace_s: int, kind: lookup.Kind | None) -> None:
     async with connected(invocation) as cri:
 
-        async def stop_one(word: str) -> str:
-            found = await lookup.find_container_or_pod(cri, word, kind)
+        async def stop_one(reference: str) -> str:
+            found = await lookup.find_container_or_pod(cri, reference, kind)
             if found.kind == "pod":
                 await stop_pod(cri, found.id, grace_s)
             else:
                 await stop_container(cri, found.id, grace_s)
             return found.id
 
-        await for_each(words, stop_one)
+        await for_each(references, stop_one)
 
 
 async def stop_container(cri: CriClient, container_id: str, grace_s: int) -> None:

@@ -22,7 +22,7 @@ from podwright.cri.v1 import api_pb2 as api
 @click.option(
     "--oom-score-adj", type=click.IntRange(-1000, 1000), default=0, metavar="N", help="The OOM killer's score."
 )
-@click.argument("words", metavar="CONTAINER...", nargs=-1, required=True)
+@click.argument("references", metavar="CONTAINER...", nargs=-1, required=True)
 @pass_invocation
 def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     invocation: Invocation,
@@ -34,7 +34,7 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     cpuset_cpus: str,
     cpuset_mems: str,
     oom_score_adj: int,
-    words: tuple[str, ...],
+    references: tuple[str, ...],
 ) -> None:
     """Change the limits of containers and print their ids. An absent or 0 value changes nothing."""
     limits = api.LinuxContainerResources(
@@ -49,16 +49,16 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     )
     if limits == api.LinuxContainerResources():
         raise click.UsageError("set at least one limit")
-    run_async(_update(invocation, words, limits))
+    run_async(_update(invocation, references, limits))
 
 
-async def _update(invocation: Invocation, words: tuple[str, ...], limits: api.LinuxContainerResources) -> None:
+async def _update(invocation: Invocation, references: tuple[str, ...], limits: api.LinuxContainerResources) -> None:
     async with connected(invocation) as cri:
 
-        async def update_one(word: str) -> str:
-            container_id = await lookup.find_container(cri, word)
+        async def update_one(reference: str) -> str:
+            container_id = await lookup.find_container(cri, reference)
             request = api.UpdateContainerResourcesRequest(container_id=container_id, linux=limits)
             await cri.call(cri.runtime.UpdateContainerResources, request)
             return container_id
 
-        await for_each(words, update_one)
+        await for_each(references, update_one)

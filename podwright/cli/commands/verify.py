@@ -23,7 +23,7 @@ def command(invocation: Invocation, repair: bool, references: tuple[str, ...]) -
     """
     request = api.VerifyImagesRequest(images=references, repair=repair)
     summary = run_async(_verify(invocation, request))
-    click.echo(_words(summary), err=True)
+    click.echo(_summary_line(summary), err=True)
     if summary.damaged > summary.repaired:
         raise Leave(FAILURE)
 
@@ -35,19 +35,19 @@ async def _verify(invocation: Invocation, request: api.VerifyImagesRequest) -> a
             if response.HasField("summary"):
                 summary = response.summary
             else:
-                click.echo(_line(response.damage))
+                click.echo(_damage_line(response.damage))
     return summary
 
 
-def _line(damage: api.Damage) -> str:
+def _damage_line(damage: api.Damage) -> str:
     end = f": not repaired: {damage.obstacle}" if damage.obstacle else ": repaired" if damage.repaired else ""
     return f"{damage.subject} ({', '.join(damage.images)}): {damage.problem}{end}"
 
 
-def _words(summary: api.VerifySummary) -> str:
-    words = f"{summary.images} images, {summary.blobs} blobs, {summary.layers} layers: {summary.damaged} damaged"
+def _summary_line(summary: api.VerifySummary) -> str:
+    line = f"{summary.images} images, {summary.blobs} blobs, {summary.layers} layers: {summary.damaged} damaged"
     if summary.repaired:
-        words += f", {summary.repaired} repaired"
+        line += f", {summary.repaired} repaired"
     if summary.unchecked_layers:
-        words += f"; {summary.unchecked_layers} layers could not be compared with their blobs"
-    return words
+        line += f"; {summary.unchecked_layers} layers could not be compared with their blobs"
+    return line

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.messages import profile, secured
 from podwright.conformance.patience import patient
 from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
@@ -35,18 +36,6 @@ without_apparmor = pytest.mark.skipif(HAS_APPARMOR, reason="this host has AppArm
 with_apparmor = pytest.mark.skipif(not HAS_APPARMOR, reason="this host has no AppArmor")
 
 
-def _linux(**fields: object) -> api.LinuxContainerConfig:
-    context = api.LinuxContainerSecurityContext(
-        namespace_options=api.NamespaceOption(pid=api.CONTAINER),
-        **fields,  # type: ignore[arg-type] # keywords of a case
-    )
-    return api.LinuxContainerConfig(security_context=context)
-
-
-def _profile(kind: api.SecurityProfile.ProfileType, ref: str = "") -> api.SecurityProfile:
-    return api.SecurityProfile(profile_type=kind, localhost_ref=ref)
-
-
 def _parse(option: str, text: str) -> None:
     command = ["apparmor_parser", option, "--skip-cache"]
     subprocess.run(command, input=text, text=True, check=True, capture_output=True, timeout=PARSER_TIMEOUT_S)
@@ -65,28 +54,28 @@ def own_profile() -> Iterator[str]:
 @with_apparmor
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"apparmor": _profile(DEFAULT)}, {"apparmor_profile": "runtime/default"}],
+    [{}, {"apparmor": profile(DEFAULT)}, {"apparmor_profile": "runtime/default"}],
     ids=["nil", "default", "old-default"],
 )
 async def test_confined_by_default(pod: CasePod, fields: dict[str, object]) -> None:
-    attribute = await pod.output(*ATTRIBUTE, linux=_linux(**fields))
+    attribute = await pod.output(*ATTRIBUTE, linux=secured(**fields))
     assert attribute.strip().endswith(" (enforce)")
 
 
 @with_apparmor
 @pytest.mark.parametrize(
     "fields",
-    [{"apparmor": _profile(UNCONFINED)}, {"apparmor_profile": "unconfined"}],
+    [{"apparmor": profile(UNCONFINED)}, {"apparmor_profile": "unconfined"}],
     ids=["new", "old"],
 )
 async def test_unconfined(pod: CasePod, fields: dict[str, object]) -> None:
-    assert (await pod.output(*ATTRIBUTE, linux=_linux(**fields))).strip() == "unconfined"
+    assert (await pod.output(*ATTRIBUTE, linux=secured(**fields))).strip() == "unconfined"
 
 
 @with_apparmor
 async def test_privileged_is_unconfined(run_pod: RunPod) -> None:
     async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
-        assert (await pod.output(*ATTRIBUTE, linux=_linux(privileged=True))).strip() == "unconfined"
+        assert (await pod.output(*ATTRIBUTE, linux=secured(privileged=True))).strip() == "unconfined"
 
 
 @with_apparmor
@@ -94,8 +83,8 @@ async def test_privileged_is_unconfined(run_pod: RunPod) -> None:
 async def test_a_profile_of_the_host(pod: CasePod, own_profile: str, is_old: bool) -> None:
     """It confines the container's first process and its commands."""
     ref = f"localhost/{own_profile}"
-    fields = {"apparmor_profile": ref} if is_old else {"apparmor": _profile(LOCALHOST, own_profile)}
-    container_id = await pod.run_ready(linux=_linux(**fields))
+    fields = {"apparmor_profile": ref} if is_old else {"apparmor": profile(LOCALHOST, own_profile)}
+    container_id = await pod.run_ready(linux=secured(**fields))
     script = "cat /proc/1/attr/current /proc/self/attr/current; touch /allowed /forbidden 2>&1; ls /allowed /forbidden"
     answer = await pod.exec(container_id, "sh", "-c", script)
     lines = answer.stdout.decode().splitlines()
@@ -106,12 +95,12 @@ async def test_a_profile_of_the_host(pod: CasePod, own_profile: str, is_old: boo
 @with_apparmor
 @pytest.mark.parametrize(
     "fields",
-    [{"apparmor": _profile(LOCALHOST, "podwright-none")}, {"apparmor_profile": "localhost/podwright-none"}],
+    [{"apparmor": profile(LOCALHOST, "podwright-none")}, {"apparmor_profile": "localhost/podwright-none"}],
     ids=["new", "old"],
 )
 async def test_a_profile_that_is_not_loaded(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(PodwrightError, match=r"(?i)apparmor"):
-        await pod.run(linux=_linux(**fields))
+        await pod.run(linux=secured(**fields))
 
 
 @without_apparmor
@@ -119,24 +108,24 @@ async def test_a_profile_that_is_not_loaded(pod: CasePod, fields: dict[str, obje
     "fields",
     [
         {},
-        {"apparmor": _profile(UNCONFINED)},
+        {"apparmor": profile(UNCONFINED)},
         {"apparmor_profile": "unconfined"},
-        pytest.param({"apparmor": _profile(DEFAULT)}, marks=pytest.mark.deviates("containerd", "an error there")),
+        pytest.param({"apparmor": profile(DEFAULT)}, marks=pytest.mark.deviates("containerd", "an error there")),
         pytest.param({"apparmor_profile": "runtime/default"}, marks=pytest.mark.deviates("containerd", "as above")),
     ],
     ids=["nil", "unconfined", "old-unconfined", "default", "old-default"],
 )
 async def test_apparmor_where_there_is_none(pod: CasePod, fields: dict[str, object]) -> None:
-    assert await pod.output("echo", "runs", linux=_linux(**fields)) == "runs\n"
+    assert await pod.output("echo", "runs", linux=secured(**fields)) == "runs\n"
 
 
 @without_apparmor
 @pytest.mark.deviates("cri-o", "goes without on a host that has no AppArmor")
 @pytest.mark.parametrize(
     "fields",
-    [{"apparmor": _profile(LOCALHOST, "localhost/mine")}, {"apparmor_profile": "localhost/mine"}],
+    [{"apparmor": profile(LOCALHOST, "localhost/mine")}, {"apparmor_profile": "localhost/mine"}],
     ids=["new", "old"],
 )
 async def test_a_profile_that_cannot_be_honoured(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(PodwrightError, match=r"(?i)apparmor"):
-        await pod.create(linux=_linux(**fields))
+        await pod.create(linux=secured(**fields))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.cgroups import cgroup_of
+from podwright.conformance.messages import limited
 from podwright.conformance.pods import SLEEP, CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
@@ -33,10 +34,6 @@ LIMITS = api.LinuxContainerResources(
 )
 
 
-def _linux(**fields: object) -> api.LinuxContainerConfig:
-    return api.LinuxContainerConfig(resources=api.LinuxContainerResources(**fields))  # type: ignore[arg-type] # keywords
-
-
 async def test_limits_reach_the_kernel(pod: CasePod) -> None:
     container_id = await pod.run(linux=api.LinuxContainerConfig(resources=LIMITS))
     files = await cgroup_of(pod, container_id)
@@ -58,7 +55,7 @@ async def test_limits_reach_the_kernel(pod: CasePod) -> None:
 async def test_no_swap_unless_asked_for(pod: CasePod, asked: dict[str, int], swap: int) -> None:
     if not SWAP:
         pytest.skip("this host does not account for swap")
-    container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB, **asked))
+    container_id = await pod.run(linux=limited(memory_limit_in_bytes=64 * MIB, **asked))
     files = await cgroup_of(pod, container_id)
     limit = int(files.read("memory", "memory.memsw.limit_in_bytes", "memory.swap.max"))
     assert limit in {swap, 64 * MIB + swap}  # v1 counts both together
@@ -70,11 +67,11 @@ async def test_huge_pages(pod: CasePod) -> None:
     if not cgroup.detect().has("hugetlb"):
         pytest.skip("this host cannot limit huge pages")
     limits = [api.HugepageLimit(page_size="2MB", limit=4 * MIB)]
-    files = await cgroup_of(pod, await pod.run(linux=_linux(hugepage_limits=limits)))
+    files = await cgroup_of(pod, await pod.run(linux=limited(hugepage_limits=limits)))
     assert files.read("hugetlb", "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max") == str(4 * MIB)
 
 
-async def test_limits_are_told(pod: CasePod) -> None:
+async def test_limits_are_reported(pod: CasePod) -> None:
     container_id = await pod.create(linux=api.LinuxContainerConfig(resources=LIMITS))
     assert (await pod.status(container_id)).resources.linux == LIMITS
     await pod.start(container_id)
@@ -102,12 +99,12 @@ async def test_limits_are_told(pod: CasePod) -> None:
 )
 async def test_impossible_limits(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(InvalidArgument):
-        await pod.create(linux=_linux(**fields))
+        await pod.create(linux=limited(**fields))
 
 
 @pytest.mark.deviates("cri-o", "ignores them on cgroup v1")
 async def test_files_of_v2(pod: CasePod) -> None:
-    asked = _linux(unified={"memory.high": str(48 * MIB)})
+    asked = limited(unified={"memory.high": str(48 * MIB)})
     if cgroup.detect().layout == "v2":
         files = await cgroup_of(pod, await pod.run(linux=asked))
         assert files.read("memory", "", "memory.high") == str(48 * MIB)
@@ -122,13 +119,13 @@ async def test_files_of_v2_where_there_are_none(pod: CasePod) -> None:
     if cgroup.detect().layout == "v2":
         pytest.skip("this host has them")
     with pytest.raises(FailedPrecondition):
-        await pod.create(linux=_linux(unified={"memory.high": "1"}))
+        await pod.create(linux=limited(unified={"memory.high": "1"}))
 
 
 @pytest.mark.deviates("cri-o", "cannot create it")
 @pytest.mark.deviates("podwright-docker", "the Engine refuses it at the creation")
 async def test_a_processor_that_is_not_there(pod: CasePod) -> None:
-    container_id = await pod.create(linux=_linux(cpuset_cpus="4000"))
+    container_id = await pod.create(linux=limited(cpuset_cpus="4000"))
     with pytest.raises(PodwrightError, match="cpuset"):
         await pod.start(container_id)
     status = await pod.status(container_id)
@@ -137,7 +134,7 @@ async def test_a_processor_that_is_not_there(pod: CasePod) -> None:
 
 @pytest.mark.deviates("containerd", "its event of the kill may come after the exit")
 async def test_out_of_memory(pod: CasePod) -> None:
-    limits = _linux(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
+    limits = limited(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
     status = await pod.exited(await pod.run(("dd", "if=/dev/zero", "of=/dev/null", "bs=40M"), linux=limits))
     assert (status.exit_code, status.reason) == (137, "OOMKilled")
 
@@ -147,7 +144,7 @@ async def test_out_of_memory(pod: CasePod) -> None:
 @pytest.mark.parametrize(("code", "reason"), [(0, "Completed"), (7, "Error")])
 async def test_a_child_out_of_memory(pod: CasePod, code: int, reason: str) -> None:
     """Its parent, the container's first process, outlives it and ends by itself: that was not killed for memory."""
-    limits = _linux(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
+    limits = limited(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
     script = f"dd if=/dev/zero of=/dev/null bs=40M; exit {code}"
     status = await pod.exited(await pod.run(("sh", "-c", script), linux=limits))
     assert (status.exit_code, status.reason) == (code, reason)
@@ -157,7 +154,7 @@ async def test_a_child_out_of_memory(pod: CasePod, code: int, reason: str) -> No
 @pytest.mark.deviates("cri-o", "takes every kill in the cgroup for the container's")
 @pytest.mark.deviates("containerd", "takes every kill in the cgroup for the container's")
 async def test_a_child_out_of_memory_long_before_a_stop(pod: CasePod) -> None:
-    limits = _linux(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
+    limits = limited(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
     script = "dd if=/dev/zero of=/dev/null bs=40M; trap 'exit 143' TERM; echo ready; while :; do sleep 0.1; done"
     container_id = await pod.run_ready(("sh", "-c", script), linux=limits)
     await pod.stop(container_id)
@@ -169,7 +166,7 @@ async def test_a_group_out_of_memory(pod: CasePod) -> None:
     """memory.oom.group, which a kubelet sets on v2: all processes go with the one that took too much."""
     if cgroup.detect().layout != "v2":
         pytest.skip("v1 kills one process alone")
-    limits = _linux(
+    limits = limited(
         memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB, unified={"memory.oom.group": "1"}
     )
     script = "dd if=/dev/zero of=/dev/null bs=40M; exit 0"
@@ -178,7 +175,7 @@ async def test_a_group_out_of_memory(pod: CasePod) -> None:
 
 
 async def test_a_container_is_limited_apart_from_its_neighbours(pod: CasePod) -> None:
-    limited = await cgroup_of(pod, await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB)))
+    small = await cgroup_of(pod, await pod.run(linux=limited(memory_limit_in_bytes=64 * MIB)))
     free = await cgroup_of(pod, await pod.run(SLEEP))
-    assert limited.read("memory", "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
+    assert small.read("memory", "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
     assert free.read("memory", "memory.limit_in_bytes", "memory.max") != str(64 * MIB)

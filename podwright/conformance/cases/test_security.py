@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from podwright.conformance.messages import profile, secured
 from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, PodwrightError
-
-
-def _linux(**fields: object) -> api.LinuxContainerConfig:
-    namespaces = api.NamespaceOption(pid=api.CONTAINER)
-    context = api.LinuxContainerSecurityContext(namespace_options=namespaces, **fields)  # type: ignore[arg-type] # keywords
-    return api.LinuxContainerConfig(security_context=context)
-
-
-def _profile(kind: api.SecurityProfile.ProfileType, ref: str = "") -> api.SecurityProfile:
-    return api.SecurityProfile(profile_type=kind, localhost_ref=ref)
 
 
 async def _status_line(pod: CasePod, name: str, linux: api.LinuxContainerConfig) -> str:
@@ -37,7 +28,7 @@ async def _status_line(pod: CasePod, name: str, linux: api.LinuxContainerConfig)
     ids=["root", "uid", "known-uid", "uid-gid", "name", "groups"],
 )
 async def test_users(pod: CasePod, fields: dict[str, object], ids: str) -> None:
-    container_id = await pod.run(("sh", "-c", "id -u; id -g; id -G; sleep 1000"), linux=_linux(**fields))
+    container_id = await pod.run(("sh", "-c", "id -u; id -g; id -G; sleep 1000"), linux=secured(**fields))
     for _ in range(100):
         if len(words := [line.split(" ", 3)[3] for line in pod.log(container_id).splitlines()]) == 3:
             break
@@ -49,9 +40,9 @@ async def test_users(pod: CasePod, fields: dict[str, object], ids: str) -> None:
 
 
 @pytest.mark.deviates("containerd", "1.6 came before the field")
-async def test_the_user_is_told_once_created(pod: CasePod) -> None:
+async def test_the_user_is_reported_once_created(pod: CasePod) -> None:
     fields = {"run_as_user": api.Int64Value(value=5), "supplemental_groups": [77, 66]}
-    user = (await pod.status(await pod.create(linux=_linux(**fields)))).user.linux
+    user = (await pod.status(await pod.create(linux=secured(**fields)))).user.linux
     assert (user.uid, user.gid, sorted(user.supplemental_groups)) == (5, 0, [0, 66, 77])
 
 
@@ -73,10 +64,10 @@ async def test_groups_of_the_image(pod: CasePod, policy: api.SupplementalGroupsP
     if "member" not in await pod.output("cat", "/etc/group"):
         pytest.skip("the image has no group with members")
     user = api.Int64Value(value=4321)
-    linux = _linux(run_as_user=user, supplemental_groups=[1234], supplemental_groups_policy=policy)
+    linux = secured(run_as_user=user, supplemental_groups=[1234], supplemental_groups_policy=policy)
     container_id = await pod.run(linux=linux)
-    told = (await pod.exec(container_id, "id", "-G")).stdout.split()
-    assert {int(group) for group in told} == groups
+    reported = (await pod.exec(container_id, "id", "-G")).stdout.split()
+    assert {int(group) for group in reported} == groups
     assert set((await pod.status(container_id)).user.linux.supplemental_groups) == groups
 
 
@@ -84,7 +75,7 @@ async def test_groups_of_the_image(pod: CasePod, policy: api.SupplementalGroupsP
 @pytest.mark.deviates("containerd", "1.6 came before the field")
 async def test_a_groups_policy_that_is_none(pod: CasePod) -> None:
     with pytest.raises(InvalidArgument):
-        await pod.create(linux=_linux(supplemental_groups_policy=7))
+        await pod.create(linux=secured(supplemental_groups_policy=7))
 
 
 @pytest.mark.deviates("cri-o", "its default set is smaller")
@@ -99,12 +90,12 @@ async def test_a_groups_policy_that_is_none(pod: CasePod) -> None:
 )
 async def test_capabilities(pod: CasePod, add: list[str], drop: list[str], bounding: int) -> None:
     capability = api.Capability(add_capabilities=add, drop_capabilities=drop)
-    assert int(await _status_line(pod, "CapBnd", _linux(capabilities=capability)), 16) == bounding
+    assert int(await _status_line(pod, "CapBnd", secured(capabilities=capability)), 16) == bounding
 
 
 @pytest.mark.parametrize("value", [True, False])
 async def test_no_new_privileges(pod: CasePod, value: bool) -> None:
-    assert await _status_line(pod, "NoNewPrivs", _linux(no_new_privs=value)) == str(int(value))
+    assert await _status_line(pod, "NoNewPrivs", secured(no_new_privs=value)) == str(int(value))
 
 
 @pytest.mark.deviates("cri-o", "does not look at the old field")
@@ -112,15 +103,15 @@ async def test_no_new_privileges(pod: CasePod, value: bool) -> None:
     ("fields", "mode"),
     [
         ({}, "0"),
-        ({"seccomp": _profile(api.SecurityProfile.Unconfined)}, "0"),
-        ({"seccomp": _profile(api.SecurityProfile.RuntimeDefault)}, "2"),
+        ({"seccomp": profile(api.SecurityProfile.Unconfined)}, "0"),
+        ({"seccomp": profile(api.SecurityProfile.RuntimeDefault)}, "2"),
         ({"seccomp_profile_path": "runtime/default"}, "2"),
         ({"seccomp_profile_path": "unconfined"}, "0"),
     ],
     ids=["nil", "unconfined", "default", "old-default", "old-unconfined"],
 )
 async def test_seccomp(pod: CasePod, fields: dict[str, object], mode: str) -> None:
-    assert await _status_line(pod, "Seccomp", _linux(**fields)) == mode
+    assert await _status_line(pod, "Seccomp", secured(**fields)) == mode
 
 
 @pytest.mark.deviates("cri-o", "the process that holds a shared PID namespace needs CAP_SYS_RESOURCE")
@@ -130,30 +121,30 @@ async def test_the_first_process_of_a_shared_pid_namespace(run_pod: RunPod) -> N
     security = api.LinuxSandboxSecurityContext(
         run_as_user=api.Int64Value(value=1234),
         run_as_group=api.Int64Value(value=2345),
-        seccomp=_profile(api.SecurityProfile.RuntimeDefault),
+        seccomp=profile(api.SecurityProfile.RuntimeDefault),
     )
     async with run_pod(namespaces=namespaces, security=security) as pod:
         lines = (await pod.output("cat", "/proc/1/status")).splitlines()
-    told = {key: value.split()[:1] for key, _, value in (line.partition(":") for line in lines)}
-    assert (told["Uid"], told["Gid"], told["Seccomp"]) == (["1234"], ["2345"], ["2"])
+    reported = {key: value.split()[:1] for key, _, value in (line.partition(":") for line in lines)}
+    assert (reported["Uid"], reported["Gid"], reported["Seccomp"]) == (["1234"], ["2345"], ["2"])
 
 
 async def test_a_seccomp_profile_that_is_not_there(pod: CasePod) -> None:
-    linux = _linux(seccomp=_profile(api.SecurityProfile.Localhost, "/no/such/profile.json"))
+    linux = secured(seccomp=profile(api.SecurityProfile.Localhost, "/no/such/profile.json"))
     with pytest.raises(PodwrightError, match="profile"):
         await pod.start(await pod.create(linux=linux))
 
 
 async def test_read_only_root_and_writable_mounts(pod: CasePod) -> None:
     out = await pod.output(
-        "sh", "-c", "touch /x 2>&1; touch /dev/shm/x && echo ok", linux=_linux(readonly_rootfs=True)
+        "sh", "-c", "touch /x 2>&1; touch /dev/shm/x && echo ok", linux=secured(readonly_rootfs=True)
     )
     assert "Read-only file system" in out
     assert out.endswith("ok\n")
 
 
 async def test_masked_and_read_only_paths(pod: CasePod) -> None:
-    linux = _linux(masked_paths=["/proc/timer_list", "/etc"], readonly_paths=["/tmp"])
+    linux = secured(masked_paths=["/proc/timer_list", "/etc"], readonly_paths=["/tmp"])
     out = await pod.output("sh", "-c", "wc -c < /proc/timer_list; ls /etc; touch /tmp/x 2>&1 || true", linux=linux)
     assert out.startswith("0\n")
     assert "Read-only file system" in out
@@ -164,8 +155,8 @@ async def test_masked_and_read_only_paths(pod: CasePod) -> None:
 @pytest.mark.deviates("podwright-docker", "asks for every capability, whatever the host has")
 async def test_privileged(run_pod: RunPod) -> None:
     security = api.LinuxSandboxSecurityContext(privileged=True)
-    linux = _linux(
-        privileged=True, masked_paths=["/proc/timer_list"], seccomp=_profile(api.SecurityProfile.RuntimeDefault)
+    linux = secured(
+        privileged=True, masked_paths=["/proc/timer_list"], seccomp=profile(api.SecurityProfile.RuntimeDefault)
     )
     async with run_pod(security=security) as pod:
         script = (
@@ -178,4 +169,4 @@ async def test_privileged(run_pod: RunPod) -> None:
 
 async def test_privileged_needs_a_privileged_pod(pod: CasePod) -> None:
     with pytest.raises(PodwrightError, match="rivileged"):
-        await pod.create(linux=_linux(privileged=True))
+        await pod.create(linux=secured(privileged=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.messages import profile, secured
 from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
@@ -18,16 +19,6 @@ NET_BIND_SERVICE = 1 << 10
 SYS_ADMIN = 1 << 21
 
 
-def _linux(**fields: object) -> api.LinuxContainerConfig:
-    namespaces = api.NamespaceOption(pid=api.CONTAINER)
-    context = api.LinuxContainerSecurityContext(namespace_options=namespaces, **fields)  # type: ignore[arg-type] # keywords of a case
-    return api.LinuxContainerConfig(security_context=context)
-
-
-def _profile(kind: api.SecurityProfile.ProfileType, ref: str = "") -> api.SecurityProfile:
-    return api.SecurityProfile(profile_type=kind, localhost_ref=ref)
-
-
 async def _status(pod: CasePod, linux: api.LinuxContainerConfig) -> dict[str, str]:
     """What /proc says of a process in a container."""
     text = await pod.output("cat", "/proc/self/status", linux=linux)
@@ -36,7 +27,7 @@ async def _status(pod: CasePod, linux: api.LinuxContainerConfig) -> dict[str, st
 
 @pytest.fixture
 def no_mkdir(tmp_path: Path) -> Path:
-    """A seccomp profile that lets everything be done but making directories."""
+    """A seccomp profile that allows everything except making directories."""
     rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}
     path = tmp_path / "no-mkdir.json"
     path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
@@ -46,16 +37,16 @@ def no_mkdir(tmp_path: Path) -> Path:
 @pytest.mark.deviates("cri-o", "does not look at the old field")
 @pytest.mark.parametrize("deprecated", [False, True])
 async def test_a_seccomp_profile_of_the_host(pod: CasePod, no_mkdir: Path, deprecated: bool) -> None:
-    given = _linux(seccomp=_profile(LOCALHOST, str(no_mkdir)))
+    given = secured(seccomp=profile(LOCALHOST, str(no_mkdir)))
     if deprecated:
-        given = _linux(seccomp_profile_path=f"localhost/{no_mkdir}")
+        given = secured(seccomp_profile_path=f"localhost/{no_mkdir}")
     said = await pod.output("sh", "-c", "mkdir /tmp/x 2>&1; touch /tmp/y && echo touched", linux=given)
     assert "Operation not permitted" in said
     assert said.endswith("touched\n")
 
 
 async def test_the_newer_field_wins(pod: CasePod, no_mkdir: Path) -> None:
-    linux = _linux(seccomp=_profile(UNCONFINED), seccomp_profile_path=f"localhost/{no_mkdir}")
+    linux = secured(seccomp=profile(UNCONFINED), seccomp_profile_path=f"localhost/{no_mkdir}")
     assert (await _status(pod, linux))["Seccomp"] == "0"
 
 
@@ -64,13 +55,13 @@ async def test_the_newer_field_wins(pod: CasePod, no_mkdir: Path) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"seccomp": _profile(LOCALHOST)},
-        {"seccomp": _profile(LOCALHOST, "relative.json")},
-        {"seccomp": _profile(LOCALHOST, "/etc/passwd")},
-        {"seccomp": _profile(DEFAULT, "/etc/passwd")},
+        {"seccomp": profile(LOCALHOST)},
+        {"seccomp": profile(LOCALHOST, "relative.json")},
+        {"seccomp": profile(LOCALHOST, "/etc/passwd")},
+        {"seccomp": profile(DEFAULT, "/etc/passwd")},
         {"seccomp_profile_path": "strict"},
-        {"apparmor": _profile(DEFAULT, "mine")},
-        {"apparmor": _profile(LOCALHOST)},
+        {"apparmor": profile(DEFAULT, "mine")},
+        {"apparmor": profile(LOCALHOST)},
         {"apparmor_profile": "mine"},
         {"capabilities": api.Capability(add_capabilities=["FLY"])},
         {"capabilities": api.Capability(drop_capabilities=["CAP_FLY"])},
@@ -81,7 +72,7 @@ async def test_the_newer_field_wins(pod: CasePod, no_mkdir: Path) -> None:
 )
 async def test_refused(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(InvalidArgument):
-        await pod.create(linux=_linux(**fields))
+        await pod.create(linux=secured(**fields))
 
 
 @pytest.mark.deviates("cri-o", "takes it")
@@ -90,8 +81,8 @@ async def test_refused(pod: CasePod, fields: dict[str, object]) -> None:
     "fields",
     [
         {"selinux_options": api.SELinuxOption(level="s0,c4,c5")},
-        {"seccomp": _profile(DEFAULT, "/etc/passwd")},
-        {"apparmor": _profile(LOCALHOST)},
+        {"seccomp": profile(DEFAULT, "/etc/passwd")},
+        {"apparmor": profile(LOCALHOST)},
     ],
     ids=["level", "seccomp", "apparmor"],
 )
@@ -105,7 +96,7 @@ async def test_refused_for_a_pod(run_pod: RunPod, fields: dict[str, object]) -> 
 async def test_selinux_options_are_taken_on_every_host(run_pod: RunPod) -> None:
     options = api.SELinuxOption(user="system_u", role="system_r", type="container_t", level="s0:c4,c5")
     async with run_pod(security=api.LinuxSandboxSecurityContext(selinux_options=options)) as pod:
-        assert await pod.output("echo", "runs", linux=_linux(selinux_options=options)) == "runs\n"
+        assert await pod.output("echo", "runs", linux=secured(selinux_options=options)) == "runs\n"
 
 
 @pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
@@ -123,7 +114,7 @@ async def test_capabilities(pod: CasePod, add: list[str], drop: list[str], has: 
     if add == ["CAP_SYS_ADMIN"] and (await _peer_name(pod)) == "containerd":
         pytest.skip("1.6 puts CAP_ before every name")
     capability = api.Capability(add_capabilities=add, drop_capabilities=drop)
-    status = await _status(pod, _linux(capabilities=capability))
+    status = await _status(pod, secured(capabilities=capability))
     for field in ("CapBnd", "CapEff", "CapPrm"):
         assert int(status[field], 16) & (has | lacks) == has
     assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
@@ -134,7 +125,7 @@ async def _peer_name(pod: CasePod) -> str:
 
 
 async def test_capabilities_of_others_than_root(pod: CasePod) -> None:
-    status = await _status(pod, _linux(run_as_user=api.Int64Value(value=1000)))
+    status = await _status(pod, secured(run_as_user=api.Int64Value(value=1000)))
     assert int(status["CapEff"], 16) == 0
     assert int(status["CapBnd"], 16) & NET_BIND_SERVICE
 
@@ -145,17 +136,17 @@ async def test_capabilities_of_others_than_root(pod: CasePod) -> None:
 async def test_ambient_capabilities(pod: CasePod) -> None:
     names = ["NET_BIND_SERVICE"]
     capability = api.Capability(add_capabilities=names, add_ambient_capabilities=names, drop_capabilities=["ALL"])
-    status = await _status(pod, _linux(run_as_user=api.Int64Value(value=1000), capabilities=capability))
+    status = await _status(pod, secured(run_as_user=api.Int64Value(value=1000), capabilities=capability))
     for field in ("CapBnd", "CapEff", "CapPrm", "CapInh", "CapAmb"):
         assert int(status[field], 16) == NET_BIND_SERVICE, field
 
 
 async def test_an_exec_is_confined_like_its_container(pod: CasePod) -> None:
-    linux = _linux(
+    linux = secured(
         run_as_user=api.Int64Value(value=1000),
         supplemental_groups=[4321],
         no_new_privs=True,
-        seccomp=_profile(DEFAULT),
+        seccomp=profile(DEFAULT),
         capabilities=api.Capability(drop_capabilities=["ALL"]),
     )
     container = await pod.run_ready(linux=linux)
@@ -175,7 +166,7 @@ async def test_nothing_is_masked_unasked(pod: CasePod) -> None:
 
 
 async def test_paths_that_are_not_there_are_no_error(pod: CasePod) -> None:
-    linux = _linux(masked_paths=["/proc/no-such-file"], readonly_paths=["/sys/no-such-directory"])
+    linux = secured(masked_paths=["/proc/no-such-file"], readonly_paths=["/sys/no-such-directory"])
     assert await pod.output("echo", "runs", linux=linux) == "runs\n"
 
 
@@ -185,21 +176,21 @@ async def test_paths_that_are_not_there_are_no_error(pod: CasePod) -> None:
 async def test_privileged_may_write_where_others_may_not(run_pod: RunPod) -> None:
     script = "grep ' /sys sysfs ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1"
     async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
-        assert await pod.output("sh", "-c", script, linux=_linux(privileged=True)) == "rw\n"
-        assert await pod.output("sh", "-c", script, linux=_linux()) == "ro\n"
+        assert await pod.output("sh", "-c", script, linux=secured(privileged=True)) == "rw\n"
+        assert await pod.output("sh", "-c", script, linux=secured()) == "ro\n"
         readonly = {"readonly_paths": ["/proc/sys"]}
         write = "cat /proc/sys/kernel/hostname > /proc/sys/kernel/hostname && echo written || echo refused"
-        assert await pod.output("sh", "-c", write, linux=_linux(privileged=True, **readonly)) == "written\n"
-        assert (await pod.output("sh", "-c", f"({write}) 2>&1", linux=_linux(**readonly))).endswith("refused\n")
+        assert await pod.output("sh", "-c", write, linux=secured(privileged=True, **readonly)) == "written\n"
+        assert (await pod.output("sh", "-c", f"({write}) 2>&1", linux=secured(**readonly))).endswith("refused\n")
 
 
 @pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
 @pytest.mark.deviates("podwright-docker", "asks for every capability, whatever the host has")
 async def test_privileged_has_the_hosts_devices(run_pod: RunPod) -> None:
     async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
-        inside = set((await pod.output("ls", "/dev", linux=_linux(privileged=True))).split())
+        inside = set((await pod.output("ls", "/dev", linux=secured(privileged=True))).split())
         nodes = [path for path in Path("/dev").iterdir() if not path.is_symlink()]  # rtc is a link to the first clock
         hosts = {path.name for path in nodes if path.is_char_device() or path.is_block_device()}
         assert hosts - inside <= {"console"}
-        plain = set((await pod.output("ls", "/dev", linux=_linux())).split())
+        plain = set((await pod.output("ls", "/dev", linux=secured())).split())
         assert "kmsg" not in plain

@@ -41,8 +41,8 @@ async def test_each_signal(pod: CasePod, first: int) -> None:
         trap = "" if name in UNCATCHABLE else f"trap 'exit 7' {_kernel_number(name)}; "
         script = f"{trap}sleep 1000 & echo ready; wait"
         container_id = await pod.run_ready(("sh", "-c", script), stop_signal=number)
-        told = (await pod.status(container_id)).stop_signal
-        assert _kernel_number(NAMES[told]) == _kernel_number(name)
+        reported = (await pod.status(container_id)).stop_signal
+        assert _kernel_number(NAMES[reported]) == _kernel_number(name)
         running[number] = container_id
     ends = dict(await asyncio.gather(*(_end(pod, *item) for item in running.items())))
     assert ends == {name: 137 if name in UNCATCHABLE else 7 for name in names.values()}

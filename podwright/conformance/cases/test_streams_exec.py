@@ -67,7 +67,7 @@ async def test_the_exit_code_is_told(pod: CasePod, speech: Speech) -> None:
 
 @pytest.mark.parametrize("speech", [each for each in TEXT_STATUS if each.id != "spdy-v1"])
 async def test_old_versions_tell_that_it_failed(pod: CasePod, speech: Speech) -> None:
-    """All but the first on SPDY, whose servers reset the error stream."""
+    """All except the first on SPDY, whose servers reset the error stream."""
     container = await pod.run()
     done = await streamed_exec(pod, container, "sh", "-c", "exit 42", speech=speech)
     assert "42" in done.outcome.failure

@@ -9,6 +9,7 @@ import json
 import pytest
 
 from podwright.conformance.cgroups import ContainerCgroup, cgroup_of
+from podwright.conformance.messages import limited
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
@@ -25,11 +26,7 @@ async def _update(pod: CasePod, container_id: str, **fields: object) -> None:
     await pod.cri.call(pod.cri.runtime.UpdateContainerResources, request)
 
 
-def _linux(**fields: object) -> api.LinuxContainerConfig:
-    return api.LinuxContainerConfig(resources=api.LinuxContainerResources(**fields))  # type: ignore[arg-type] # keywords
-
-
-async def _told(pod: CasePod, container_id: str) -> api.LinuxContainerResources:
+async def _reported(pod: CasePod, container_id: str) -> api.LinuxContainerResources:
     return (await pod.status(container_id)).resources.linux
 
 
@@ -46,12 +43,12 @@ def _is_unlimited(files: ContainerCgroup) -> bool:
 
 
 async def test_limits_of_a_running_container(pod: CasePod) -> None:
-    container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB, cpu_shares=512))
+    container_id = await pod.run(linux=limited(memory_limit_in_bytes=64 * MIB, cpu_shares=512))
     files = await cgroup_of(pod, container_id)
     await _update(pod, container_id, memory_limit_in_bytes=96 * MIB, cpu_quota=25000, cpu_period=100000)
     assert _memory(files) == 96 * MIB
     assert files.read("cpu", "cpu.cfs_quota_us", "cpu.max").split()[0] == "25000"
-    told = await _told(pod, container_id)
+    told = await _reported(pod, container_id)
     assert (told.memory_limit_in_bytes, told.cpu_quota, told.cpu_shares) == (96 * MIB, 25000, 512)
     await _update(pod, container_id, memory_limit_in_bytes=32 * MIB, cpuset_cpus="0")
     assert _memory(files) == 32 * MIB
@@ -62,9 +59,9 @@ async def test_limits_of_a_running_container(pod: CasePod) -> None:
 
 
 async def test_limits_of_a_container_that_is_not_started_yet(pod: CasePod) -> None:
-    container_id = await pod.create(linux=_linux(memory_limit_in_bytes=64 * MIB))
+    container_id = await pod.create(linux=limited(memory_limit_in_bytes=64 * MIB))
     await _update(pod, container_id, memory_limit_in_bytes=96 * MIB)
-    assert (await _told(pod, container_id)).memory_limit_in_bytes == 96 * MIB
+    assert (await _reported(pod, container_id)).memory_limit_in_bytes == 96 * MIB
     await pod.start(container_id)
     assert _memory(await cgroup_of(pod, container_id)) == 96 * MIB
 
@@ -73,26 +70,26 @@ async def test_limits_of_a_container_that_is_not_started_yet(pod: CasePod) -> No
 @pytest.mark.deviates("podwright-docker", "the Engine lifts no memory limit")
 async def test_minus_one_lifts_the_memory_limit(pod: CasePod, swap: dict[str, int]) -> None:
     """Like quota and swap. OCI's runtime-spec says so of memory.limit."""
-    container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB))
+    container_id = await pod.run(linux=limited(memory_limit_in_bytes=64 * MIB))
     files = await cgroup_of(pod, container_id)
     assert not _is_unlimited(files)
     await _update(pod, container_id, memory_limit_in_bytes=-1, **swap)
     assert _is_unlimited(files)
     await _update(pod, container_id, memory_limit_in_bytes=48 * MIB)
     assert _memory(files) == 48 * MIB
-    assert (await _told(pod, container_id)).memory_limit_in_bytes == 48 * MIB
+    assert (await _reported(pod, container_id)).memory_limit_in_bytes == 48 * MIB
 
 
 @pytest.mark.deviates("podwright-docker", "the Engine lifts no memory limit")
 async def test_minus_one_lifts_it_before_the_start(pod: CasePod) -> None:
-    container_id = await pod.create(linux=_linux(memory_limit_in_bytes=64 * MIB))
+    container_id = await pod.create(linux=limited(memory_limit_in_bytes=64 * MIB))
     await _update(pod, container_id, memory_limit_in_bytes=-1)
     await pod.start(container_id)
     assert _is_unlimited(await cgroup_of(pod, container_id))
 
 
 async def test_minus_one_from_the_start(pod: CasePod) -> None:
-    assert _is_unlimited(await cgroup_of(pod, await pod.run(linux=_linux(memory_limit_in_bytes=-1))))
+    assert _is_unlimited(await cgroup_of(pod, await pod.run(linux=limited(memory_limit_in_bytes=-1))))
 
 
 @pytest.mark.deviates("cri-o", "leaves them as they are")
@@ -108,7 +105,7 @@ async def test_huge_pages(pod: CasePod) -> None:
 
 
 async def test_swap_follows_memory(pod: CasePod) -> None:
-    container_id = await pod.run(linux=_linux(memory_limit_in_bytes=32 * MIB))
+    container_id = await pod.run(linux=limited(memory_limit_in_bytes=32 * MIB))
     await _update(pod, container_id, memory_limit_in_bytes=64 * MIB)
     files = await cgroup_of(pod, container_id)
     try:
@@ -119,12 +116,12 @@ async def test_swap_follows_memory(pod: CasePod) -> None:
 
 
 async def test_an_update_that_fails_changes_nothing(pod: CasePod) -> None:
-    container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB, cpu_quota=50000, cpu_period=100000))
-    before = await _told(pod, container_id)
+    container_id = await pod.run(linux=limited(memory_limit_in_bytes=64 * MIB, cpu_quota=50000, cpu_period=100000))
+    before = await _reported(pod, container_id)
     files = await cgroup_of(pod, container_id)
     with pytest.raises(PodwrightError):
         await _update(pod, container_id, memory_limit_in_bytes=96 * MIB, cpu_quota=25000, cpuset_cpus="4000")
-    assert await _told(pod, container_id) == before
+    assert await _reported(pod, container_id) == before
     assert _memory(files) == 64 * MIB
     assert files.read("cpu", "cpu.cfs_quota_us", "cpu.max").split()[0] == "50000"
     assert files.read("memory", "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
@@ -133,10 +130,10 @@ async def test_an_update_that_fails_changes_nothing(pod: CasePod) -> None:
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "leaves it to the kernel, which kills or refuses")
 async def test_less_memory_than_is_held(pod: CasePod) -> None:
-    container_id = await pod.run_ready(HOLD, linux=_linux(memory_limit_in_bytes=256 * MIB))
+    container_id = await pod.run_ready(HOLD, linux=limited(memory_limit_in_bytes=256 * MIB))
     with pytest.raises(FailedPrecondition, match="uses"):
         await _update(pod, container_id, memory_limit_in_bytes=8 * MIB)
-    assert (await _told(pod, container_id)).memory_limit_in_bytes == 256 * MIB
+    assert (await _reported(pod, container_id)).memory_limit_in_bytes == 256 * MIB
     assert (await pod.status(container_id)).state == api.CONTAINER_RUNNING
 
 
@@ -154,7 +151,7 @@ async def test_less_memory_than_is_held(pod: CasePod) -> None:
     ids=str,
 )
 async def test_impossible_limits(pod: CasePod, fields: dict[str, object]) -> None:
-    container_id = await pod.create(linux=_linux(memory_limit_in_bytes=64 * MIB))
+    container_id = await pod.create(linux=limited(memory_limit_in_bytes=64 * MIB))
     with pytest.raises(InvalidArgument):
         await _update(pod, container_id, **fields)
 
@@ -183,7 +180,7 @@ async def test_updates_at_once(pod: CasePod) -> None:
     container_id = await pod.run()
     files = await cgroup_of(pod, container_id)
     await asyncio.gather(*(_update(pod, container_id, memory_limit_in_bytes=n * MIB) for n in range(40, 50)))
-    assert (await _told(pod, container_id)).memory_limit_in_bytes == _memory(files)
+    assert (await _reported(pod, container_id)).memory_limit_in_bytes == _memory(files)
     assert _memory(files) // MIB in range(40, 50)
 
 

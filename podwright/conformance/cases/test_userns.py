@@ -32,7 +32,7 @@ def _volume(path: Path, **fields: object) -> api.Mount:
     return api.Mount(**{**given, **mappings, **fields})  # type: ignore[arg-type] # keywords of a case
 
 
-async def _told(pod: CasePod, *script: str, **fields: object) -> list[str]:
+async def _output_words(pod: CasePod, *script: str, **fields: object) -> list[str]:
     """The words that a script prints."""
     return (await pod.output("sh", "-c", "; ".join(script), **fields)).split()
 
@@ -40,13 +40,13 @@ async def _told(pod: CasePod, *script: str, **fields: object) -> list[str]:
 async def test_users_are_mapped_on_every_handler(able: list[str], run_pod: RunPod) -> None:
     for handler in able:
         async with run_pod(namespaces=_mapped(), runtime_handler=handler) as pod:
-            words = await _told(pod, "cat /proc/self/uid_map /proc/self/gid_map", "id -u")
+            words = await _output_words(pod, "cat /proc/self/uid_map /proc/self/gid_map", "id -u")
             assert words == ["0", str(HOST_ID), str(LENGTH)] * 2 + ["0"], handler
 
 
 async def test_the_root_belongs_to_the_pods_root(able: list[str], run_pod: RunPod) -> None:
     async with run_pod(namespaces=_mapped()) as pod:
-        words = await _told(
+        words = await _output_words(
             pod,
             "stat -c %u:%g / /bin/busybox /etc/passwd",
             "touch /new /etc/new; chown 7:8 /etc/new",
@@ -58,7 +58,7 @@ async def test_the_root_belongs_to_the_pods_root(able: list[str], run_pod: RunPo
 async def test_what_the_pod_is_given_belongs_to_its_root(able: list[str], run_pod: RunPod) -> None:
     async with run_pod(namespaces=_mapped()) as pod:
         files = "/etc/hosts /etc/hostname /etc/resolv.conf /dev/shm /dev/pts"
-        words = await _told(pod, f"stat -c %u:%g {files}", "touch /dev/shm/new /etc/hosts")
+        words = await _output_words(pod, f"stat -c %u:%g {files}", "touch /dev/shm/new /etc/hosts")
         assert words == ["0:0"] * 5
 
 
@@ -69,7 +69,7 @@ async def test_devices_keep_their_modes(able: list[str], run_pod: RunPod) -> Non
         api.Device(container_path=path, host_path="/dev/zero", permissions="rwm") for path in ("/opt/zero", "/dev/nil")
     ]
     async with run_pod(namespaces=_mapped()) as pod:
-        words = await _told(pod, "stat -c %a /opt/zero /dev/nil /dev/null", "umask", devices=devices)
+        words = await _output_words(pod, "stat -c %a /opt/zero /dev/nil /dev/null", "umask", devices=devices)
         assert words == ["666"] * 3 + ["0022"]
 
 
@@ -80,7 +80,7 @@ async def test_volumes_keep_their_owners(able: list[str], run_pod: RunPod, tmp_p
         os.chown(path, uid, uid)
     context = api.LinuxContainerSecurityContext(run_as_user=api.Int64Value(value=uid), namespace_options=_mapped())
     async with run_pod(namespaces=_mapped()) as pod:
-        words = await _told(
+        words = await _output_words(
             pod,
             "cat /volume/old; echo",
             "echo new > /volume/new; stat -c %u /volume/old /volume/new",
@@ -96,7 +96,7 @@ async def test_a_volume_without_mappings_is_nobodys(able: list[str], run_pod: Ru
     mount = api.Mount(container_path="/volume", host_path=str(tmp_path))
     async with run_pod(namespaces=_mapped()) as pod:
         script = "stat -c %u /volume; touch /volume/new 2>/dev/null || echo refused"
-        assert await _told(pod, script, mounts=[mount]) == ["65534", "refused"]
+        assert await _output_words(pod, script, mounts=[mount]) == ["65534", "refused"]
     assert not (tmp_path / "new").exists()
 
 
@@ -105,7 +105,7 @@ async def test_a_file_as_a_volume(able: list[str], run_pod: RunPod, tmp_path: Pa
     log.touch()
     async with run_pod(namespaces=_mapped()) as pod:
         mount = _volume(log, container_path="/dev/termination-log")
-        assert await _told(pod, "echo last words > /dev/termination-log", mounts=[mount]) == []
+        assert await _output_words(pod, "echo last words > /dev/termination-log", mounts=[mount]) == []
     assert log.read_text() == "last words\n"
 
 
@@ -136,7 +136,7 @@ async def test_sysctls(able: list[str], run_pod: RunPod) -> None:
     }
     async with run_pod(namespaces=_mapped(), sysctls=sysctls) as pod:
         paths = [f"/proc/sys/{name.replace('.', '/')}" for name in sysctls]
-        words = await _told(pod, f"cat {' '.join(paths)}")
+        words = await _output_words(pod, f"cat {' '.join(paths)}")
         assert words == ["1", "100", "10000", "20000", "5", "500"]
 
 
@@ -146,14 +146,14 @@ async def test_the_pods_root_owns_its_network(able: list[str], run_pod: RunPod) 
     )
     async with run_pod(namespaces=_mapped()) as pod:
         linux = api.LinuxContainerConfig(security_context=context)
-        words = await _told(pod, "ip addr add 192.0.2.7/32 dev lo", "ip -o addr show dev lo", linux=linux)
+        words = await _output_words(pod, "ip addr add 192.0.2.7/32 dev lo", "ip -o addr show dev lo", linux=linux)
         assert "192.0.2.7/32" in words
 
 
 async def test_a_shared_pid_namespace(able: list[str], run_pod: RunPod) -> None:
     async with run_pod(namespaces=_mapped(pid=api.POD)) as pod:
         first = await pod.run_ready()
-        words = await _told(pod, "cat /proc/1/uid_map", "ls -d /proc/[0-9]* | wc -l")
+        words = await _output_words(pod, "cat /proc/1/uid_map", "ls -d /proc/[0-9]* | wc -l")
         assert words[:3] == ["0", str(HOST_ID), str(LENGTH)]
         assert int(words[3]) >= 3
         assert (await pod.exec(first, "true")).exit_code == 0
@@ -164,7 +164,7 @@ async def test_the_hosts_network(able: list[str], cri_server: CriPeer, run_pod: 
     if not status.features.user_namespaces_host_network:
         pytest.skip("the runtime tells that it cannot")
     async with run_pod(namespaces=_mapped(network=api.NODE)) as pod:
-        words = await _told(
+        words = await _output_words(
             pod,
             "cat /proc/self/uid_map",
             "ls /sys/class/net | grep -cx lo",
@@ -178,7 +178,7 @@ async def test_the_hosts_network(able: list[str], cri_server: CriPeer, run_pod: 
 async def test_the_hosts_users(run_pod: RunPod) -> None:
     users = api.UserNamespace(mode=api.NODE)
     async with run_pod(namespaces=api.NamespaceOption(pid=api.CONTAINER, userns_options=users)) as pod:
-        assert await _told(pod, "cat /proc/self/uid_map") == Path("/proc/self/uid_map").read_text().split()
+        assert await _output_words(pod, "cat /proc/self/uid_map") == Path("/proc/self/uid_map").read_text().split()
 
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
@@ -234,4 +234,10 @@ async def test_privileged_among_the_pods_users(able: list[str], run_pod: RunPod)
     async with run_pod(namespaces=_mapped(), security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
         linux = api.LinuxContainerConfig(security_context=context)
         script = "cat /proc/self/uid_map; mount -t tmpfs none /tmp && echo mounted; ls /dev/null"
-        assert await _told(pod, script, linux=linux) == ["0", str(HOST_ID), str(LENGTH), "mounted", "/dev/null"]
+        assert await _output_words(pod, script, linux=linux) == [
+            "0",
+            str(HOST_ID),
+            str(LENGTH),
+            "mounted",
+            "/dev/null",
+        ]

@@ -1,1 +1,1 @@
-"""Inspects the machine: effects, one module per subject, joined by `everything`."""
+"""Inspects the machine: effects, one module for each subject, joined by `everything`."""

@@ -43,5 +43,5 @@ def _asked(path: str, what: str) -> dict[str, Any]:
         connection.request("GET", what)
         found = json.loads(connection.getresponse().read(ANSWER_LIMIT_BYTES))
     if not isinstance(found, dict):
-        raise FailedPrecondition(f"{what}: the answer is no object")
+        raise FailedPrecondition(f"{what}: the answer is not a JSON object")
     return found

@@ -1,1 +1,1 @@
-"""Pure judgements: `(Facts) -> Finding`, one module per subject."""
+"""Pure judgements: `(Facts) -> Finding`, one module for each subject."""

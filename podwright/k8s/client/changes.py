@@ -67,7 +67,7 @@ def read_change(line: bytes, kind: type[K], what: str) -> Change[K]:
         frame = _FRAMES.decode(line)
         change = _read(frame, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, InvalidArgument) as failure:
-        raise Garbled(f"cannot {what}: an event makes no sense: {failure}") from failure
+        raise Garbled(f"cannot {what}: an event is invalid: {failure}") from failure
     if isinstance(change, Status):
         raise failure_of(change, what)
     return change

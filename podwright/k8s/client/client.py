@@ -44,6 +44,8 @@ T = TypeVar("T", bound=ApiObject)
 # The kubelet's kubeAPIQPS and kubeAPIBurst.
 CALLS_PER_S = 50.0
 CALLS_BURST = 100
+# Each call that is under way has a connection, whose TLS handshake costs more than a call. Go's client has HTTP/2.
+CALLS_AT_ONCE = 8
 # Codes of a server that has not begun the request. After a 504 it may have.
 REFUSED = (429, 503)
 
@@ -54,6 +56,7 @@ class ApiClient:
     def __init__(self, transport: Transport, *, rate: float = CALLS_PER_S, burst: int = CALLS_BURST) -> None:
         self._transport = transport
         self._bucket = TokenBucket(rate=rate, burst=burst)
+        self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
 
     async def get(self, kind: type[K], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S) -> K:
         """As `ApiServer..get`."""
@@ -152,7 +155,7 @@ class ApiClient:
         try:
             return decode(body, cls)
         except (InvalidArgument, msgspec.DecodeError) as failure:
-            raise Garbled(f"cannot {request.what}: the answer makes no sense: {failure}") from failure
+            raise Garbled(f"cannot {request.what}: the answer is invalid: {failure}") from failure
 
     async def _call(self, request: ApiRequest, timeout_s: float) -> bytes:
         deadline = asyncio.get_running_loop().time() + timeout_s
@@ -166,7 +169,8 @@ class ApiClient:
     async def _insisted(self, request: ApiRequest, deadline: float) -> bytes:
         """Repeated as the server asks for it, while there is time."""
         while True:
-            answer = await self._transport.send(request)
+            async with self._slots:
+                answer = await self._transport.send(request)
             if 200 <= answer.code < 300:
                 return answer.body
             failure = _failure(answer, request.what)

@@ -20,7 +20,7 @@ Failures are those of `podwright.errors`, so that `except NotFound` works as eve
         429                        failures.TooManyRequests      is an Unavailable
         405, 406, 415              failures.Unsupported          is an Unimplemented
         500, 503, 504 and others   failures.ServerFailed         is an Unavailable
-    no answer, or one that makes no sense    failures.Unreachable, failures.Garbled    are Unavailable
+    no answer, or an invalid one             failures.Unreachable, failures.Garbled    are Unavailable
     no answer in time                        DeadlineExceeded
 """
 

@@ -1,4 +1,4 @@
-"""HTTP to one API server: connections, TLS, identity, silence. The only file of the client that knows aiohttp.
+"""Requests to one API server: identity, deadlines, silence, and failures as ours.
 
 Connections belong to a key pair. When the credentials give another one, new requests take new connections, watches on
 the old ones are cut (they go on elsewhere, where they were), and the old ones close after their last answer.
@@ -8,36 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import socket
 import time
-from asyncio import sslproto
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
-import aiohttp
+import h11
 import msgspec
-from yarl import URL
 
-from podwright import __version__, proxies
 from podwright.errors import FailedPrecondition
 from podwright.k8s.client.calls import NO_ANSWER, ApiCall, CallListener, NoListener
-from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity, KeyPair
+from podwright.k8s.client.connection import HttpConnection
+from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity
 from podwright.k8s.client.failures import Garbled, Renewed, Silent, Unreachable, read_failure
+from podwright.k8s.client.pool import Pool
 from podwright.k8s.client.requests import ApiRequest
-from podwright.k8s.client.tls import client_context
 
-CONNECT_TIMEOUT_S = 15.0
-# A peer that has vanished silently is noticed by the kernel: probes from 30 s on, and what is sent and not
-# acknowledged for so long ends the connection (tcp(7)).
-KEEPALIVE_IDLE_S = 30
-UNACKNOWLEDGED_MS = 30_000
 ANSWER_LIMIT_BYTES = 256 * 1024 * 1024
-READ_BUFFER_BYTES = 64 * 1024
-# asyncio gives every TLS connection a buffer of 256 KiB, filled with zeros: 75 MiB for the 300 watches of a full node.
-# A record of TLS has 16 KiB at most.
-sslproto.SSLProtocol.max_size = 16 * 1024
-HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept": "application/json"}
+HINT = "is the API server up, and is this its address?"
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,16 +32,6 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     code: int
     body: bytes
     retry_after: str = ""
-
-
-class _Connections(msgspec.Struct, kw_only=True, eq=False):
-    """The connections of one key pair, with what uses them."""
-
-    key_pair: KeyPair | None
-    session: aiohttp.ClientSession
-    streams: set[aiohttp.ClientResponse] = msgspec.field(default_factory=set)
-    calls: int = 0
-    retired: bool = False
 
 
 class _Outcome(msgspec.Struct):
@@ -74,8 +50,8 @@ class Transport:
         self.host = endpoint.url.partition("://")[2].partition("/")[0]
         self._endpoint = endpoint
         self._credentials = credentials
-        self._connections: _Connections | None = None
-        self._retired: set[_Connections] = set()
+        self._pool: Pool | None = None
+        self._retired: list[Pool] = []
         self._closed = False
 
     async def send(self, request: ApiRequest) -> HttpAnswer:
@@ -88,20 +64,16 @@ class Transport:
         return answer
 
     async def _sent(self, request: ApiRequest, identity: Identity) -> HttpAnswer:
-        connections = await self._current(identity)
-        connections.calls += 1
-        try:
-            with self._counted(request) as outcome, _reported(request.what, self._endpoint.url):
-                async with self._request(connections, request, identity, idle_s=None) as response:
-                    outcome.code = str(response.status)
-                    body = await _body(response, request.what)
-                    outcome.received_bytes = len(body)
-                    return HttpAnswer(
-                        code=response.status, body=body, retry_after=response.headers.get("Retry-After", "")
-                    )
-        finally:
-            connections.calls -= 1
-            await self._sweep()
+        pool = self._current(identity)
+        with self._counted(request) as outcome, self._reported(request.what):
+            head, connection = await pool.ask(request, identity)
+            try:
+                outcome.code = str(head.code)
+                body = await _body(connection, request.what)
+            finally:
+                pool.give_back(connection)
+            outcome.received_bytes = len(body)
+            return HttpAnswer(code=head.code, body=body, retry_after=head.headers.get("retry-after", ""))
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -112,23 +84,20 @@ class Transport:
         Raises ApiFailure, Unreachable, Silent (from the iterator, when nothing comes for `idle_s`) and Garbled.
         """
         identity = await self._credentials.identity()
-        connections = await self._current(identity)
-        async with contextlib.AsyncExitStack() as stack:
-            with self._counted(request) as outcome, _reported(request.what, self._endpoint.url):
+        pool = self._current(identity)
+        with contextlib.ExitStack() as stack:
+            with self._counted(request) as outcome, self._reported(request.what):
                 async with asyncio.timeout(open_s):
-                    response = await stack.enter_async_context(
-                        self._request(connections, request, identity, idle_s=idle_s)
-                    )
-                    outcome.code = str(response.status)
-                    if response.status != 200:
-                        body = await _body(response, request.what)
-                        if response.status == 401:
+                    head, connection = await pool.ask(request, identity)
+                    stack.callback(pool.give_back, connection)  # the rest is of no use, and may never end
+                    outcome.code = str(head.code)
+                    if head.code != 200:
+                        body = await _body(connection, request.what)
+                        if head.code == 401:
                             self._credentials.refused(identity)
-                        raise _refusal(response, body, request.what)
-            connections.streams.add(response)
-            stack.callback(connections.streams.discard, response)
-            stack.callback(response.close)  # the rest is of no use, and may never end
-            yield self._pieces(response, connections, request.what)
+                        raise _refusal(head.code, body, request.what, head.headers.get("retry-after", ""))
+            pool.follow(connection)
+            yield self._pieces(connection, pool, request.what, idle_s)
 
     @contextlib.contextmanager
     def _counted(self, request: ApiRequest) -> Iterator[_Outcome]:
@@ -148,134 +117,76 @@ class Transport:
                 )
             )
 
-    async def _pieces(
-        self, response: aiohttp.ClientResponse, connections: _Connections, what: str
-    ) -> AsyncIterator[bytes]:
+    async def _pieces(self, connection: HttpConnection, pool: Pool, what: str, idle_s: float) -> AsyncIterator[bytes]:
         while True:
             try:
-                with _reported(what, self._endpoint.url):
-                    piece = await response.content.readany()
+                piece = await self._piece(connection, what, idle_s)
             except Unreachable:
-                if not connections.retired:
+                if not pool.is_retired:
                     raise
                 piece = b""
-            if connections.retired:
-                raise Renewed(f"cannot {what}: the connection was given up for one with a newer certificate")
+            if pool.is_retired:
+                raise Renewed(f"cannot {what}: the connection was replaced by one with a newer certificate")
             if not piece:
                 return
             yield piece
 
-    def _request(
-        self, connections: _Connections, request: ApiRequest, identity: Identity, *, idle_s: float | None
-    ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        headers = {**HEADERS, **identity.headers}
-        if request.body:
-            headers["Content-Type"] = request.content_type
-        return connections.session.request(
-            request.method,
-            self._url(request.target),
-            headers=headers,
-            data=request.body or None,
-            allow_redirects=False,
-            proxy=self._proxy(),
-            server_hostname=self._endpoint.server_name or None,
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S, sock_read=idle_s),
-        )
-
-    def _proxy(self) -> str | None:
-        """The kubeconfig's, or what the environment says."""
-        if self._endpoint.proxy_url:
-            return self._endpoint.proxy_url
+    async def _piece(self, connection: HttpConnection, what: str, idle_s: float) -> bytes:
         try:
-            return proxies.choose(self._endpoint.url, os.environ)
-        except ValueError as failure:
-            raise FailedPrecondition(f"{self._endpoint.url}: {failure}") from failure
+            with self._reported(what):
+                async with asyncio.timeout(idle_s):
+                    return await connection.piece()
+        except TimeoutError as late:
+            raise Silent(f"cannot {what}: {self._endpoint.url}: nothing for {idle_s:g} s", hint=HINT) from late
 
-    def _url(self, target: str) -> URL:
-        # Encoded already: yarl must not change what was quoted.
-        return URL(f"{self._endpoint.url.rstrip('/')}{target}", encoded=True)
-
-    async def _current(self, identity: Identity) -> _Connections:
+    def _current(self, identity: Identity) -> Pool:
+        """Raises Unreachable, and FailedPrecondition for certificates that cannot be used."""
         if self._closed:
             raise Unreachable(f"{self._endpoint.url}: the client is closed")
-        current = self._connections
+        current = self._pool
         if current is not None and current.key_pair == identity.key_pair:
             return current
-        fresh = self._connections = self._opened(identity.key_pair)
+        fresh = self._pool = Pool(self._endpoint, identity.key_pair)
         if current is not None:
-            self._retire(current)
-            await self._sweep()
+            current.retire()
+            self._retired = [pool for pool in (*self._retired, current) if not pool.is_empty]
         return fresh
-
-    def _opened(self, key_pair: KeyPair | None) -> _Connections:
-        connector = aiohttp.TCPConnector(
-            limit=0,  # every watch has a connection of its own
-            ssl=client_context(self._endpoint, key_pair) if self._endpoint.url.startswith("https:") else True,
-            socket_factory=_socket,
-        )
-        session = aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=READ_BUFFER_BYTES
-        )
-        return _Connections(key_pair=key_pair, session=session)
-
-    def _retire(self, connections: _Connections) -> None:
-        connections.retired = True
-        self._retired.add(connections)
-        for response in list(connections.streams):
-            response.close()
-
-    async def _sweep(self) -> None:
-        """Close what was retired and has answered its last call."""
-        for connections in [each for each in self._retired if not each.calls]:
-            self._retired.discard(connections)
-            await connections.session.close()
 
     async def close(self) -> None:
         """End all connections. Calls fail from now on."""
         self._closed = True
-        if self._connections is not None:
-            self._retire(self._connections)
-            self._connections = None
-        for connections in self._retired:
-            await connections.session.close()
-        self._retired.clear()
+        pools = [*self._retired, *([self._pool] if self._pool is not None else [])]
+        self._pool, self._retired = None, []
+        for pool in pools:
+            await pool.close()
+
+    @contextlib.contextmanager
+    def _reported(self, what: str) -> Iterator[None]:
+        """Failures of connections and of HTTP as ours. A deadline of the caller passes as it is."""
+        where = f"cannot {what}: {self._endpoint.url}"
+        try:
+            yield
+        except OSError as failure:
+            if type(failure) is TimeoutError and not failure.errno:
+                raise  # the deadline; with a number, it is the kernel that has given the connection up
+            text = failure.strerror or str(failure) or type(failure).__name__
+            raise Unreachable(f"{where}: {text}", hint=HINT) from failure
+        except h11.RemoteProtocolError as failure:
+            raise Garbled(f"{where}: {failure}") from failure
+        except h11.LocalProtocolError as failure:  # a token with a line break, for example
+            raise FailedPrecondition(f"{where}: this cannot be sent: {failure}") from failure
 
 
-def _socket(address: Any) -> socket.socket:
-    family, kind, protocol, _, _ = address
-    opened = socket.socket(family, kind, protocol)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_IDLE_S // 3)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
-    return opened
-
-
-async def _body(response: aiohttp.ClientResponse, what: str) -> bytes:
+async def _body(connection: HttpConnection, what: str) -> bytes:
     pieces = bytearray()
-    while piece := await response.content.readany():
+    while piece := await connection.piece():
         pieces += piece
         if len(pieces) > ANSWER_LIMIT_BYTES:
             raise Garbled(f"cannot {what}: the answer is longer than {ANSWER_LIMIT_BYTES} bytes")
     return bytes(pieces)
 
 
-def _refusal(response: aiohttp.ClientResponse, body: bytes, what: str) -> Exception:
-    if response.status < 400:
-        return Garbled(f"cannot {what}: the server answers with HTTP {response.status}")
-    return read_failure(response.status, body, what, retry_after=response.headers.get("Retry-After", ""))
-
-
-@contextlib.contextmanager
-def _reported(what: str, url: str) -> Iterator[None]:
-    """aiohttp's failures as ours. A deadline of the caller passes as it is."""
-    try:
-        yield
-    except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, OSError) as failure:
-        if type(failure) is TimeoutError and not failure.errno:
-            raise  # the deadline; with a number, it is the kernel that has given the connection up
-        text = str(failure) or type(failure).__name__
-        kind = Silent if isinstance(failure, aiohttp.SocketTimeoutError) else Unreachable
-        raise kind(f"cannot {what}: {url}: {text}", hint="is the API server up, and is this its address?") from failure
-    except aiohttp.ClientError as failure:
-        raise Garbled(f"cannot {what}: {url}: {failure}") from failure
+def _refusal(code: int, body: bytes, what: str, retry_after: str) -> Exception:
+    if code < 400:
+        return Garbled(f"cannot {what}: the server answers with HTTP {code}")
+    return read_failure(code, body, what, retry_after=retry_after)

@@ -54,7 +54,7 @@ def _plain_value(text: str) -> Value:
     if text in _WORDS:
         return _WORDS[text]
     if _NOT_FINITE.fullmatch(text):
-        raise ValueError(f"{text} is no number that JSON can hold")
+        raise ValueError(f"{text} is not a number that JSON can hold")
     if len(text) > _NUMBER_LENGTH or not text or text[0] not in "+-.0123456789":
         return text
     # Go removes underscores where a number begins with a digit or a sign, not where it begins with a point.

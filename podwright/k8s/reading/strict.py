@@ -7,7 +7,6 @@ base64 with line breaks, numbers as quantities) is taken here as well. Whether a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -24,6 +23,7 @@ from podwright.k8s.reading.documents import Document
 from podwright.k8s.reading.tree import Fields, MappingEntry, Node, Scalar, Sequence, plain
 from podwright.k8s.shapes import LeafShape, ListShape, MapShape, Shape, StructShape, fields_of
 from podwright.k8s.times import parse_time
+from podwright.spelling import nearest
 
 T = TypeVar("T", bound=ApiObject)
 
@@ -80,8 +80,8 @@ class _Walk(msgspec.Struct):
         return document
 
     def _unknown(self, entry: MappingEntry, path: str, key: str, known: Iterable[str]) -> None:
-        nearest = nearest_name(key, known)
-        hint = f"did you mean {nearest}?" if nearest else ""
+        near = nearest(key, known)
+        hint = f"did you mean {near}?" if near else ""
         self._note(Problem(path=self._full(path), message="no such field", hint=hint, line=entry.line))
 
     def _list(self, node: Node, shape: ListShape, path: str) -> Any:
@@ -117,13 +117,6 @@ class _Walk(msgspec.Struct):
 
     def _full(self, path: str) -> str:
         return f"{self.prefix}: {path}" if self.prefix and path else self.prefix or path
-
-
-def nearest_name(word: str, known: Iterable[str]) -> str:
-    """The nearest known name, or "" if none is near."""
-    lowered = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    return lowered[found[0]] if found else ""
 
 
 def _is_null(entry: MappingEntry) -> bool:

@@ -21,7 +21,7 @@ DEPTH_LIMIT = 100  # no Kubernetes object comes near it
 # Of one document, aliases counted as often as they are used; no object comes near it.
 VALUES_LIMIT = 200_000
 TEXT_LIMIT = 5 * VALUES_LIMIT  # of all documents together, aliases counted once
-# A merge (`<<`) copies keys, so that merges of merges can grow without end.
+# A merge (`<<`) copies keys, so that merges of merges can grow without limit.
 MERGED_LIMIT = 100_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

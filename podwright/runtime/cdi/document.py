@@ -158,7 +158,7 @@ def _problems(document: CdiDocument) -> Iterator[str]:
     if name := field_with_nul(document):
         yield f"a NUL in {name}"
     if KIND.fullmatch(document.kind) is None:
-        yield f"{document.kind!r} is no kind of device, such as vendor.com/class"
+        yield f"{document.kind!r} is not a kind of device, such as vendor.com/class"
     if not document.devices:
         yield "it has no devices"
     names = [device.name for device in document.devices]
@@ -208,7 +208,7 @@ def _problems_of(edits: Edits) -> Iterator[str]:
             yield "a mount hides the whole container"
     for hook in edits.hooks:
         if hook.hook_name not in HOOKS:
-            yield f"{hook.hook_name!r} is no hook; there are {', '.join(HOOKS)}"
+            yield f"{hook.hook_name!r} is not a hook; there are {', '.join(HOOKS)}"
         if not hook.path.startswith("/"):
             yield f"hook {hook.hook_name}: {hook.path!r} is not an absolute path"
         yield from _variable_problems(hook.env)

@@ -12,7 +12,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.linux.selinux import Contexts
-from podwright.runtime.container import devices, place, targets, volumes
+from podwright.runtime.container import devices, host_parts, targets, volumes
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.paths import log_file
 from podwright.runtime.container.root import PreparedMounts, Root, make_root, prepare_mounts
@@ -27,7 +27,7 @@ from podwright.runtime.oci_spec.cgroups import cgroup_directory, cgroups_path
 from podwright.runtime.oci_spec.mounts import SandboxFiles
 from podwright.runtime.oci_spec.names import NAMESPACE_TYPES
 from podwright.runtime.sandbox import files
-from podwright.runtime.sandbox.place import root_on_host
+from podwright.runtime.sandbox.host_parts import root_on_host
 from podwright.runtime.security import selinux
 from podwright.runtime.security.profiles import localhost_profile
 
@@ -37,18 +37,21 @@ HOST_SHM = "/dev/shm"  # noqa: S108 # the host's own, for pods in its IPC namesp
 
 
 async def create(
-    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.RestoredContent | None = None
+    env: ContainerEnvironment,
+    sandbox: Sandbox,
+    config: ContainerConfig,
+    restored: host_parts.RestoredContent | None = None,
 ) -> ContainerId:
     """Make the container and set its record to CREATED. If a step fails, undo the earlier ones.
 
     Raises NotFound for the image, InvalidArgument and FailedPrecondition for the config, and OSError.
     """
     async with env.life.held():
-        return await _create(env, sandbox, config, kept)
+        return await _create(env, sandbox, config, restored)
 
 
 async def _create(
-    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.RestoredContent | None
+    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, restored: host_parts.RestoredContent | None
 ) -> ContainerId:
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
@@ -63,27 +66,23 @@ async def _create(
         cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
     )
     handler.check(env.bundle(record))
-    container = env.store.put(msgspec.structs.replace(record, is_restored=kept is not None))
+    container = env.store.put(msgspec.structs.replace(record, is_restored=restored is not None))
     paths = env.paths(container_id)
     try:
-        held = volumes.hold(env.images, container)
-        decided = Decided(
-            target_pid=await targets.pid_of(env, sandbox, config),
-            apparmor_profile=await env.apparmor.profile(config.security),
-            labels=selinux.of_container(env.host.selinux, sandbox, config),
-            pins=env.sandboxes.pins(sandbox),
-        )
-        root, prepared = await asyncio.to_thread(_make, env, container, sandbox, image, held, kept, decided)
-        spec = builder.build(spec_inputs(env, container, sandbox, image, root, prepared, decided))
+        creation = await _decide(env, container, sandbox, image, restored)
+        prepared = await asyncio.to_thread(_prepare, env, creation)
+        spec = builder.build(spec_inputs(env, creation, prepared))
         for edit in env.edits:
             await edit(spec, sandbox, container)
         if env.life:
             container = await env.life.create_container(spec, sandbox, container)
         await handler.edit(spec, container)
         write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # the environment in it may hold secrets
-        created = env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=root.user))
+        created = env.store.put(
+            msgspec.structs.replace(container, state=ContainerState.CREATED, user=prepared.root.user)
+        )
     except BaseException:
-        await asyncio.shield(asyncio.to_thread(place.unmake, paths))
+        await asyncio.shield(asyncio.to_thread(host_parts.unmake, paths))
         env.images.release(container_id)
         env.store.delete(container_id)
         raise
@@ -100,13 +99,18 @@ def _check_handlers(env: ContainerEnvironment, config: ContainerConfig) -> None:
             env.handlers.get(spec.runtime_handler)
 
 
-class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """What is decided before anything is made.
+class Creation(msgspec.Struct, frozen=True, kw_only=True):
+    """A container to create, with everything that is decided before anything of it is made.
 
-    `target_pid` is the process whose PID namespace the container joins, or 0. `pins` are the sandbox's own namespaces
-    by kind.
+    `container` is its record. `held` are the trees of its images. `target_pid` is the process whose PID namespace the
+    container joins, or 0. `pins` are the sandbox's own namespaces by kind.
     """
 
+    container: Container
+    sandbox: Sandbox
+    image: Image
+    held: volumes.Held
+    restored: host_parts.RestoredContent | None  # of a checkpoint
     target_pid: int
     apparmor_profile: str  # empty: none
     labels: Contexts | None  # None on a host without SELinux
@@ -118,9 +122,30 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
         return self.pins.get("user", "")
 
 
-class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """What the spec needs from the host."""
+async def _decide(
+    env: ContainerEnvironment,
+    container: Container,
+    sandbox: Sandbox,
+    image: Image,
+    restored: host_parts.RestoredContent | None,
+) -> Creation:
+    return Creation(
+        container=container,
+        sandbox=sandbox,
+        image=image,
+        held=volumes.hold(env.images, container),
+        restored=restored,
+        target_pid=await targets.pid_of(env, sandbox, container.config),
+        apparmor_profile=await env.apparmor.profile(container.config.security),
+        labels=selinux.of_container(env.host.selinux, sandbox, container.config),
+        pins=env.sandboxes.pins(sandbox),
+    )
 
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """What is made on the host for the spec, and read from it."""
+
+    root: Root
     mounts: PreparedMounts
     devices: tuple[HostDevice, ...]
     seccomp_profile: dict[str, Any] | None  # from the file in the request
@@ -166,32 +191,26 @@ def stop_signal(config: ContainerConfig, image: Image) -> int:
         ) from failure
 
 
-def _make(
-    env: ContainerEnvironment,
-    container: Container,
-    sandbox: Sandbox,
-    image: Image,
-    held: volumes.Held,
-    kept: place.RestoredContent | None,
-    decided: Decided,
-) -> tuple[Root, Prepared]:
+def _prepare(env: ContainerEnvironment, creation: Creation) -> Prepared:
     """The blocking part, run in a thread: the root, the mounts, and what else the spec needs from the host."""
+    container, sandbox, labels = creation.container, creation.sandbox, creation.labels
     paths, config = env.paths(container.id), container.config
     root = make_root(
         paths,
         config,
-        image.config,
-        held,
-        kept=kept,
+        creation.image.config,
+        creation.held,
+        restored=creation.restored,
         owner=root_on_host(sandbox.config),
-        label=str(decided.labels.file) if decided.labels is not None else "",
-        user_namespace=decided.user_namespace,
+        label=str(labels.file) if labels is not None else "",
+        user_namespace=creation.user_namespace,
     )
     mounts = prepare_mounts(
-        paths, root, sandbox, ours=(env.root, env.state), labels=decided.labels, user_namespace=decided.user_namespace
+        paths, root, sandbox, ours=(env.root, env.state), labels=labels, user_namespace=creation.user_namespace
     )
     security = config.security
-    return root, Prepared(
+    return Prepared(
+        root=root,
         mounts=mounts,
         devices=devices.resolve(config, owned_by_user=env.settings.device_ownership_from_security_context),
         seccomp_profile=(
@@ -201,20 +220,13 @@ def _make(
     )
 
 
-def spec_inputs(
-    env: ContainerEnvironment,
-    container: Container,
-    sandbox: Sandbox,
-    image: Image,
-    root: Root,
-    prepared: Prepared,
-    decided: Decided,
-) -> SpecInputs:
+def spec_inputs(env: ContainerEnvironment, creation: Creation, prepared: Prepared) -> SpecInputs:
     """Everything that the spec depends on. Pure. Raises InvalidArgument for namespaces that cannot be joined."""
+    container, sandbox, root = creation.container, creation.sandbox, prepared.root
     policy = env.handlers.get(sandbox.handler).capabilities.policy
     return SpecInputs(
         config=msgspec.structs.replace(container.config, mounts=prepared.mounts.mounts),
-        image=image.config,
+        image=creation.image.config,
         sandbox=sandbox,
         user=root.user,
         rootfs=root.path,
@@ -223,8 +235,8 @@ def spec_inputs(
         namespaces=builder.namespace_paths(
             sandbox,
             container.config,
-            {NAMESPACE_TYPES[kind]: path for kind, path in decided.pins.items()},
-            target_pid=decided.target_pid,
+            {NAMESPACE_TYPES[kind]: path for kind, path in creation.pins.items()},
+            target_pid=creation.target_pid,
             private_cgroup=env.cgroups.layout == "v2",
         ),
         files=_sandbox_files(env, sandbox, prepared.mounts.sys),
@@ -232,8 +244,8 @@ def spec_inputs(
         resources=container.resources,
         default_profile=policy.seccomp or env.default_profile,
         localhost_profile=prepared.seccomp_profile,
-        apparmor_profile=decided.apparmor_profile,
-        selinux=decided.labels,
+        apparmor_profile=creation.apparmor_profile,
+        selinux=creation.labels,
         devices=prepared.devices,
         annotations=policy.allowed({**sandbox.config.annotations, **container.config.annotations}),
     )

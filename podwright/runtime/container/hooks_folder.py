@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, reason
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
 
@@ -79,7 +79,9 @@ def read(folders: Iterable[str]) -> list[FolderHook]:
             with open(path, "rb") as file:
                 hooks.append(parse(file.read(FILE_LIMIT_BYTES)))
         except (OSError, ValueError, msgspec.DecodeError) as failure:
-            raise FailedPrecondition(f"OCI hook {path}: {failure}", hint="correct the file, or remove it") from failure
+            raise FailedPrecondition(
+                f"OCI hook {path}: {reason(failure, path=path)}", hint="correct the file, or remove it"
+            ) from failure
     return hooks
 
 
@@ -96,7 +98,7 @@ def parse(document: bytes) -> FolderHook:
         try:
             re.compile(pattern)
         except re.error as wrong:
-            raise ValueError(f"{pattern[:80]!r} is no regular expression: {wrong}") from wrong
+            raise ValueError(f"{pattern[:80]!r} is not a regular expression: {wrong}") from wrong
     return hook
 
 

@@ -9,7 +9,7 @@ import os
 import msgspec
 
 from podwright.errors import DeadlineExceeded
-from podwright.runtime.container import place, staging
+from podwright.runtime.container import host_parts, staging
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.handlers.protocol import UNKNOWN, UNKNOWN_CODE, Task, TaskState, TaskStatus
@@ -61,7 +61,7 @@ async def _recover(
         async with slots:
             if await _adopt_started(env, runner, container, task):
                 return container.id
-    if not await asyncio.to_thread(place.is_whole, env.paths(container.id)):
+    if not await asyncio.to_thread(host_parts.is_whole, env.paths(container.id)):
         write_off(env, container, "its files were lost")
     return None
 
@@ -143,7 +143,7 @@ async def _status(container: Container, task: Task) -> TaskStatus:
 async def forget(env: ContainerEnvironment, container: Container) -> None:
     """Delete an exited or incomplete container with everything except its log."""
     with Step("files"):
-        await asyncio.to_thread(place.unmake, env.paths(container.id))
+        await asyncio.to_thread(host_parts.unmake, env.paths(container.id))
     env.images.release(container.id)
     env.store.delete(container.id)
 
@@ -157,5 +157,5 @@ async def _remove_unknown(env: ContainerEnvironment) -> None:
         for name in os.listdir(folder):
             if env.store.find(name) is None:
                 log.warning("removing directory of unknown container: id=%s", name[:12])
-                await asyncio.to_thread(place.unmake, env.paths(ContainerId(name)))
+                await asyncio.to_thread(host_parts.unmake, env.paths(ContainerId(name)))
     await env.handlers.sweep({container.id for container in env.store})

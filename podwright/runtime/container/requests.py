@@ -1,6 +1,6 @@
 """Which requests for containers are allowed when, and look-ups: the same whatever runs the containers.
 
-An engine extends `Containers` with its steps. A repeated request joins the one in progress.
+An engine extends `ContainerRequests` with its steps. A repeated request joins the one in progress.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Runner(Ends, Protocol):
         """Start a CREATED container and record it as RUNNING."""
 
 
-class Containers(ABC):
+class ContainerRequests(ABC):
     """All containers of an engine."""
 
     def __init__(self, env: Environment, runner: Runner) -> None:

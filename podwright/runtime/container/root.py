@@ -1,6 +1,6 @@
 """The host's part of CreateContainer: the root filesystem with its image volumes, and the runtime's mounts. Blocks.
 
-`creation` calls the two functions in a thread, one after the other. `place.unmake` undoes both.
+`creation` calls the two functions in a thread, one after the other. `host_parts.unmake` undoes both.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from podwright.linux.selinux import Contexts
-from podwright.runtime.container import image_directories, place, sources, staging, volumes
+from podwright.runtime.container import host_parts, image_directories, sources, staging, volumes
 from podwright.runtime.container.paths import ContainerPaths
 from podwright.runtime.model.container import ContainerConfig, Mount, User
 from podwright.runtime.model.image import ImageConfig
@@ -44,7 +44,7 @@ def make_root(
     image: ImageConfig,
     held: volumes.Held,
     *,
-    kept: place.RestoredContent | None,
+    restored: host_parts.RestoredContent | None,
     owner: tuple[int, int],
     label: str,
     user_namespace: str,
@@ -55,13 +55,13 @@ def make_root(
     Unknown with CRI's sentinel for image volumes, and OSError.
     """
     with Step("root filesystem"), staging.mapped_layers(paths, held, user_namespace) as layers:
-        place.make(paths, layers.root, group=owner[1], label=label, kept=kept)
+        host_parts.make(paths, layers.root, group=owner[1], label=label, restored=restored)
         config = volumes.mount_all(paths, config, layers.volumes, label=label)
     places = image_directories.wanted(image.volumes, config.mounts)
     own_mounts = image_directories.make(paths.rootfs, places, owner)
     if config.security.readonly_rootfs:
         config = msgspec.structs.replace(config, mounts=(*config.mounts, *own_mounts))
-    passwd, group = place.read_users(paths.rootfs)
+    passwd, group = host_parts.read_users(paths.rootfs)
     user = resolve(config.security, image.user, passwd, group)
     return Root(path=paths.rootfs, user=user, config=config, owner=owner)
 

@@ -11,67 +11,30 @@ from typing import Any
 
 import msgspec
 
-from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
-from podwright.runtime.config import Config
 from podwright.runtime.container import creation, execution, recovery, validate
-from podwright.runtime.container.editing import SpecEdit
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.place import RestoredContent
-from podwright.runtime.container.requests import Containers
+from podwright.runtime.container.host_parts import RestoredContent
+from podwright.runtime.container.requests import ContainerRequests
 from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.container.updating import Updater
 from podwright.runtime.handlers.protocol import Attached, Exec, Handler, Task
-from podwright.runtime.handlers.registry import Handlers
-from podwright.runtime.image import ImageService
 from podwright.runtime.keyed_locks import KeyedLocks
-from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest
 from podwright.runtime.model.usage import Usage
-from podwright.runtime.oci_spec.builder import HostAbilities
-from podwright.runtime.sandbox.service import SandboxService
-from podwright.runtime.security.profiles import Profiles
-from podwright.runtime.state import Store
 from podwright.streams.remote_command.resize import TerminalSize
 
 
-class ContainerService(Containers):
+class ContainerService(ContainerRequests):
     """All containers of the daemon."""
 
-    def __init__(  # noqa: PLR0913 # what it works with, each once
-        self,
-        store: Store[Container],
-        config: Config,
-        *,
-        host: HostAbilities,
-        cgroups: CgroupHost,
-        profiles: Profiles,
-        sandboxes: SandboxService,
-        images: ImageService,
-        handlers: Handlers,
-        life: LifeCycles,
-        edits: tuple[SpecEdit, ...],
-    ) -> None:
+    def __init__(self, env: ContainerEnvironment) -> None:
         """`recover` must run before any other call."""
-        self._env = ContainerEnvironment(
-            root=config.root,
-            state=config.state,
-            settings=config.containers,
-            host=host,
-            cgroups=cgroups,
-            default_profile=profiles.seccomp,
-            apparmor=profiles.apparmor,
-            store=store,
-            sandboxes=sandboxes,
-            images=images,
-            handlers=handlers,
-            edits=edits,
-            life=life,
-        )
-        self._sandboxes = sandboxes
+        self._env = env
+        self._sandboxes = env.sandboxes
         self._runner = ContainerRunner(self._env)
         super().__init__(self._env, self._runner)
         self._updater = Updater(self._env)
@@ -86,16 +49,18 @@ class ContainerService(Containers):
         return self._env.paths(container.id).upper
 
     async def create(
-        self, sandbox_id: str, config: ContainerConfig, kept: RestoredContent | None = None
+        self, sandbox_id: str, config: ContainerConfig, restored: RestoredContent | None = None
     ) -> ContainerId:
-        """Create a container in a READY sandbox. With `kept`, the container takes over that restored content.
+        """Create a container in a READY sandbox. It takes over the content of `restored`, if given.
 
         A repeated request joins the first one or returns its container. Raises NotFound (sandbox, image),
         InvalidArgument, FailedPrecondition and AlreadyExists. A failure leaves nothing behind.
         """
         validate.check(config)
         sandbox = self._sandboxes.get(sandbox_id)
-        return await self._create_once(sandbox.id, config, lambda: creation.create(self._env, sandbox, config, kept))
+        return await self._create_once(
+            sandbox.id, config, lambda: creation.create(self._env, sandbox, config, restored)
+        )
 
     async def _delete(self, container_id: ContainerId) -> None:
         container = self._store.get(container_id)
@@ -139,7 +104,7 @@ class ContainerService(Containers):
         task = self._env.tasks.get(container.id)
         return None if task is None else task.cgroup
 
-    async def told_usages(self, wanted: Iterable[Container]) -> dict[ContainerId, Usage]:
+    async def reported_usages(self, wanted: Iterable[Container]) -> dict[ContainerId, Usage]:
         """Usage as reported by handlers, for containers whose usage is in no cgroup of this host."""
         usages = {}
         for container in wanted:

@@ -1,6 +1,6 @@
 """Image volumes: the trees of images, mounted read-only for mounts of a container that name an image.
 
-Each mount has its own overlay below the container's bundle, so it has the container's lifetime: `place.unmake`
+Each mount has its own overlay below the container's bundle, so it has the container's lifetime: `host_parts.unmake`
 removes it like the root, also after a crash. Its layers are held together with those of the container's own image. So
 an image may be removed while it is mounted, and its layers are deleted after the last container.
 
@@ -120,6 +120,6 @@ def _reason(wanted: Mount, failure: OSError) -> str:
         case FileNotFoundError():
             return f"the image has no {wanted.image_sub_path[:200]!r}"
         case NotADirectoryError():
-            return f"{wanted.image_sub_path[:200]!r} is no directory of the image, and only those can be mounted"
+            return f"{wanted.image_sub_path[:200]!r} is not a directory of the image, and only those can be mounted"
         case _:
             return failure.strerror or str(failure)

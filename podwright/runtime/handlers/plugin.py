@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any, Protocol
 
 import msgspec
@@ -24,6 +23,7 @@ from podwright.errors import InvalidArgument
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
 from podwright.runtime.config import ENTRY_POINTS, Config, ForeignHandlerSettings
+from podwright.runtime.entry_points import Offer, offers
 from podwright.runtime.handlers.protocol import HandlerKind
 
 log = logging.getLogger(__name__)
@@ -68,8 +68,8 @@ def load(config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> tuple[li
             wanted.setdefault(settings.kind, {})[name] = settings
     for kind, handlers in wanted.items():
         try:
-            (entry,) = metadata.entry_points(group=ENTRY_POINTS, name=kind)
-            factory = _imported(entry)
+            (offer,) = (each for each in offers(ENTRY_POINTS) if each.name == kind)
+            factory = _imported(offer)
             given = {name: _settings(name, factory, one) for name, one in handlers.items()}
             kinds.append(factory(KindContext(config=config, settings=given, runner=runner, cgroups=cgroups)))
         except InvalidArgument:
@@ -81,27 +81,27 @@ def load(config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> tuple[li
     return kinds, broken
 
 
-def _imported(entry: metadata.EntryPoint) -> HandlerFactory:
+def _imported(offer: Offer) -> HandlerFactory:
     """Import a package. Raises what the import raises, and TimeoutError. Blocks: at start nothing else goes on yet.
 
-    A thread that imports for ever cannot be ended. It does not keep the daemon from ending.
+    A thread whose import never returns cannot be ended, but it does not keep the daemon from ending.
     """
     found: list[HandlerFactory] = []
     failures: list[BaseException] = []
 
     def load() -> None:
         try:
-            found.append(entry.load())
+            found.append(offer.load())
         except BaseException as failure:  # noqa: BLE001 # it is raised below
             failures.append(failure)
 
-    importing = threading.Thread(target=load, name=f"import {entry.value}", daemon=True)
+    importing = threading.Thread(target=load, name=f"import {offer.place}", daemon=True)
     importing.start()
     importing.join(IMPORT_S)
     if failures:
         raise failures[0]
     if not found:
-        raise TimeoutError(f"{entry.value} is not imported within {IMPORT_S:g} s")
+        raise TimeoutError(f"{offer.place} is not imported within {IMPORT_S:g} s")
     return found[0]
 
 

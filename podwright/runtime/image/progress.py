@@ -115,7 +115,7 @@ class PullTracker:
         Each pull that ended since the last time is included once. A slow reader gets fewer snapshots, but never old
         ones.
         """
-        told: tuple[PullSnapshot, ...] | None = None
+        sent: tuple[PullSnapshot, ...] | None = None
         ended: deque[PullProgress] = deque(maxlen=ENDED_LIMIT)
         self._ended.append(ended)
         try:
@@ -125,9 +125,9 @@ class PullTracker:
                 current = [pull for pull in self._pulls if reference in ("", pull.reference)]
                 ended.clear()
                 snapshots = tuple(pull.snapshot() for pull in (*gone, *current))
-                if gone or snapshots != told:
+                if gone or snapshots != sent:
                     yield snapshots
-                told = snapshots
+                sent = snapshots
                 if snapshots:
                     await asyncio.sleep(INTERVAL_S)
                 else:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import FailedPrecondition, InvalidArgument, reason
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.nulls import NotJson, decode
 
@@ -72,7 +72,7 @@ def load_keys(paths: Sequence[str]) -> list[Check]:
             with open(path, "rb") as file:
                 key = serialization.load_pem_public_key(file.read(KEY_LIMIT_BYTES))
         except (OSError, ValueError, UnsupportedAlgorithm) as failure:
-            raise FailedPrecondition(f"cannot read the public key {path}: {failure}") from failure
+            raise FailedPrecondition(f"cannot read the public key {path}: {reason(failure, path=path)}") from failure
         checks = list(_checks(key))
         if not checks:
             raise FailedPrecondition(f"the public key {path} has a type that cosign does not use")

@@ -143,8 +143,9 @@ class BridgeNetwork:
                 log.warning("cannot clean up network of removed sandbox: error=%s", outcome)
             elif isinstance(outcome, BaseException):
                 raise outcome
+        self._touched = self._touched or bool(leases)
         running = {key: lease for key, lease in leases.items() if key not in stale and links.index_of(lease.veth)}
-        if running or links.index_of(self._bridge):
+        if running or (links.index_of(self._bridge) and await self._upkeep.has_own_bridge()):
             await self._ready()
         for key, lease in running.items():
             await self._ports.claim_again(key, lease.pod, lease.ports)

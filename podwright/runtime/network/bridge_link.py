@@ -13,6 +13,7 @@ from ipaddress import IPv4Interface
 import msgspec
 
 from podwright.errors import FailedPrecondition, Internal
+from podwright.runtime.network.ipam import veth_address
 from podwright.runtime.network.links import index_of, mac_for, unless_gone
 from podwright.runtime.network.netlink import requests
 from podwright.runtime.network.netlink.codec import NetlinkRequest
@@ -161,8 +162,8 @@ def ensure_bridge(spec: BridgeSpec) -> BridgeState:
             _create_bridge(host, spec, choose_mtu(spec, found))
         elif bridge.kind != "bridge":
             raise FailedPrecondition(f"{spec.name} is not a bridge", hint="set [network] bridge to another name")
-        elif not bridge.alias and bridge.mac == mac_for(spec.gateway):
-            host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))  # a killed daemon may not have set it
+        elif _is_unmarked(bridge, spec):
+            host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))
         index = socket.if_nametoindex(spec.name)
         host.perform(requests.set_up(index))
         found = look(spec)  # with the link up, the kernel has added routes for the remaining addresses
@@ -184,14 +185,24 @@ def drop_addresses(name: str, interfaces: Collection[IPv4Interface]) -> None:
                 unless_gone(host, requests.delete_address(index, address.interface))
 
 
+def has_own_bridge(spec: BridgeSpec) -> bool:
+    """Whether the bridge exists and Podwright created it. Raises OSError."""
+    with NetlinkConnection() as host:
+        bridge = next((link for link in host.links() if link.name == spec.name), None)
+    return bridge is not None and (bridge.alias == BRIDGE_ALIAS or _is_unmarked(bridge, spec))
+
+
 def delete_bridge_if_unused(name: str) -> bool:
-    """Delete the bridge if it is ours and nothing is attached. Returns whether it is gone."""
+    """Delete the bridge if it is ours and nothing is attached. Returns whether no pod is attached. Raises OSError."""
     with NetlinkConnection() as host:
         links = host.links()
         bridge = next((link for link in links if link.name == name), None)
         if bridge is None:
             return True
-        if bridge.alias != BRIDGE_ALIAS or any(link.master == bridge.index for link in links):
+        attached = [link.name for link in links if link.master == bridge.index]
+        if bridge.alias != BRIDGE_ALIAS:
+            return not any(map(veth_address, attached))
+        if attached:
             return False
         unless_gone(host, requests.delete_link(name))
     return True
@@ -223,6 +234,11 @@ def _settings(spec: BridgeSpec) -> tuple[str, ...]:
 
 def _bridge(spec: BridgeSpec, found: HostLinks) -> NetworkInterface | None:
     return next((link for link in found.links if link.name == spec.name), None)
+
+
+def _is_unmarked(bridge: NetworkInterface, spec: BridgeSpec) -> bool:
+    """Whether a daemon created the bridge and was killed before it set the alias."""
+    return not bridge.alias and bridge.mac == mac_for(spec.gateway)
 
 
 def _create_bridge(host: NetlinkConnection, spec: BridgeSpec, mtu_bytes: int) -> None:

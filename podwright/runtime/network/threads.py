@@ -1,7 +1,7 @@
 """Runs blocking kernel calls off the event loop, each in a new thread.
 
 Netlink calls wait for the kernel's RTNL lock (20 ms while a link is deleted), which would block a shared pool. setns
-changes a thread for ever, which would spoil it. A thread costs 0.02 ms. `threading.Thread` costs five times as much,
+changes a thread for good, which would spoil it. A thread costs 0.02 ms. `threading.Thread` costs five times as much,
 because its `start` waits until the thread has the interpreter.
 """
 

@@ -128,8 +128,13 @@ class Upkeep:
                 gone = [interface for interface in dropped if interface not in spec.addresses]
                 await in_kernel("change the bridge", lambda: bridge_link.drop_addresses(self._name, gone))
 
+    async def has_own_bridge(self) -> bool:
+        """Whether a bridge of ours exists. One of the same name may be an administrator's, or a CNI plugin's."""
+        spec = self._wanted()
+        return await in_kernel("look at the bridge", lambda: bridge_link.has_own_bridge(spec))
+
     async def remove(self) -> None:
-        """Remove the bridge and its rules unless something is attached. Raises PodwrightError."""
+        """Remove the rules, and the bridge if it is ours, unless a pod is attached. Raises PodwrightError."""
         if await in_kernel("delete the bridge", lambda: bridge_link.delete_bridge_if_unused(self._name)):
             await (await self._rules()).remove(self._scope())
 

@@ -68,7 +68,7 @@ def _mounts(before: list[Spec], wanted: Any) -> list[Spec]:
         if one.destination.startswith(REMOVED):
             continue
         if not one.destination.startswith("/"):
-            raise InvalidArgument(f"an NRI plug-in mounts on {one.destination!r}, which is no absolute path")
+            raise InvalidArgument(f"an NRI plug-in mounts on {one.destination!r}, which is not an absolute path")
         mount = {"destination": one.destination, "type": one.type, "source": one.source, "options": list(one.options)}
         added.append({key: value for key, value in mount.items() if value})
     return sorted([*kept, *added], key=lambda mount: mount["destination"].rstrip("/").count("/"))

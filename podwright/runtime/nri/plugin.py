@@ -115,7 +115,9 @@ class NriPlugin:
             request.more = number + 1 < len(requests)
             answer = await self._send("Synchronize", request, pb.SynchronizeResponse, self._timeouts.registration_s)
             if request.more and not answer.more:
-                raise FailedPrecondition(f"plug-in {self} cannot be told of everything in several parts")
+                raise FailedPrecondition(
+                    f"plug-in {self} cannot take the list of pods and containers in several parts"
+                )
         return list(answer.update)
 
     def wants(self, event: int) -> bool:
@@ -142,12 +144,12 @@ class NriPlugin:
 
     async def _tell_old(self, event: int, request: Message) -> None:
         """Plug-ins before 0.9 have one method for all steps that need no answer."""
-        told = pb.StateChangeEvent(event=event)  # type: ignore[arg-type] # the number is one
+        change = pb.StateChangeEvent(event=event)  # type: ignore[arg-type] # the number is one
         for field in ("pod", "container"):
             if field in request.DESCRIPTOR.fields_by_name:
-                getattr(told, field).CopyFrom(getattr(request, field))
+                getattr(change, field).CopyFrom(getattr(request, field))
         try:
-            await self._send("StateChange", told, pb.Empty, self._timeouts.request_s)
+            await self._send("StateChange", change, pb.Empty, self._timeouts.request_s)
         except Unimplemented:
             return
         except (DeadlineExceeded, Unavailable, ResourceExhausted) as failure:

@@ -9,8 +9,8 @@ import os
 import re
 import socket
 from collections.abc import Awaitable, Callable
-from importlib import metadata
 
+from podwright import __version__
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.process import Command, ProcessRunner
 from podwright.runtime.config import NriSettings
@@ -46,7 +46,6 @@ class NriPlugins:
         self._timeouts = Timeouts(
             registration_s=settings.plugin_registration_timeout_s, request_s=settings.plugin_request_timeout_s
         )
-        self._version = metadata.version("podwright")
         self._plugins: list[NriPlugin] = []
         self._coming: set[NriPlugin] = set()
         self._tasks = Tasks()
@@ -90,7 +89,7 @@ class NriPlugins:
         finally:
             theirs.close()
         config = _config_of(self._settings.plugin_config_path, index, name)
-        plugin = NriPlugin(self._timeouts, self._version, index=index, name=name, config=config, process=process)
+        plugin = NriPlugin(self._timeouts, __version__, index=index, name=name, config=config, process=process)
         connection = self._connection(plugin)
         await asyncio.get_running_loop().create_unix_connection(lambda: connection, sock=ours)
         await self._take_in(plugin)
@@ -108,7 +107,7 @@ class NriPlugins:
         os.chmod(path, 0o600)
 
     def _accepted(self) -> PluginConnection:
-        plugin = NriPlugin(self._timeouts, self._version)
+        plugin = NriPlugin(self._timeouts, __version__)
         connection = self._connection(plugin)
         self._tasks.start(self._take_in(plugin), name="take in an NRI plug-in")
         return connection

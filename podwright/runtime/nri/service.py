@@ -203,7 +203,7 @@ class Nri(LifeCycle):
         cgroup = wanted.linux.cgroups_path
         if ":" in cgroup or (cgroup and not cgroup.startswith("/")):
             raise InvalidArgument(
-                f"an NRI plug-in moves the container to cgroup {cgroup!r}, which is no absolute path"
+                f"an NRI plug-in moves the container to cgroup {cgroup!r}, which is not an absolute path"
             )
         return msgspec.structs.replace(container, resources=granted, cgroup=cgroup or container.cgroup)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-import yaml
 
 from podwright.errors import PermissionDenied
 from podwright.runtime.config import NriValidatorSettings
@@ -51,10 +50,12 @@ def _check_required(settings: NriValidatorSettings, request: pb.ValidateContaine
             raise PermissionDenied(f"annotation {tolerated} is {value[:40]!r}, which is neither true nor false")
     required = list(settings.required_plugins)
     if (value := _annotation(request, REQUIRED)) is not None:
+        import yaml  # noqa: PLC0415 # 12 ms, and few pods have the annotation
+
         try:
             required += msgspec.convert(yaml.safe_load(value[:ANNOTATION_LIMIT]), list[str])
         except (yaml.YAMLError, msgspec.ValidationError, RecursionError) as nonsense:
-            raise PermissionDenied(f"annotation {REQUIRED} is no list of names") from nonsense
+            raise PermissionDenied(f"annotation {REQUIRED} is not a list of names") from nonsense
     present = {plugin.name for plugin in request.plugins}
     if missing := sorted(set(required) - present):
         raise PermissionDenied(f"required NRI plug-ins are not there: {', '.join(missing)}")

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, reason
 from podwright.proxies import is_loopback
 
 DOCKER_SERVER = "registry-1.docker.io"
@@ -70,7 +70,7 @@ def load(config_path: str, host: str) -> list[RegistryHost]:
     except FileNotFoundError:
         return [_origin(host, _certificates(folder), _Place(folder=folder, host=host))]
     except (OSError, tomllib.TOMLDecodeError) as failure:
-        raise FailedPrecondition(f"{path}: {failure}") from failure
+        raise FailedPrecondition(f"{path}: {reason(failure, path=path)}") from failure
     return parse(document, folder, host)
 
 

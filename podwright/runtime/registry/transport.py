@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from podwright import __version__, proxies
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, reason
 from podwright.runtime.registry import encodings
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.hosts import RegistryHost, place_of
@@ -238,7 +238,7 @@ def _context(host: RegistryHost | None) -> ssl.SSLContext:
         for certificate, key in host.client:
             context.load_cert_chain(certificate, key or None)
     except (OSError, ssl.SSLError) as failure:
-        raise FailedPrecondition(f"TLS files for {host.name}: {failure}: {', '.join(host.ca)}") from failure
+        raise FailedPrecondition(f"TLS files for {host.name}: {reason(failure)}: {', '.join(host.ca)}") from failure
     if host.skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -16,12 +16,12 @@ from podwright.runtime.rpc.lists import ListReplies
 
 class ContainerRpcs:
     def __init__(
-        self, containers: ContainerEngine, *, start_comes_up: Callable[[], None], exec_comes_up: Callable[[], None]
+        self, containers: ContainerEngine, *, expect_start: Callable[[], None], expect_exec: Callable[[], None]
     ) -> None:
-        """`start_comes_up` and `exec_comes_up` are called as soon as a request announces a start or an exec."""
+        """`expect_start` and `expect_exec` are called when a request shows that a start or an exec follows."""
         self._containers = containers
-        self._start_comes_up = start_comes_up
-        self._exec_comes_up = exec_comes_up
+        self._expect_start = expect_start
+        self._expect_exec = expect_exec
         self._lists = ListReplies(
             containers.visible,
             lambda: containers.generation,
@@ -33,12 +33,12 @@ class ContainerRpcs:
             raise InvalidArgument("config is missing")
         if not request.sandbox_config.HasField("metadata"):
             raise InvalidArgument("sandbox_config.metadata is missing")
-        self._start_comes_up()
+        self._expect_start()
         config = convert_container.config(request.config)
         return api.CreateContainerResponse(container_id=await self._containers.create(request.pod_sandbox_id, config))
 
     async def StartContainer(self, request: api.StartContainerRequest, _: Any) -> api.StartContainerResponse:
-        self._start_comes_up()
+        self._expect_start()
         await self._containers.start(request.container_id)
         return api.StartContainerResponse()
 
@@ -64,7 +64,7 @@ class ContainerRpcs:
     async def ExecSync(self, request: api.ExecSyncRequest, _: Any) -> api.ExecSyncResponse:
         if request.timeout < 0:
             raise InvalidArgument("timeout is negative")
-        self._exec_comes_up()
+        self._expect_exec()
         done = await self._containers.exec_sync(request.container_id, tuple(request.cmd), request.timeout)
         return api.ExecSyncResponse(stdout=done.stdout, stderr=done.stderr, exit_code=done.shell_code)
 

@@ -20,13 +20,13 @@ class SandboxRpcs:
         sandboxes: SandboxEngine,
         pods: PodEngine,
         containers: ContainerEngine,
-        start_comes_up: Callable[[], None],
+        expect_start: Callable[[], None],
     ) -> None:
-        """`start_comes_up` is called as soon as a request announces that a container will start."""
+        """`expect_start` is called when a request shows that a container will start soon."""
         self._sandboxes = sandboxes
         self._pods = pods
         self._containers = containers
-        self._start_comes_up = start_comes_up
+        self._expect_start = expect_start
         self._lists = ListReplies(
             sandboxes.visible,
             lambda: sandboxes.generation,
@@ -36,7 +36,7 @@ class SandboxRpcs:
     async def RunPodSandbox(self, request: api.RunPodSandboxRequest, _: Any) -> api.RunPodSandboxResponse:
         if not request.HasField("config"):
             raise InvalidArgument("config is missing")
-        self._start_comes_up()
+        self._expect_start()
         config = convert_sandbox.config(request.config)
         return api.RunPodSandboxResponse(pod_sandbox_id=await self._sandboxes.run(config, request.runtime_handler))
 

@@ -31,10 +31,8 @@ def make_server(methods: Table, edge: Edge) -> grpc.aio.Server:
             ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
             ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
             ("grpc.so_reuseport", 0),
-            (
-                "grpc.http2.bdp_probe",
-                0,
-            ),  # no pings to measure a local client's bandwidth: they cost a tenth of a small call
+            # No pings to measure a local client's bandwidth: they cost a tenth of a small call.
+            ("grpc.http2.bdp_probe", 0),
         ]
     )
     for service in SERVICES:
@@ -89,7 +87,7 @@ async def listen(server: grpc.aio.Server, endpoint: str) -> str:
     except OSError as failure:
         raise FailedPrecondition(
             f"cannot make the folder of socket {path}: {failure.strerror}",
-            hint="mend that, or choose another --listen",
+            hint="correct that, or choose another --listen",
         ) from failure
     if _answers(path):
         raise FailedPrecondition(f"another process listens on {path}", hint="stop it, or choose another --listen")

@@ -24,7 +24,7 @@ from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.network import NetworkRequest, NetworkService
-from podwright.runtime.sandbox import place
+from podwright.runtime.sandbox import host_parts
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
@@ -79,19 +79,21 @@ class Builder:
 
     def pins(self, sandbox: Sandbox) -> dict[str, str]:
         """The sandbox's own namespaces: kind ("net", "ipc", "uts") to path."""
-        return place.pinned_paths(sandbox.config, self.paths(sandbox.id))
+        return host_parts.pinned_paths(sandbox.config, self.paths(sandbox.id))
 
     async def build(self, sandbox: Sandbox) -> None:
         """Run all steps until READY. After a failure the caller calls `tear_down`."""
         paths = self.paths(sandbox.id)
-        place.make_log_directory(sandbox.config)
+        host_parts.make_log_directory(sandbox.config)
         has_users = sandbox.config.security.namespaces.own_user is not None
         if has_users:
             await self.users.check(self.handlers.get(sandbox.handler))
         labels = of_sandbox(self.settings.selinux, sandbox)
         label = str(labels.file) if labels is not None else ""
         with Step("namespaces"):
-            await asyncio.to_thread(place.make, sandbox.config, paths, self.settings.containers.shm_size_bytes, label)
+            await asyncio.to_thread(
+                host_parts.make, sandbox.config, paths, self.settings.containers.shm_size_bytes, label
+            )
         if has_users:
             await self.users.make(sandbox.config, paths)
         sandbox = await self._populate(sandbox, paths)
@@ -101,9 +103,10 @@ class Builder:
         self.watch(sandbox)
 
     async def _populate(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
-        """Its network and its first process, as far as it wants them.
+        """Attach its network and start its first process, if it has them.
 
-        Neither needs the other, and both take long, but for handlers that make a machine of what the network is.
+        Both take long, so they run side by side. A handler whose sandbox process is a virtual machine needs the
+        network first.
         """
         capabilities = self.handlers.get(sandbox.handler).capabilities
         wants_process = capabilities.sandbox_process or sandbox.config.security.namespaces.pid is NamespaceMode.POD
@@ -122,7 +125,7 @@ class Builder:
         if self.settings.life:
             await self.settings.life.networked(sandbox, attachment)
         if any(name.startswith("net") for name in sandbox.config.sysctls):
-            await asyncio.to_thread(place.apply_network_sysctls, sandbox.config, paths)
+            await asyncio.to_thread(host_parts.apply_network_sysctls, sandbox.config, paths)
         return sandbox
 
     async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
@@ -160,9 +163,9 @@ class Builder:
         if watch is not None:
             watch.cancel()
         await _both(self.first_processes.stop(sandbox, paths), self._unplug(sandbox))
-        if not place.is_unpinned(paths):
+        if not host_parts.is_unpinned(paths):
             with Step("namespaces"):
-                await asyncio.to_thread(place.unpin, paths)
+                await asyncio.to_thread(host_parts.unpin, paths)
         current = self.store.find(sandbox.id)
         if current is None:
             return
@@ -187,7 +190,7 @@ class Builder:
     async def forget(self, sandbox: Sandbox) -> None:
         """Delete the files, the cgroup parent if we made it, and the record of a sandbox that is torn down."""
         with Step("files"):
-            await asyncio.to_thread(place.unmake, self.paths(sandbox.id))
+            await asyncio.to_thread(host_parts.unmake, self.paths(sandbox.id))
         await self.settings.parents.remove(sandbox)
         self.store.delete(sandbox.id)
 

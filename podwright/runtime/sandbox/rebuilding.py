@@ -14,7 +14,7 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
-from podwright.runtime.sandbox import place
+from podwright.runtime.sandbox import host_parts
 from podwright.runtime.sandbox.building import Builder
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ async def rebuild(builder: Builder, sandbox: Sandbox) -> None:
     After a failure it is NOTREADY, and StopPodSandbox finds all that is left.
     """
     await builder.tear_down(sandbox)
-    await asyncio.to_thread(place.unmake, builder.paths(sandbox.id))
+    await asyncio.to_thread(host_parts.unmake, builder.paths(sandbox.id))
     try:
         await builder.build(builder.store.get(sandbox.id))
     except BaseException:
@@ -51,4 +51,4 @@ def is_whole(builder: Builder, sandbox: Sandbox) -> bool:
     if sandbox.state is not SandboxState.READY:
         return False
     alive = not sandbox.process or builder.handlers.of_record(sandbox.handler).has_sandbox(sandbox.process)
-    return alive and place.is_intact(sandbox.config, builder.paths(sandbox.id))
+    return alive and host_parts.is_intact(sandbox.config, builder.paths(sandbox.id))

@@ -10,7 +10,7 @@ import msgspec
 
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
-from podwright.runtime.sandbox import place
+from podwright.runtime.sandbox import host_parts
 from podwright.runtime.sandbox.building import Builder
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ async def _recover(builder: Builder, sandbox: Sandbox, *, rebooted: bool) -> Non
     if sandbox.state is SandboxState.CREATING:
         await builder.undo(sandbox)
     elif sandbox.state is SandboxState.READY:
-        if rebooted or not place.is_intact(sandbox.config, builder.paths(sandbox.id)):
+        if rebooted or not host_parts.is_intact(sandbox.config, builder.paths(sandbox.id)):
             log.warning("sandbox lost its namespaces: id=%s", sandbox.id[:12])
             builder.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
         elif sandbox.process:
@@ -58,4 +58,4 @@ async def _remove_unknown(builder: Builder) -> None:
     for name in os.listdir(folder):
         if builder.store.find(name) is None:
             log.warning("removing directory of unknown sandbox: id=%s", name[:12])
-            await asyncio.to_thread(place.unmake, builder.paths(SandboxId(name)))
+            await asyncio.to_thread(host_parts.unmake, builder.paths(SandboxId(name)))

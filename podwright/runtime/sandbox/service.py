@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from podwright.errors import NotFound
 from podwright.linux.selinux import free_level
 from podwright.runtime.handlers.protocol import Handler
 from podwright.runtime.handlers.registry import Handlers
@@ -25,26 +24,15 @@ from podwright.runtime.sandbox.building import Builder, SandboxSettings
 from podwright.runtime.sandbox.document import document
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.paths import SandboxPaths
+from podwright.runtime.sandbox.records import SandboxRecords
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.single_flight import SingleFlight
-from podwright.runtime.state import Database, Store
+from podwright.runtime.state import Store
 
 log = logging.getLogger(__name__)
 
 
-def open_store(database: Database) -> Store[Sandbox]:
-    """The store of sandbox records."""
-    return Store(
-        database,
-        Sandbox,
-        table="sandboxes",
-        label="sandbox",
-        id_of=lambda record: record.id,
-        name_of=lambda record: naming.key(record.config.name),
-    )
-
-
-class SandboxService:
+class SandboxService(SandboxRecords):
     """All sandboxes of the daemon."""
 
     def __init__(
@@ -56,7 +44,7 @@ class SandboxService:
         first_processes: FirstProcesses,
     ) -> None:
         """`recover` must run before any other call."""
-        self._store = store
+        super().__init__(store)
         self._builder = Builder(store, settings, handlers, network, first_processes)
         self._settings = settings
         self._handlers = handlers
@@ -107,13 +95,6 @@ class SandboxService:
         return free_level(int(sandbox_id[:16], 16), frozenset(other.selinux_level for other in self._store))
 
     # -- steps for `pods`
-
-    def note_stopping(self, sandbox_id: SandboxId) -> Sandbox:
-        """Set it to STOPPING: clients see it as NOTREADY from now on."""
-        sandbox = self._store.get(sandbox_id)
-        if sandbox.state is SandboxState.READY:
-            sandbox = self._store.observe(msgspec.structs.replace(sandbox, state=SandboxState.STOPPING))
-        return sandbox
 
     async def tear_down(self, sandbox: Sandbox) -> None:
         """Remove its parts except its files. Absent parts are skipped."""
@@ -168,19 +149,6 @@ class SandboxService:
         """A sandbox, including one that clients do not see yet. Raises NotFound."""
         return self._store.get(sandbox_id)
 
-    def find(self, sandbox_id: str) -> Sandbox | None:
-        """As `record`, by an id or its prefix, or None. Raises InvalidArgument."""
-        return self._store.find(sandbox_id)
-
-    @property
-    def generation(self) -> int:
-        """A number that changes with every change of a record."""
-        return self._store.generation
-
-    def now(self) -> int:
-        """The time in nanoseconds since the epoch. Clients compare it with the times of events."""
-        return self._store.now()
-
     async def note_resources(
         self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
     ) -> None:
@@ -208,18 +176,6 @@ class SandboxService:
     def handler(self, requested: str) -> Handler:
         """The handler that a request names, or the default one for "". Raises InvalidArgument."""
         return self._handlers.get(requested)
-
-    def get(self, sandbox_id: str) -> Sandbox:
-        """A sandbox that is visible to clients. Raises NotFound and InvalidArgument."""
-        sandbox = self._store.get(sandbox_id)
-        if sandbox.state is SandboxState.CREATING:  # not visible to clients yet
-            raise NotFound(f"sandbox {sandbox_id[:64]!r} does not exist")
-        return sandbox
-
-    def visible(self) -> list[Sandbox]:
-        """All sandboxes that are visible to clients, oldest first."""
-        shown = [sandbox for sandbox in self._store if sandbox.state is not SandboxState.CREATING]
-        return sorted(shown, key=lambda sandbox: sandbox.created_at)
 
     async def recover(self, *, rebooted: bool = False) -> None:
         """At start, before the containers: see `recovery`."""

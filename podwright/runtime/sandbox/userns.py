@@ -24,7 +24,7 @@ from podwright.process import Command, Process, ProcessRunner, read_line
 from podwright.runtime.handlers.protocol import Handler
 from podwright.runtime.model.base import IdMapping, UserNamespace
 from podwright.runtime.model.sandbox import SandboxConfig
-from podwright.runtime.sandbox import place, sysctls
+from podwright.runtime.sandbox import host_parts, sysctls
 from podwright.runtime.sandbox.paths import SandboxPaths
 
 CHILD_TIMEOUT_S = 10.0
@@ -50,19 +50,19 @@ class UserNamespaces:
         self._try_again_at = float("-inf")
 
     async def make(self, config: SandboxConfig, paths: SandboxPaths) -> None:
-        """Pin the pod's user namespace and the namespaces inside it, and set them up. `place.unmake` undoes it.
+        """Pin the pod's user namespace and the namespaces inside it, and set them up. `host_parts.unmake` undoes it.
 
         Raises FailedPrecondition if the kernel refuses, InvalidArgument for a sysctl value, and OSError.
         """
         user = config.security.namespaces.own_user
         if user is None:
             raise InvalidArgument("the pod has no user namespace of its own")
-        pins = place.pinned_paths(config, paths)
+        pins = host_parts.pinned_paths(config, paths)
         async with self._child(pins, user) as pid:
             await asyncio.to_thread(namespaces.pin, f"/proc/{pid}", pins)
         joined = {kind: path for kind, path in pins.items() if kind != "user"}
-        await asyncio.to_thread(namespaces.run_in_all, joined, lambda: place.set_up_inside(config, joined))
-        for name, value in place.ipc_sysctls(config).items():
+        await asyncio.to_thread(namespaces.run_in_all, joined, lambda: host_parts.set_up_inside(config, joined))
+        for name, value in host_parts.ipc_sysctls(config).items():
             await self._write_as_root_inside(pins, name, value)
 
     @contextlib.asynccontextmanager

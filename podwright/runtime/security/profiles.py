@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from podwright.errors import InvalidArgument
+from podwright.errors import InvalidArgument, reason
 from podwright.runtime.model.base import ProfileType, SecurityProfile
 from podwright.runtime.security.apparmor import AppArmor
 
@@ -36,7 +36,7 @@ def load_profile(path: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             document = msgspec.json.decode(file.read(PROFILE_LIMIT_BYTES))
     except (OSError, msgspec.DecodeError) as failure:
-        raise InvalidArgument(f"seccomp profile {path}: {failure}") from failure
+        raise InvalidArgument(f"seccomp profile {path}: {reason(failure, path=path)}") from failure
     if not isinstance(document, dict):
         raise InvalidArgument(f"seccomp profile {path} is not a JSON object")
     return document

@@ -1,4 +1,8 @@
-"""What outlives the daemon: records in SQLite (`database`) with a copy in memory (`store`)."""
+"""What outlives the daemon: records in SQLite with a copy in memory.
+
+`store` has the records of one kind, `database` the tables, with `migrations` from earlier versions and `wal` for
+SQLite's log. `lock` allows one daemon for a directory, `boots` notices a reboot, `clock` gives times.
+"""
 
 from podwright.runtime.state.boots import BOOT_ID, Boots
 from podwright.runtime.state.clock import RecordClock

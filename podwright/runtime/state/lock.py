@@ -22,7 +22,7 @@ def hold(folder: str, *, flag: str) -> int:
     except OSError as failure:
         raise FailedPrecondition(
             f"cannot use {folder} as the daemon's {flag.strip('-')} directory: {failure.strerror}",
-            hint=f"mend that, or choose another {flag}",
+            hint=f"correct that, or choose another {flag}",
         ) from failure
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -51,7 +51,7 @@ _ALL = (
     MetricDescriptor("container_memory_failcnt", "How often the memory limit was hit."),
     MetricDescriptor("container_memory_usage_bytes", "Memory in use, the page cache included, in bytes."),
     MetricDescriptor("container_memory_max_usage_bytes", "The most memory that was ever in use, in bytes."),
-    MetricDescriptor("container_memory_working_set_bytes", "Memory in use but for the idle page cache, in bytes."),
+    MetricDescriptor("container_memory_working_set_bytes", "Memory in use without the idle page cache, in bytes."),
     MetricDescriptor("container_memory_total_active_file_bytes", "Page cache in active use, in bytes."),
     MetricDescriptor("container_memory_total_inactive_file_bytes", "Page cache that lies idle, in bytes."),
     MetricDescriptor("container_memory_failures_total", "Page faults.", ("failure_type", "scope")),

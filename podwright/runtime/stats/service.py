@@ -41,7 +41,7 @@ class MeasuredContainers(Protocol):
     def visible(self) -> list[Container]: ...
     def in_sandbox(self, sandbox_id: SandboxId, /) -> list[Container]: ...
     def usage_cgroup(self, container: Container, /) -> str | None: ...
-    async def told_usages(self, wanted: Iterable[Container], /) -> dict[ContainerId, Usage]: ...
+    async def reported_usages(self, wanted: Iterable[Container], /) -> dict[ContainerId, Usage]: ...
     def written_files(self, container: Container, /) -> str: ...
 
 
@@ -98,8 +98,8 @@ class StatsService:
 
     async def of_containers(self, wanted: Sequence[Container]) -> list[ContainerStats]:
         """The usage of containers. Containers without a cgroup are left out."""
-        told = await self._containers.told_usages(wanted)
-        usages = await self._measure(lambda: told | self._collector.containers(wanted))
+        reported = await self._containers.reported_usages(wanted)
+        usages = await self._measure(lambda: reported | self._collector.containers(wanted))
         return await self._with_layers(wanted, usages)
 
     async def sandbox(self, sandbox_id: str) -> SandboxStats:
@@ -118,10 +118,10 @@ class StatsService:
         """The usage of pods and their containers."""
         members: dict[str, list[Container]] = {sandbox.id: self._members(sandbox.id) for sandbox in wanted}
         inside = [container for containers in members.values() for container in containers]
-        told = await self._containers.told_usages(inside)
+        reported = await self._containers.reported_usages(inside)
 
         def measure() -> tuple[dict[ContainerId, Usage], dict[str, PodReading]]:
-            usages = told | self._collector.containers(inside)
+            usages = reported | self._collector.containers(inside)
             return usages, self._collector.pods(wanted, members, usages)
 
         usages, pods = await self._measure(measure)

@@ -19,7 +19,7 @@ def cpu_ns(read: Read, directory: str) -> int | None:
 
 
 def memory(read: Read, directory: str) -> MemoryUsage | None:
-    """Memory in use. The working set is all but the inactive page cache, as in eviction."""
+    """Memory in use. The working set is all except the inactive page cache, as in eviction."""
     usage_bytes = parse.number(read(f"{directory}/memory.usage_in_bytes"))
     if usage_bytes is None:
         return None

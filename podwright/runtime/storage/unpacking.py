@@ -59,7 +59,7 @@ class Marks:
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(self.reader, True)
-        self._told_bytes = 0
+        self._announced_bytes = 0
 
     def __enter__(self) -> Marks:
         return self
@@ -70,12 +70,12 @@ class Marks:
 
     def advance(self, available_bytes: int) -> None:
         """Report the current length."""
-        if self._writer >= 0 and available_bytes >= self._told_bytes + MARK_STEP_BYTES:
+        if self._writer >= 0 and available_bytes >= self._announced_bytes + MARK_STEP_BYTES:
             try:
                 os.write(self._writer, MARK.pack(available_bytes))
             except BlockingIOError:  # the program is gigabytes behind, so a later mark is enough
                 return
-            self._told_bytes = available_bytes
+            self._announced_bytes = available_bytes
 
     def end(self) -> None:
         """Report that no more data will come."""

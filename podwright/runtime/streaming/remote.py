@@ -97,16 +97,16 @@ class SpdyRemote:
         await self._connection.send(self._ids[stream_type], data)
 
     async def conclude(self, outcome: Outcome) -> None:
-        last_words = {
-            self._ids.pop(stream_type): words
-            for stream_type, words in (
+        final = {
+            self._ids.pop(stream_type): data
+            for stream_type, data in (
                 (StreamType.STDOUT, b""),
                 (StreamType.STDERR, b""),
                 (StreamType.ERROR, pack_outcome(outcome, self._version)),
             )
             if stream_type in self._ids
         }
-        await self._connection.conclude(last_words)
+        await self._connection.conclude(final)
         for stream_id in self._ids.values():
             self._connection.reset(stream_id)
 

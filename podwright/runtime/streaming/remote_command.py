@@ -120,7 +120,7 @@ async def serve_exec(
 
 
 async def _drained(outputs: list[_Output], gone: Gone) -> None:
-    """Wait until the client has all output, but not for ever: a child of the process may hold the pipes."""
+    """Wait until the client has all output, but with a limit: a child of the process may hold the pipes."""
     while pending := [output for output in outputs if not output.copying.done()]:
         before = [output.chunks for output in pending]
         tasks = {output.copying for output in pending}

@@ -17,9 +17,9 @@ from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortFo
 from podwright.runtime.sandbox import port_forward
 from podwright.runtime.streaming import plan as plans
 from podwright.runtime.streaming.address import parse
+from podwright.runtime.streaming.late_sessions import LateSessions, StreamContainers, StreamSandboxes
 from podwright.runtime.streaming.plan import Plan
 from podwright.runtime.streaming.server import Session, StreamingServer
-from podwright.runtime.streaming.sessions import Sessions, StreamContainers, StreamSandboxes
 from podwright.runtime.streaming.tokens import Tokens
 from podwright.streams.negotiation import UpgradeRefusal
 from podwright.streams.upgrade import UpgradeRequest
@@ -42,7 +42,7 @@ class StreamingService:
         self._containers = containers
         self._sandboxes = sandboxes
         self._tokens: Tokens[AnyRequest] = Tokens(asyncio.get_running_loop().time)
-        self._sessions = Sessions(containers, sandboxes, creation_timeout_s=settings.creation_timeout_s)
+        self._sessions = LateSessions(containers, sandboxes, creation_timeout_s=settings.creation_timeout_s)
         self._server = StreamingServer(
             parse(settings.address),
             tls,

@@ -9,16 +9,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-from typing import Protocol
 
 from podwright.errors import PodwrightError, Unavailable
-from podwright.runtime.handlers.protocol import Attached, Exec
-from podwright.runtime.model.container import Container
-from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.handlers.protocol import Exec
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
 from podwright.runtime.sandbox import port_forward
 from podwright.runtime.streaming.channel_forward import ChannelForwardSession
 from podwright.runtime.streaming.connection import ClientConnection
+from podwright.runtime.streaming.late_sessions import StreamContainers, StreamSandboxes
 from podwright.runtime.streaming.plan import Carrier, Plan
 from podwright.runtime.streaming.port_forward import PortForwardSession
 from podwright.runtime.streaming.remote import Remote, SpdyRemote, wanted_streams
@@ -26,34 +24,17 @@ from podwright.runtime.streaming.remote_command import Gone, TerminalSizes, serv
 from podwright.runtime.streaming.websocket_remote import WebSocketRemote
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.protocol import SPDY_PROTOCOLS, Version
-from podwright.streams.remote_command.resize import TerminalSize
 from podwright.streams.remote_command.status import Outcome
+from podwright.streams.tunnel_wire import TunnelWire
 from podwright.streams.websocket.connection import SERVER, WebSocket
 from podwright.streams.websocket.handshake import ChannelProtocol, channel_protocol
-from podwright.streams.wire import TunnelWire
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
 
-class StreamContainers(Protocol):
-    """What streaming needs of an engine's containers: see `container.service`."""
-
-    def get(self, container_id: str, /) -> Container: ...
-    def task(self, container: Container, /) -> object: ...
-    async def check_exec(self, container: Container, command: tuple[str, ...], /) -> None: ...
-    async def exec(self, request: ExecRequest, size: TerminalSize | None = None, /) -> Exec: ...
-    async def attach(self, request: AttachRequest, /) -> Attached: ...
-
-
-class StreamSandboxes(Protocol):
-    """And of its sandboxes."""
-
-    def get(self, sandbox_id: str, /) -> Sandbox: ...
-
-
 class Sessions:
-    """Runs sessions, and remembers commands that outlive theirs."""
+    """Runs sessions, and keeps commands that outlive theirs."""
 
     def __init__(self, containers: StreamContainers, sandboxes: StreamSandboxes, *, creation_timeout_s: float) -> None:
         """Clients get `creation_timeout_s` to open their streams."""
@@ -116,7 +97,7 @@ class Sessions:
     def _leave(self, command: Exec) -> None:
         """Leave the command running after the client is gone."""
         command.hang_up()
-        self._left.start(_see_off(command), name="exec without a client")
+        self._left.start(_end_alone(command), name="exec without a client")
 
     async def _attach(self, request: AttachRequest, remote: Remote, gone: Gone) -> Outcome | None:
         client = await self._containers.attach(request)
@@ -140,7 +121,8 @@ class Sessions:
         await self._left.close()
 
 
-async def _see_off(command: Exec) -> None:
+async def _end_alone(command: Exec) -> None:
+    """Wait for the end of a command without a client, then clean up."""
     try:
         with contextlib.suppress(PodwrightError):  # it never started
             await command.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import FailedPrecondition, InvalidArgument, reason
 from podwright.linux.memory_file import memory_file
 from podwright.runtime.config import StreamingSettings
 from podwright.runtime.streaming import certificate
@@ -34,7 +34,6 @@ def server_context(settings: StreamingSettings) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
     except (OSError, ssl.SSLError) as failure:
-        raise FailedPrecondition(
-            f"streaming: cannot use {settings.tls_cert_file} with its key: {failure}"
-        ) from failure
+        why = reason(failure, path=settings.tls_cert_file)
+        raise FailedPrecondition(f"streaming: cannot use {settings.tls_cert_file} with its key: {why}") from failure
     return context

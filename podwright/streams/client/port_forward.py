@@ -27,9 +27,10 @@ from podwright.streams.outlet import LIMIT_BYTES, Outlet
 from podwright.streams.port_forward import PROTOCOL, ForwardStreamType, stream_headers
 from podwright.streams.spdy.session import DATA_HEADER_BYTES
 from podwright.streams.spdy_connection import Opening, SpdyConnection
+from podwright.streams.tunnel_wire import TunnelWire
 from podwright.streams.websocket import handshake
 from podwright.streams.websocket.connection import CLIENT, WebSocket
-from podwright.streams.wire import TunnelWire, Wire
+from podwright.streams.wire import Wire
 
 READ_BYTES = 256 * 1024
 ERROR_LIMIT_BYTES = 4 * 1024

@@ -2,7 +2,7 @@
 
 Windows are used with a peer that announces them by SETTINGS, as our own two sides do if streams have different
 readers. The standard (SPDY draft 3, section 2.6.8) gives every stream 64 KiB even without that. But Kubernetes' peers
-in Go never send a WINDOW_UPDATE, so we would wait for ever. They only know the connection's own flow control, and
+in Go never send a WINDOW_UPDATE, so we would wait forever. They only know the connection's own flow control, and
 drop our frames. The window of the whole connection, which SPDY/3.1 added, is not implemented.
 """
 
@@ -27,7 +27,7 @@ class Window(msgspec.Struct):
 
     sent_bytes: int = 0
     granted_bytes: int = 0  # granted by the peer, besides its initial window
-    untold_bytes: int = 0  # consumed here, and not yet granted to the peer
+    ungranted_bytes: int = 0  # consumed here, and not yet granted to the peer
 
 
 class Windows:
@@ -62,8 +62,8 @@ class Windows:
 
     def grant(self, stream_id: int, window: Window, taken_bytes: int) -> bytes:
         """WINDOW_UPDATE after the reader has consumed half a window. No bytes before."""
-        window.untold_bytes += taken_bytes
-        if not self._size_bytes or window.untold_bytes < self._size_bytes // 2:
+        window.ungranted_bytes += taken_bytes
+        if not self._size_bytes or window.ungranted_bytes < self._size_bytes // 2:
             return b""
-        told_bytes, window.untold_bytes = window.untold_bytes, 0
-        return frames.control_frame(FrameType.WINDOW_UPDATE, _SETTING.pack(stream_id, told_bytes))
+        granted_bytes, window.ungranted_bytes = window.ungranted_bytes, 0
+        return frames.control_frame(FrameType.WINDOW_UPDATE, _SETTING.pack(stream_id, granted_bytes))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import secrets
 from collections.abc import Sequence
 
 import msgspec
-from websockets.utils import accept_key
 
 from podwright.streams.errors import ProtocolError
 from podwright.streams.upgrade import Headers, Response, UpgradeRequest, upgrade_headers
@@ -17,6 +17,7 @@ WEBSOCKET = "websocket"
 TUNNEL_PREFIX = "SPDY/3.1+"  # followed by the stream protocol inside
 TUNNEL = f"{TUNNEL_PREFIX}portforward.k8s.io"
 _VERSION = "13"
+_ACCEPTED = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _KEY_BYTES = 16
 _CHANNELS = re.compile(r"(?:v([1-5])\.)?(base64\.)?channel\.k8s\.io")
 
@@ -71,15 +72,21 @@ def answer_headers(request: UpgradeRequest, chosen: str) -> Headers:
     keys, versions = request.values("sec-websocket-key"), request.values("sec-websocket-version")
     if request.method != "GET" or versions != [_VERSION] or len(keys) != 1:
         raise ProtocolError(f"a WebSocket handshake needs GET, version {_VERSION} and one key")
-    more = {"sec-websocket-accept": accept_key(keys[0])}
+    more = {"sec-websocket-accept": _accept_key(keys[0])}
     return upgrade_headers(WEBSOCKET, more | ({"sec-websocket-protocol": chosen} if chosen else {}))
 
 
 def chosen_protocol(response: Response, key: str, offered: Sequence[str]) -> str:
     """The protocol that the server's 101 names, or "". Raises ProtocolError if the 101 does not match the request."""
-    if response.values("sec-websocket-accept") != [accept_key(key)]:
+    if response.values("sec-websocket-accept") != [_accept_key(key)]:
         raise ProtocolError("the server's WebSocket handshake does not match the request")
     chosen = "".join(response.values("sec-websocket-protocol"))
     if chosen and chosen not in offered:
         raise ProtocolError(f"the server chose the WebSocket protocol {chosen!r}, which was not offered")
     return chosen
+
+
+def _accept_key(key: str) -> str:
+    """The answer to a client's key, which shows that the server speaks the protocol."""
+    digest = hashlib.sha1((key + _ACCEPTED).encode(), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()

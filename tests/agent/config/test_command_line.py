@@ -145,6 +145,17 @@ def test_what_is_refused(arguments: list[str], message: str) -> None:
     assert re.search(message, str(refusal.value))
 
 
+def test_all_that_is_refused_is_named_at_once() -> None:
+    arguments = ["--port=x", "--maxpods", "5", "run", "--v=y", "--", "z", "--max-pods=7"]
+    with pytest.raises(InvalidArgument) as caught:
+        parse_command_line(arguments)
+    assert str(caught.value) == (
+        "[there is no flag --maxpods (did you mean --max-pods?), unexpected argument 'run' (flags only), "
+        "unexpected argument 'z' (flags only), flag --port: 'x' is not a whole number, "
+        "flag --v: 'y' is not a whole number]"
+    )
+
+
 @given(st.sampled_from(TEXT_FLAGS), st.text(max_size=20), st.booleans())
 def test_any_text_survives_as_a_value(flag: str, text: str, joined: bool) -> None:
     arguments = [f"--{flag}={text}"] if joined else [f"--{flag}", text]

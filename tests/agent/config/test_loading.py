@@ -17,6 +17,7 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.command_line import parse_command_line
 from podwright.agent.config.loading import LoadedConfig, load
 from podwright.agent.config.merge import merge_patch
+from podwright.agent.config.reading import ConfigError
 from podwright.agent.config.thresholds import threshold_value
 from podwright.errors import InvalidArgument
 
@@ -119,7 +120,7 @@ def test_defaults_that_depend_on_others_are_settled_before_drop_ins(write: Write
     config = _load("--config", write("kubelet.yaml", ""), "--config-dir", str(tmp_path / "d")).config
     assert config.node.status_report_frequency_s == 300.0
     write("d/1.conf", "maxParallelImagePulls: 5\n")
-    with pytest.raises(InvalidArgument, match="serializeImagePulls is true"):
+    with pytest.raises(InvalidArgument, match="SerializeImagePulls"):
         _load("--config-dir", str(tmp_path / "d"))
 
 
@@ -236,7 +237,7 @@ def test_what_is_set_and_not_honoured_is_named_once(write: Write, tmp_path: Path
 
 
 def test_gates_are_checked_wherever_they_stand(write: Write) -> None:
-    with pytest.raises(InvalidArgument, match="--feature-gates: there is no feature gate Foo"):
+    with pytest.raises(InvalidArgument, match=r"\(--feature-gates\): there is no feature gate Foo"):
         _load("--feature-gates=Foo=true")
     with pytest.raises(InvalidArgument, match="did you mean EventedPLEG"):
         _load("--config", write("kubelet.yaml", "featureGates: {EventedPLEGS: true}\n"))
@@ -252,9 +253,27 @@ def test_a_gate_of_the_file_may_need_one_of_the_flags(write: Write) -> None:
         _load("--config", file)
 
 
-def test_all_problems_of_the_whole_are_named_at_once() -> None:
-    with pytest.raises(InvalidArgument, match=r"configuration: .*maxPods.*; port"):
-        _load("--max-pods=-1", "--port=0")
+def test_all_problems_of_the_whole_are_named_at_once_as_a_kubelet_does(write: Write) -> None:
+    file = write("kubelet.yaml", "maxPods: -2\nhairpinMode: on-it\nfeatureGates: {Foo: true}\n")
+    with pytest.raises(InvalidArgument) as caught:
+        _load("--config", file, "--event-burst=-1", "--max-pods=-1")
+    assert str(caught.value) == (
+        "[invalid configuration: featureGates (--feature-gates): there is no feature gate Foo, "
+        "invalid configuration: eventBurst (--event-burst) -1 must not be a negative number, "
+        "invalid configuration: maxPods (--max-pods) -1 must not be a negative number, "
+        'invalid configuration: option "on-it" specified for hairpinMode (--hairpin-mode). '
+        'Valid options are "none", "hairpin-veth" or "promiscuous-bridge"]'
+    )
+
+
+def test_all_that_cannot_be_read_of_a_file_is_named_at_once(write: Write) -> None:
+    file = write("kubelet.yaml", "maxPods: many\nevntBurst: 1\nport: 1\nport: 2\n")
+    with pytest.raises(ConfigError) as caught:
+        _load("--config", file)
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["maxPods", "port", "evntBurst"]
+    with pytest.raises(ConfigError, match="maxPods: expected a whole number") as caught:
+        _load("--config", file, "--lenient-config")
+    assert len(caught.value.problems) == 1
 
 
 PATCHES = st.fixed_dictionaries(

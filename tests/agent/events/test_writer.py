@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import pytest
+
 from podwright.agent.events.log import EventLog
-from podwright.agent.events.writer import QUEUE_LIMIT, EventWriter
+from podwright.agent.events.writer import LONGEST_BURST_S, LULL_S, QUEUE_LIMIT, EventWriter
 from podwright.k8s.codec import from_document
 from podwright.k8s.objects import Event
-from tests.agent.fakes.direct import DirectApi, settle
+from tests.agent.fakes.direct import DirectApi
 from tests.agent.fakes.pods import pod
 from tests.agent.fakes.time import VirtualClock, run_virtual
 from tests.harness.apiserver.documents import read_filter
@@ -23,8 +25,9 @@ class World:
     def __init__(self) -> None:
         self.server = ApiServer()
         self.api = DirectApi(self.server)
-        self.log = EventLog(VirtualClock(), "node-a")
-        self.writer = EventWriter(self.api, "node-a")
+        clock = VirtualClock()
+        self.log = EventLog(clock, "node-a")
+        self.writer = EventWriter(self.api, "node-a", clock)
         self.log.listen(self.writer.take)
 
     @contextlib.asynccontextmanager
@@ -46,7 +49,7 @@ def test_pods_and_nodes() -> None:
         async with world.writing():
             world.log.pod(pod(), "Warning", "Failed", "text", container="main")
             world.log.node("Normal", "NodeReady", "ready")
-            await settle()
+            await asyncio.sleep(LULL_S)
         of_node, of_pod = sorted(world.shown(), key=lambda event: event.reason, reverse=True)
         assert of_pod.involved_object.field_path == "spec.containers{main}"
         assert (of_pod.involved_object.uid, of_pod.metadata.namespace) == ("uid-web", "default")
@@ -63,7 +66,7 @@ def test_what_happened_before_it_runs_is_kept() -> None:
         for number in range(QUEUE_LIMIT):
             world.log.node("Normal", f"Reason{number}", "text")
         async with world.writing():
-            await settle()
+            await asyncio.sleep(LULL_S)
         reasons = {event.reason for event in world.shown()}
         assert {"Starting", "Reason0"} <= reasons
         assert f"Reason{QUEUE_LIMIT - 1}" not in reasons
@@ -92,11 +95,11 @@ def test_one_that_has_expired_is_written_anew() -> None:
         world = World()
         async with world.writing():
             world.log.pod(pod(), "Normal", "BackOff", "text")
-            await settle()
+            await asyncio.sleep(LULL_S)
             (event,) = world.shown()
             world.server.remove(Event, event.metadata.name, "default")
             world.log.pod(pod(), "Normal", "BackOff", "text")
-            await settle()
+            await asyncio.sleep(LULL_S)
             assert len(world.shown()) == 1
 
     run_virtual(scenario())
@@ -140,5 +143,31 @@ def test_a_full_queue_loses_events_and_nothing_else() -> None:
             for number in range(1200):
                 world.log.pod(pod(f"web-{number}"), "Normal", "Started", "text")
         assert world.log.of_pod("uid-web-1199")
+
+    run_virtual(scenario())
+
+
+def test_events_are_sent_after_a_burst() -> None:
+    async def scenario() -> None:
+        world = World()
+        async with world.writing():
+            for number in range(5):
+                world.log.node("Normal", f"Reason{number}", "text")
+                await asyncio.sleep(LULL_S / 2)
+                assert world.shown() == []
+            await asyncio.sleep(LULL_S)
+        assert len(world.shown()) == 5
+
+    run_virtual(scenario())
+
+
+def test_a_long_burst_delays_no_event_for_long() -> None:
+    async def scenario() -> None:
+        world = World()
+        async with world.writing():
+            for number in range(100):
+                world.log.pod(pod(f"web-{number}", uid=f"uid-{number}"), "Normal", "Started", "text")
+                await asyncio.sleep(LULL_S / 2)
+            assert len(world.shown()) == pytest.approx(100 - LONGEST_BURST_S / (LULL_S / 2), abs=2)
 
     run_virtual(scenario())

@@ -206,7 +206,7 @@ def test_the_configuration(tmp_path: Path) -> None:
         ('["*.example"]', "[]", "matchImages is empty"),
         ("12h", "-1h", "defaultCacheDuration is negative"),
         ("12h", "soon", "'soon' is not a duration"),
-        ("credentialprovider.kubelet.k8s.io/v1", "v1", "apiVersion 'v1' is none of"),
+        ("credentialprovider.kubelet.k8s.io/v1", "v1", "apiVersion 'v1' is not one of"),
         ("kind: Cred", "kind: Pred", "PredentialProviderConfig"),
         ("args: [get]", "argv: [get]", "argv"),
         ("providers:", "providers: [", "cannot read credential providers"),

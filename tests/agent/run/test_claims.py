@@ -27,7 +27,7 @@ def test_folders_are_made_for_any_user_and_kept(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
-    with pytest.raises(FailedPrecondition, match="x is no folder"):
+    with pytest.raises(FailedPrecondition, match="x is not a folder"):
         make_folders([str(tmp_path / "x")], str(tmp_path))
     with pytest.raises(FailedPrecondition, match="cannot make the folder"):
         make_folders([str(tmp_path / "x" / "y")], str(tmp_path))

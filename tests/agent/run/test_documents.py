@@ -194,7 +194,7 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(lambda path: None, "No such file", id="missing"),
         pytest.param(lambda path: path.mkdir(), "holds no manifests", id="an empty folder"),
         pytest.param(lambda path: path.symlink_to(path), "symbolic links", id="a loop of links"),
-        pytest.param(lambda path: path.symlink_to("/dev/zero"), "it is no file", id="a device"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "it is not a file", id="a device"),
         pytest.param(lambda path: path.write_bytes(b"\xff\xfe\x00"), "is not UTF-8", id="other bytes"),
         pytest.param(lambda path: path.write_bytes(b"#" * BIG), "longer than", id="too long"),
     ],

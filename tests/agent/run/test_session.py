@@ -206,6 +206,18 @@ def test_a_second_request_kills(stage: Stage) -> None:
     assert len(stage.engine.killed) == 1
 
 
+def test_whoever_waits_for_pods_to_end_hears_how_to_kill_them(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        await engine.report("web", running())
+        engine.end_s = 1000
+        stop.ask()
+        await asyncio.sleep(60)
+        stop.ask()
+
+    stage.play(plan(pod_text()), act)
+    assert stage.recorder.lines.count("waiting for the pods to end; Ctrl-C again kills them") == 1
+
+
 def test_detached_pods_stay_and_are_recorded(stage: Stage) -> None:
     async def act(engine: FakeEngine, stop: StopRequest) -> None:
         await engine.report("web-0", running(ready=True))

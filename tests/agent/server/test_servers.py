@@ -194,7 +194,7 @@ async def test_a_socket_that_was_left_is_replaced(tmp_path: Path) -> None:
 async def test_a_file_in_the_socket_s_place_is_kept(tmp_path: Path) -> None:
     scene, path = Scene(tmp_path), tmp_path / "precious"
     path.write_text("content")
-    with pytest.raises(FailedPrecondition, match="exists and is no socket"):
+    with pytest.raises(FailedPrecondition, match="exists and is not a socket"):
         scene.servers.serve_socket(str(path), [])
     await scene.servers.close()
     assert path.read_text() == "content"

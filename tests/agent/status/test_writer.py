@@ -61,6 +61,8 @@ class World:
         self.registry = PodRegistry()
         self.statuses = Statuses()
         self.running: set[str] = set()
+        self.clock = VirtualClock()
+        self.took: list[float] = []
 
     def add(self, asked: Pod) -> Pod:
         """Bind a pod to this node; the pod as the server has it."""
@@ -91,7 +93,8 @@ class World:
             statuses=self.statuses,
             registry=self.registry,
             may_run=self.running.__contains__,
-            clock=VirtualClock(),
+            clock=self.clock,
+            took=self.took.append,
         )
         task = asyncio.create_task(StatusWriter(ports).run())
         await settle()
@@ -117,6 +120,21 @@ def test_a_change_is_written_at_once_and_only_once() -> None:
             assert world.writes() == ["patch pods web/status"]
             await asyncio.sleep(60)
             assert world.writes() == []
+
+    run_virtual(scenario())
+
+
+def test_ready_pods_are_written_before_pods_that_only_begin() -> None:
+    async def scenario() -> None:
+        world = World()
+        pods = [world.add(pod(name=f"web-{number}", uid=f"uid-{number}")) for number in range(4)]
+        async with world.writing():
+            for each in pods:
+                world.statuses.set(each, PodStatus(phase="Pending", reason="Begins"))
+            for each in pods[2:]:
+                world.statuses.set(each, running())
+            await settle()
+            assert world.writes() == [f"patch pods web-{number}/status" for number in (2, 3, 0, 1)]
 
     run_virtual(scenario())
 
@@ -250,9 +268,12 @@ def test_a_static_pods_status_goes_to_its_mirror() -> None:
             world.statuses.set(static, running())
             await settle()
             assert world.writes() == []
+            await asyncio.sleep(1)
             world.add(mirror)
             await asyncio.sleep(15)
             assert world.shown.phase == "Running"
+            [took] = world.took
+            assert 1 < took <= 16
 
     run_virtual(scenario())
 

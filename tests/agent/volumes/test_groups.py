@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.agent.volumes.groups import extra_supplemental_groups, fs_group, token_user
-from podwright.agent.volumes.plans import MountedVolume
+from podwright.agent.volumes.groups import fs_group, token_user
 from podwright.k8s.objects import PodSecurityContext, SecurityContext
 from tests.agent.fakes.pods import container, pod
 
@@ -33,9 +32,6 @@ def test_tokens_belong_to_the_one_user_of_all_containers(
     assert token_user(subject) == expected
 
 
-def test_groups_of_volumes_are_added_once_and_only_when_the_pod_does_not_name_them() -> None:
-    subject = pod(security_context=PodSecurityContext(fs_group=3, supplemental_groups=(10,)))
-    mounted = [MountedVolume(path="/a", gid=gid) for gid in (20, 10, None, 20, 15)]
-    assert extra_supplemental_groups(subject, mounted) == (15, 20)
-    assert fs_group(subject) == 3
+def test_the_group_of_volumes_is_the_pod_s() -> None:
+    assert fs_group(pod(security_context=PodSecurityContext(fs_group=3))) == 3
     assert fs_group(pod()) is None

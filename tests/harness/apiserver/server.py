@@ -105,7 +105,7 @@ class ApiServer:
     async def start(self) -> None:
         """Listen; after a `stop` on the same port, with the same objects."""
         application = web.Application(client_max_size=BODY_LIMIT_BYTES)
-        application.router.add_route("*", "/{path:.*}", self.handler.handle)
+        application.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self._tls(), reuse_address=True)
@@ -115,11 +115,24 @@ class ApiServer:
     async def stop(self) -> None:
         """Go away: all connections break."""
         if self._runner is not None:
-            for connection in list(self._runner.server.connections if self._runner.server else ()):
+            for site in self._runner.sites:
+                await site.stop()
+            for connection in self._connections():
                 if connection.transport is not None:
                     connection.transport.abort()
             await self._runner.cleanup()
             self._runner = None
+
+    def _connections(self) -> list[web.RequestHandler]:
+        return list(self._runner.server.connections if self._runner and self._runner.server else ())
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer, unless the connection began while the server went away: nobody would close it then."""
+        if request.protocol not in self._connections():
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError
+        return await self.handler.handle(request)
 
     def _tls(self) -> ssl.SSLContext:
         issued = self.authority.issue(User(name="kube-apiserver"), hosts=[self.host, "localhost", "kubernetes"])

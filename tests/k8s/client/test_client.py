@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -18,7 +19,7 @@ from podwright.errors import (
 )
 from podwright.k8s.client import patch
 from podwright.k8s.client.calls import ApiCall
-from podwright.k8s.client.client import ApiClient
+from podwright.k8s.client.client import CALLS_AT_ONCE, ApiClient
 from podwright.k8s.client.endpoint import Endpoint, FixedCredentials, bearer
 from podwright.k8s.client.failures import (
     ApiFailure,
@@ -55,7 +56,7 @@ from podwright.k8s.objects import (
 )
 from tests.harness.apiserver.faults import Ailment, Fault
 from tests.harness.apiserver.server import running
-from tests.k8s.client.connected import client_of, connected, endpoint
+from tests.k8s.client.connected import client_of, connected, endpoint, until
 
 
 def config_map(name: str, **data: str) -> ConfigMap:
@@ -438,6 +439,27 @@ async def test_a_wait_for_the_rate_limit_counts() -> None:
             await api.get(Node, "n1")
         with pytest.raises(DeadlineExceeded, match="its turn comes after its deadline"):
             await api.get(Node, "n1", timeout_s=1)
+        await transport.close()
+
+
+async def test_a_client_has_few_calls_under_way_at_once() -> None:
+    """Each has a connection, whose TLS handshake costs the server more than a call."""
+    async with running() as server:
+        transport = Transport(endpoint(server), FixedCredentials(bearer(server.admin_token)))
+        server.faults.add(Fault(ailment=Ailment.HANG, path="configmaps", times=CALLS_AT_ONCE))
+        api, other = ApiClient(transport), ApiClient(transport)
+        calls = [
+            asyncio.create_task(api.list(ConfigMap, Selection(namespace=f"n{number}")))
+            for number in range(CALLS_AT_ONCE + 1)
+        ]
+        await until(lambda: len(server.handler.seen) == CALLS_AT_ONCE)
+        assert (await other.list(Node)).items == ()  # heartbeats do not wait for it
+        assert len(server.handler.seen) == CALLS_AT_ONCE + 1
+        calls[0].cancel()
+        assert (await calls[-1]).items == ()
+        for call in calls[1:-1]:
+            call.cancel()
+        await asyncio.wait(calls)
         await transport.close()
 
 

@@ -112,8 +112,8 @@ def test_fields_need_the_version_that_brought_them(version: str, value: dict[str
     [
         (_file("0.2.0"), "cdiVersion is '0.2.0'"),
         (_file("2.0.0"), "cdiVersion is '2.0.0'"),
-        (_file(kind="class"), "no kind"),
-        (_file(kind="vendor.com/class/more"), "no kind"),
+        (_file(kind="class"), "not a kind"),
+        (_file(kind="vendor.com/class/more"), "not a kind"),
         (_file(devices=[]), "no devices"),
         (_file(devices=[{"name": "a", "containerEdits": EDITS}] * 2), "twice"),
         (_file(devices=[{"name": "a", "containerEdits": {}}]), "changes nothing"),

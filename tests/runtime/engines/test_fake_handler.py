@@ -60,7 +60,7 @@ async def running(
         yield made
     finally:
         await made.close(5.0)
-        made.lock.close()
+        made.cgroup_lock.close()
         database.close()
 
 

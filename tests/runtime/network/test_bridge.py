@@ -247,6 +247,7 @@ async def test_an_administrator_s_bridge_stays(world: World) -> None:
     await world.detach(await world.attached())
     await world.service.close()
     assert has_link(world.part.bridge)
+    assert rules(world.part.bridge) == ""
 
 
 async def test_a_link_that_is_no_bridge_is_refused(world: World) -> None:

@@ -115,6 +115,27 @@ async def test_a_bridge_that_was_made_but_not_marked_is_ours(make_world: MakeWor
     await world.open()
 
 
+@pytest.mark.parametrize("mode", ["cni", "bridge"])
+async def test_a_bridge_of_our_name_that_is_not_ours_is_left_alone(make_world: MakeWorld, mode: str) -> None:
+    """A CNI plugin may have been told the same name."""
+    world = await make_world(mode=mode)
+    on_host("ip", "link", "add", world.part.bridge, "type", "bridge")
+    await world.service.recover([])
+    assert "state DOWN" in on_host("ip", "address", "show", world.part.bridge)
+    assert rules(world.part.bridge) == ""
+
+
+async def test_rules_on_an_administrator_s_bridge_go_with_the_last_pod(make_world: MakeWorld) -> None:
+    world = await make_world()
+    on_host("ip", "link", "add", world.part.bridge, "type", "bridge")
+    await world.attached()
+    await world.restart(set())
+    await world.close()
+    assert rules(world.part.bridge) == ""
+    assert has_link(world.part.bridge)
+    await world.open()
+
+
 async def _reopened(world: World) -> None:
     """A program that was just being started holds the killed daemon's lock until it is executed."""
     async with asyncio.timeout(patient(60)):

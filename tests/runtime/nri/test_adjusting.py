@@ -50,7 +50,7 @@ def test_keys_are_set_and_removed() -> None:
 def test_a_mount_does_not_hide_a_deeper_one() -> None:
     document = adjusted(mounts=[pb.Mount(destination="/a", source="/s"), pb.Mount(destination="-/proc")])
     assert [one["destination"] for one in document["mounts"]] == ["/a", "/a/b"]
-    with pytest.raises(InvalidArgument, match="no absolute path"):
+    with pytest.raises(InvalidArgument, match="not an absolute path"):
         adjusted(mounts=[pb.Mount(destination="a")])
 
 
@@ -166,7 +166,7 @@ def test_what_is_rejected(key: str, wanted: pb.ContainerAdjustment, what: str) -
         ({"t/container.main": "false", "t": "true"}, "absent"),
         ({"t": "perhaps"}, "neither"),
         ({"t": "false", "required-plugins.noderesource.dev": "[more]"}, "absent, more"),
-        ({"required-plugins.noderesource.dev/pod": "{"}, "no list"),
+        ({"required-plugins.noderesource.dev/pod": "{"}, "not a list"),
     ],
 )
 def test_required_plugins(annotations: dict[str, str], fails: str | None) -> None:

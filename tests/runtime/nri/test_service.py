@@ -180,7 +180,7 @@ async def test_one_whose_answer_cannot_be_read_is_dropped(server: Podwright, pod
         ({"io_priority": pb.LinuxIOPriority(kind=99)}, "IOPrioClass 99"),  # type: ignore[arg-type] # as on the wire
         ({"scheduler": pb.LinuxScheduler(policy=99)}, "LinuxSchedulerPolicy 99"),  # type: ignore[arg-type]
         ({"memory_policy": pb.LinuxMemoryPolicy(mode=99)}, "MpolMode 99"),  # type: ignore[arg-type]
-        ({"cgroups_path": "../elsewhere"}, "no absolute path"),
+        ({"cgroups_path": "../elsewhere"}, "not an absolute path"),
         ({"resources": pb.LinuxResources(blockio_class=pb.OptionalString(value="none"))}, "none"),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),

@@ -17,7 +17,7 @@ from podwright.runtime.handlers.fake import FakeHandler, FakeHost
 from podwright.runtime.handlers.protocol import Capabilities
 from podwright.runtime.model.base import IdMapping, NamespaceMode, NamespaceOptions, UserNamespace
 from podwright.runtime.model.sandbox import SandboxConfig, SandboxName, SandboxSecurity
-from podwright.runtime.sandbox import place, userns
+from podwright.runtime.sandbox import host_parts, userns
 from podwright.runtime.sandbox.paths import SandboxPaths
 from podwright.runtime.sandbox.userns import UserNamespaces
 from tests.harness.podwright import Podwright
@@ -50,7 +50,7 @@ def users(tmp_path: Path) -> UserNamespaces:
 async def paths(tmp_path: Path) -> AsyncIterator[SandboxPaths]:
     made = SandboxPaths(directory=str(tmp_path / "sandbox"))
     yield made
-    place.unmake(made)
+    host_parts.unmake(made)
 
 
 def _owner(path: str) -> int:
@@ -70,9 +70,9 @@ def _owner(path: str) -> int:
 
 async def test_made_with_the_others_inside(users: UserNamespaces, paths: SandboxPaths) -> None:
     config = _config(kernel_DOT_shm_rmid_forced="1", fs_DOT_mqueue_DOT_msg_max="123")
-    place.make(config, paths, 1 << 20)
+    host_parts.make(config, paths, 1 << 20)
     await users.make(config, paths)
-    assert place.is_intact(config, paths)
+    assert host_parts.is_intact(config, paths)
     inode = os.stat(paths.userns).st_ino
     assert [_owner(path) for path in (paths.netns, paths.ipcns, paths.utsns)] == [inode] * 3
     read = namespaces.run_in_all(
@@ -88,21 +88,21 @@ async def test_made_with_the_others_inside(users: UserNamespaces, paths: Sandbox
         assert (os.stat(path).st_uid, os.stat(path).st_gid) == (70000, 80000)
     passing = os.stat(paths.directory)
     assert (passing.st_mode & 0o7777, passing.st_uid, passing.st_gid) == (0o710, 0, 80000)
-    place.unpin(paths)
-    assert not place.is_intact(config, paths)
+    host_parts.unpin(paths)
+    assert not host_parts.is_intact(config, paths)
 
 
 async def test_in_the_hosts_network(users: UserNamespaces, paths: SandboxPaths) -> None:
     config = _config(network=NamespaceMode.NODE)
-    place.make(config, paths, 1 << 20)
+    host_parts.make(config, paths, 1 << 20)
     await users.make(config, paths)
-    assert set(place.pinned_paths(config, paths)) == {"user", "ipc"}
-    assert place.is_intact(config, paths)
+    assert set(host_parts.pinned_paths(config, paths)) == {"user", "ipc"}
+    assert host_parts.is_intact(config, paths)
 
 
 async def test_what_the_kernel_refuses(users: UserNamespaces, paths: SandboxPaths) -> None:
     config = _config(fs_DOT_mqueue_DOT_msg_max="many")
-    place.make(config, paths, 1 << 20)
+    host_parts.make(config, paths, 1 << 20)
     with pytest.raises(InvalidArgument, match=r"fs\.mqueue\.msg_max='many'"):
         await users.make(config, paths)
 

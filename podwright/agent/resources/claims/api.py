@@ -1,4 +1,4 @@
-"""ResourceClaims and ResourceSlices at the API server: only what the agent needs of them."""
+"""Reads ResourceClaims and deletes ResourceSlices at the API server."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ class _ApiClaim(msgspec.Struct, frozen=True):
 
 
 class Claims(Protocol):
-    """Where claims and the offers of drivers are."""
+    """The claims and slices of the API."""
 
     async def get(self, namespace: str, name: str) -> Claim:
-        """The claim as it is now. Raises NotFound and other PodwrightErrors."""
+        """The present claim. Raises NotFound and other PodwrightErrors."""
 
     async def withdraw(self, driver: str) -> None:
-        """Delete the slices that a driver, or each if it is empty, has published for this node.
+        """Delete the slices of a driver for this node. An empty `driver` means all drivers.
 
         Raises PodwrightError.
         """
 
 
 class ApiClaims:
-    """Fulfils Claims."""
+    """Implements `Claims` with an API server."""
 
     def __init__(self, server: ApiServer, node_name: str) -> None:
         self._server = server
@@ -74,7 +74,7 @@ class ApiClaims:
 
 
 class NoClaims:
-    """Without an API server there are none: fulfils Claims."""
+    """Implements `Claims` without an API server: there are none."""
 
     async def get(self, namespace: str, name: str) -> Claim:
         raise Unavailable(
@@ -86,7 +86,7 @@ class NoClaims:
 
 
 def read_claim(body: bytes) -> Claim:
-    """A ResourceClaim's JSON. Raises Internal for what is none."""
+    """Parse a ResourceClaim's JSON. Raises Internal if it is invalid."""
     try:
         found = msgspec.json.decode(body, type=_ApiClaim)
     except msgspec.DecodeError as failure:

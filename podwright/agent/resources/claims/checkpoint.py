@@ -1,4 +1,4 @@
-"""The kubelet's file of claims in use, `dra_manager_state`: JSON in JSON, with a CRC-32. Pure."""
+"""The kubelet's file of claims in use, `dra_manager_state`: JSON inside of JSON, with a CRC-32. Pure."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def encode(records: Iterable[ClaimRecord]) -> bytes:
 
 
 def decode(content: bytes) -> list[ClaimRecord]:
-    """Raises FailedPrecondition for what is no checkpoint, or was damaged."""
+    """Parse the file. Raises FailedPrecondition if it is invalid or damaged."""
     try:
         file = msgspec.json.decode(content, type=_ClaimFile)
         data = file.data.encode()

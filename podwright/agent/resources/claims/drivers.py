@@ -1,4 +1,4 @@
-"""The DRA drivers of this node: their plug-ins, which of them is asked, and the calls."""
+"""The DRA drivers of this node: their plug-ins, the choice of the plug-in to call, and the calls."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 CALL_TIMEOUT_S = 45.0  # the kubelet's
 V1, V1BETA1 = "v1.DRAPlugin", "v1beta1.DRAPlugin"
 WATCH_HEALTH = "/v1alpha1.DRAResourceHealth/NodeWatchResources"
-HEALTH_PAUSE_S = 5.0  # until a plug-in that reports no health is asked again
+HEALTH_PAUSE_S = 5.0  # until a plug-in that reports no health is called again
 SERVICES = {name: f"/k8s.io.kubelet.pkg.apis.dra.{name}" for name in (V1, V1BETA1)}
 
 
 class DriverListener(Protocol):
-    """Is called when drivers come and go: `manager`."""
+    """Is called about changes of drivers: `manager`."""
 
     def driver_changed(self, name: str) -> None:
-        """The driver has become usable, or is not usable any more."""
+        """The driver has become usable or unusable."""
 
     def health_reported(self, name: str, reports: Iterable[HealthReport]) -> None:
         """The driver has reported the health of its devices."""
@@ -52,7 +52,7 @@ class DriverListener(Protocol):
 
 
 class DriverPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What drivers are worked with."""
+    """What drivers need."""
 
     listener: DriverListener
     clock: Clock
@@ -61,10 +61,10 @@ class DriverPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DraDriver:
-    """One plug-in of a driver. The versions differ in the service's name alone."""
+    """One plug-in of a driver. Versions of the API differ only in the service's name."""
 
     def __init__(self, name: str, path: str, service: str, ports: DriverPorts) -> None:
-        """Raises InvalidArgument for what is no path of a socket."""
+        """Raises InvalidArgument for an invalid socket path."""
         self.name = name
         self.path = path
         self.is_connected = False
@@ -73,7 +73,7 @@ class DraDriver:
         self._service = SERVICES[service]
 
     async def follow(self) -> None:
-        """Keep `is_connected` up to date. Without end."""
+        """Keep `is_connected` up to date, forever."""
         channel = self._connection.channel
         while True:
             state = channel.get_state(try_to_connect=True)
@@ -84,7 +84,7 @@ class DraDriver:
             await channel.wait_for_state_change(state)
 
     async def prepare(self, claims: Iterable[ClaimRecord]) -> dict[str, tuple[ClaimDevice, ...]]:
-        """The devices of claims, by the claims' UIDs. Raises PodwrightError."""
+        """Prepare claims. Returns their devices by the claims' UIDs. Raises PodwrightError."""
         request = messages.NodePrepareResourcesRequest(claims=map(_claim, claims))
         answer: messages.NodePrepareResourcesResponse = await self._call(
             "NodePrepareResources", request, messages.NodePrepareResourcesResponse
@@ -93,7 +93,7 @@ class DraDriver:
         return {uid: tuple(map(_device, result.devices)) for uid, result in answer.claims.items()}
 
     async def unprepare(self, claims: Iterable[ClaimRecord]) -> None:
-        """Undo it. Raises PodwrightError."""
+        """Undo `prepare`. Raises PodwrightError."""
         request = messages.NodeUnprepareResourcesRequest(claims=map(_claim, claims))
         answer: messages.NodeUnprepareResourcesResponse = await self._call(
             "NodeUnprepareResources", request, messages.NodeUnprepareResourcesResponse
@@ -101,7 +101,7 @@ class DraDriver:
         _check("NodeUnprepareResources", request.claims, answer.claims)
 
     async def follow_health(self) -> None:
-        """Pass on the health that the plug-in reports of its devices. Without end. Few plug-ins report any."""
+        """Pass on the health of devices that the plug-in reports, forever. Few plug-ins report any."""
         watch = self._connection.channel.unary_stream(
             WATCH_HEALTH,
             request_serializer=health_messages.NodeWatchResourcesRequest.SerializeToString,
@@ -136,9 +136,9 @@ class DraDriver:
 
 
 class DraDrivers:
-    """All of them. Fulfils `plugins.protocol.PluginHandler`.
+    """All drivers. Implements `plugins.protocol.PluginHandler`.
 
-    A driver has several plug-ins while it is updated: the newest that is connected is asked.
+    A driver has several plug-ins while it is updated. The newest connected one is called.
     """
 
     def __init__(self, ports: DriverPorts) -> None:
@@ -148,7 +148,7 @@ class DraDrivers:
         self._following: dict[DraDriver, list[asyncio.Task[None]]] = {}
 
     def get(self, name: str) -> DraDriver:
-        """The plug-in to ask. Raises Unavailable when none is registered."""
+        """The plug-in to call. Raises Unavailable if none is registered."""
         found = self._drivers.get(name)
         if not found:
             raise Unavailable(f"DRA driver {name} is not registered", hint="look at the driver's pods on this node")
@@ -194,7 +194,7 @@ class DraDrivers:
 
 
 def _service(plugin: Plugin) -> str:
-    """The first of the plug-in's services that we know. Raises InvalidArgument."""
+    """The first known service of the plug-in. Raises InvalidArgument if there is none."""
     for service in plugin.versions:
         if service in SERVICES:
             return service
@@ -230,7 +230,7 @@ def _report(device: health_messages.DeviceHealth) -> HealthReport:
 
 
 def _check(call: str, asked: Iterable[messages.Claim], results: Mapping[str, Any]) -> None:
-    """One result without an error for each claim, and no other. Raises FailedPrecondition."""
+    """Check that there is one result without an error for each claim, and no other. Raises FailedPrecondition."""
     names = {claim.uid: claim.name for claim in asked}
     for uid, result in results.items():
         if uid not in names:

@@ -1,6 +1,6 @@
-"""The health of claimed devices, as drivers report it and as the status of a container shows it. Without I/O.
+"""The health of claimed devices, from drivers' reports to the status of a container. Without I/O.
 
-A report counts for a while. After that, or when the driver has gone, the health is unknown
+A report is valid for a while. After that, or when the driver is gone, the health is unknown
 (pkg/kubelet/cm/dra/healthinfo.go of Kubernetes 1.36).
 """
 
@@ -20,7 +20,7 @@ Place = tuple[str, str]  # pool and device
 
 
 class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a driver reports of a device. `timeout_s` is how long it counts."""
+    """A driver's report about a device, which is valid for `timeout_s`."""
 
     place: Place
     health: str
@@ -29,14 +29,14 @@ class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """A report, and how long ago it was made."""
+    """A report and its age."""
 
     report: HealthReport
     age_s: float
 
 
 class DeviceHealths:
-    """Times are seconds of a monotonic clock."""
+    """The health of all devices. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._known: dict[str, dict[Place, tuple[HealthReport, float]]] = {}
@@ -56,18 +56,18 @@ class DeviceHealths:
         return frozenset(changed)
 
     def lose(self, driver: str) -> frozenset[Place]:
-        """The driver reports nothing any more. Returns the devices whose health is unknown from now on."""
+        """Note that the driver reports nothing any more. Returns the devices whose health is now unknown."""
         return frozenset(self._known.pop(driver, {}))
 
     def known(self, now: float) -> dict[str, list[KnownHealth]]:
-        """All reports that still count, by driver."""
+        """All valid reports, by driver."""
         return {
             driver: [KnownHealth(report=report, age_s=now - at) for report, at in found.values()]
             for driver, found in self._known.items()
         }
 
     def restore(self, known: Mapping[str, Iterable[KnownHealth]], now: float) -> None:
-        """Take over the reports that an earlier agent had."""
+        """Take over the reports of an earlier agent."""
         for driver, found in known.items():
             self._known[driver] = {each.report.place: (each.report, now - each.age_s) for each in found}
 
@@ -82,8 +82,8 @@ class DeviceHealths:
 
 
 def claim_status(entry: str, request: str, record: ClaimRecord, healths: DeviceHealths, now: float) -> ResourceStatus:
-    """The health of what a container has by one entry of its claims. Devices of one identity are shown once."""
-    base = request.partition("/")[0]  # a request of a list of alternatives
+    """The health of the devices that a container gets by one entry of its claims. Each device appears once."""
+    base = request.partition("/")[0]  # of a request with alternatives
     found = {
         health.resource_id: health
         for driver, devices in sorted(record.drivers.items())
@@ -96,5 +96,5 @@ def claim_status(entry: str, request: str, record: ClaimRecord, healths: DeviceH
 
 
 def shortened(message: str) -> str:
-    """As much of a message as the API takes."""
+    """The message, cut to the API's limit."""
     return message if len(message) <= MESSAGE_MAX else f"{message[: MESSAGE_MAX - 3]}..."

@@ -1,4 +1,4 @@
-"""The health of claimed devices over a restart of the agent, in the kubelet's file `dra_health_state`.
+"""Keeps the health of claimed devices over a restart of the agent, in the kubelet's file `dra_health_state`.
 
 A restarted agent shows the last reports until drivers report again (pkg/kubelet/cm/dra/healthinfo.go of Kubernetes
 1.36). The file is JSON without a checksum.
@@ -46,7 +46,7 @@ class _SavedDriver(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 class SavedHealths:
-    """DeviceHealths that are saved in the file."""
+    """DeviceHealths with the file."""
 
     def __init__(self, root: str, clock: Clock) -> None:
         """`root` is the agent's own directory."""
@@ -55,7 +55,7 @@ class SavedHealths:
         self._healths = DeviceHealths()
 
     def start(self) -> None:
-        """Take over the saved reports. A file that cannot be read is logged: drivers report again."""
+        """Take over the saved reports. An invalid file is only logged, because drivers report again."""
         try:
             content = read_state(self._path)
             known = decode(content, utc_now(self._clock)) if content is not None else {}
@@ -94,7 +94,7 @@ def encode(known: Mapping[str, Iterable[KnownHealth]], now: datetime) -> bytes:
 
 
 def decode(content: bytes, now: datetime) -> dict[str, list[KnownHealth]]:
-    """Raises FailedPrecondition for what is no such file."""
+    """Parse the file. Raises FailedPrecondition if it is invalid."""
     try:
         found = msgspec.json.decode(content, type=dict[str, _SavedDriver])
     except (msgspec.DecodeError, UnicodeError) as failure:

@@ -1,8 +1,7 @@
-"""Has drivers prepare the claims of a pod before its sandbox is made, and unprepare them after its containers' end.
+"""Has drivers prepare the claims of a pod before its sandbox is created, and unprepare them after its end.
 
-The rules and sentences are those of the kubelet's DRA manager (pkg/kubelet/cm/dra of Kubernetes 1.36). The use of a
-claim is saved before its driver is called, so that after a crash the driver is called to undo whatever it may have
-done.
+The rules and messages are those of the kubelet's DRA manager (pkg/kubelet/cm/dra of Kubernetes 1.36). The use of a
+claim is saved before its driver is called, so that after a crash the driver is called to undo what it may have done.
 """
 
 from __future__ import annotations
@@ -42,24 +41,24 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-PERIOD_S = 60.0  # between looks for claims whose pods are gone
+PERIOD_S = 60.0  # between searches for claims of pods that are gone
 Key = tuple[str, str]  # namespace and name
 
 
 class ClaimPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the manager works with."""
+    """What the manager needs of other rooms."""
 
     claims: Claims
-    active_uids: Callable[[], Collection[str]]  # of the pods that run, or will
+    active_uids: Callable[[], Collection[str]]  # of the pods that run or will run
     all_sources_read: Callable[[], bool]
-    pods_changed: Callable[[Collection[str]], None]  # the health of devices of these pods has changed
+    pods_changed: Callable[[Collection[str]], None]  # called when the health of devices of these pods has changed
     clock: Clock
     metrics: ClaimMetrics
     watches_health: bool = True
 
 
 class ClaimManager:
-    """Fulfils `workers.ports.PodClaims`, `configs.ports.Allocations` and `pod_resources.shares.ClaimShares`."""
+    """Implements `workers.ports.PodClaims`, `configs.ports.Allocations` and `pod_resources.shares.ClaimShares`."""
 
     def __init__(self, root: str, ports: ClaimPorts) -> None:
         """`root` is the agent's own directory."""
@@ -74,7 +73,7 @@ class ClaimManager:
         )
 
     def start(self) -> None:
-        """Take over the claims in use. Raises FailedPrecondition when they cannot be known."""
+        """Take over the claims in use. Raises FailedPrecondition if their file cannot be read."""
         content = state_files.read_state(self._path)
         records = checkpoint.decode(content) if content is not None else []
         self._records = {(record.namespace, record.name): record for record in records}
@@ -83,7 +82,7 @@ class ClaimManager:
         self._tasks.start(self._look_after(), name="claims of pods that are gone")
 
     async def close(self) -> None:
-        """End the connections to drivers. What is prepared stays."""
+        """End the connections to drivers. Claims stay prepared."""
         await self._tasks.close()
         await self._slices.close()
         await self.drivers.close()
@@ -91,9 +90,9 @@ class ClaimManager:
     # -- for pod workers
 
     async def prepare(self, pod: Pod) -> None:
-        """Have all claims of the pod ready on this node. Raises PodwrightError.
+        """Prepare all claims of the pod. Raises PodwrightError.
 
-        A pod that cannot have them leaves nothing, so that it can be deleted without its drivers.
+        If a driver is missing, nothing is recorded, so that the pod can be deleted without it.
         """
         with self._timed("PrepareResources"):
             await self._prepare_pod(pod)
@@ -101,7 +100,7 @@ class ClaimManager:
     async def _prepare_pod(self, pod: Pod) -> None:
         used = [await self._usable(pod, reference) for reference in claims_of(pod)]
         for name in {name for claim in used for name in claim.drivers or ()}:
-            self.drivers.get(name)  # all must be there before anything is noted
+            self.drivers.get(name)  # all drivers must exist before anything is recorded
         if not used:
             return
         for claim in used:
@@ -112,13 +111,16 @@ class ClaimManager:
         await self._prepare(missing)
 
     async def unprepare(self, pod: Pod) -> None:
-        """The pod's containers have ended. Raises PodwrightError until its drivers have undone what is its own."""
+        """Unprepare the pod's claims after its containers have ended.
+
+        Raises PodwrightError until its drivers have succeeded.
+        """
         uid = pod.metadata.uid
         if keys := self._keys_of(uid):
             with self._timed("UnprepareResources"):
                 await self._unprepare(uid, keys)
 
-    # -- for containers and those who ask about them
+    # -- for containers, their statuses and monitors
 
     async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
         """See Allocations: the CDI names of the container's devices."""
@@ -141,7 +143,7 @@ class ClaimManager:
         return [_share(record) for record in records if record is not None]
 
     def health(self, pod: Pod, container: Container) -> list[ResourceStatus]:
-        """The health of what the container has by claims."""
+        """The health of the container's claimed devices."""
         names = {reference.entry: reference.name for reference in known_claims_of(pod)}
         found = []
         for claim in container.resources.claims:
@@ -199,7 +201,7 @@ class ClaimManager:
             self._save()
 
     async def _unprepare(self, pod_uid: str, keys: Iterable[Key]) -> None:
-        """Claims that others use stay prepared."""
+        """Unprepare these claims of a pod. Claims that other pods use stay prepared."""
         own = []
         for key in keys:
             record = self._records[key]
@@ -212,7 +214,7 @@ class ClaimManager:
             await self.drivers.get(name).unprepare(batch)
         for key in ((record.namespace, record.name) for record in own):
             now = self._records.pop(key, None)
-            if now is not None and now.pods != {pod_uid}:  # others have come meanwhile, and have it prepared again
+            if now is not None and now.pods != {pod_uid}:  # other pods use it now, and had it prepared again
                 self._records[key] = msgspec.structs.replace(now, pods=now.pods - {pod_uid})
         self._save()
 
@@ -223,7 +225,7 @@ class ClaimManager:
                 await self.reconcile()
 
     async def reconcile(self) -> None:
-        """Unprepare the claims of pods that are gone and whose end was missed."""
+        """Unprepare the claims of pods whose end was missed."""
         active = frozenset(self._ports.active_uids())
         gone = {uid for record in self._records.values() for uid in record.pods} - active
         for uid in gone:
@@ -235,7 +237,7 @@ class ClaimManager:
     def _keys_of(self, pod_uid: str) -> list[Key]:
         return [key for key, record in self._records.items() if pod_uid in record.pods]
 
-    # -- what drivers say: `drivers.DriverListener`
+    # -- `drivers.DriverListener`
 
     def health_reported(self, name: str, reports: Iterable[HealthReport]) -> None:
         self._tell(name, self._healths.update(name, reports))
@@ -265,16 +267,16 @@ class ClaimManager:
             self._ports.metrics.in_use.set(count, driver)
 
     def _save(self) -> None:
-        """Save the records. Raises Internal: what is not saved must not be begun."""
+        """Save the records. Raises Internal, after which nothing must be begun."""
         self._count()
         try:
             state_files.write_state(self._path, checkpoint.encode(self._records.values()))
         except OSError as failure:
-            raise Internal(f"the claims in use are not written down: {failure}") from failure
+            raise Internal(f"cannot save the claims in use to {self._path}: {failure}") from failure
 
 
 def in_use(records: Iterable[ClaimRecord]) -> dict[str, int]:
-    """How many claims are prepared, by driver and in all."""
+    """The numbers of prepared claims, by driver and in total."""
     prepared = [record for record in records if record.is_prepared]
     counts = Counter(driver for record in prepared for driver in record.drivers)
     return {ANY_DRIVER: len(prepared), **counts}

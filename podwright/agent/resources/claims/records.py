@@ -1,4 +1,4 @@
-"""What is kept of the claims that pods of this node use. Pure."""
+"""The records of claims that pods of this node use. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class ClaimDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """A device of a claim, as its driver has prepared it. `requests` are those that it serves. None: all."""
+    """A prepared device of a claim. `requests` has the requests that it serves. None: all."""
 
     pool: str
     device: str
@@ -17,14 +17,14 @@ class ClaimDevice(msgspec.Struct, frozen=True, kw_only=True):
     share: str | None = None
 
     def serves(self, request: str) -> bool:
-        """Whether a container that names this request gets the device. One that names none gets all."""
+        """Whether a container with this request gets the device. An empty request gets all."""
         return not request or not self.requests or request in self.requests
 
 
 class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A claim in use. `drivers` are all that have devices in it, with those that they have prepared.
+    """A claim in use. `drivers` has all drivers with devices in it, each with its prepared devices.
 
-    `pods` are the UIDs of those that use it. `is_prepared` is not kept over a restart: drivers are asked again then.
+    `pods` has the UIDs of pods that use it. `is_prepared` is not kept over a restart: drivers are then called again.
     """
 
     uid: str

@@ -1,4 +1,4 @@
-"""Which claims a pod and its containers use. Pure.
+"""Finds the claims that a pod and its containers use. Pure.
 
 The rules are those of k8s.io/dynamic-resource-allocation/resourceclaim of Kubernetes 1.36.
 """
@@ -26,7 +26,10 @@ class ClaimReference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent needs of a ResourceClaim. `owner_uid` is its controller's. `drivers` None: not allocated."""
+    """The parts of a ResourceClaim that the agent needs.
+
+    `owner_uid` is its controller's. `drivers` None: not allocated.
+    """
 
     uid: str
     name: str
@@ -39,7 +42,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 def claims_of(pod: Pod) -> Iterator[ClaimReference]:
     """All claims of a pod, the one that the scheduler made for its extended resources last.
 
-    Raises NotFound for one that is not made yet, and InvalidArgument.
+    Raises NotFound for one that does not exist yet, and InvalidArgument.
     """
     for entry in pod.spec.resource_claims:
         if (reference := _reference(pod, entry)) is not None:
@@ -50,7 +53,7 @@ def claims_of(pod: Pod) -> Iterator[ClaimReference]:
 
 
 def known_claims_of(pod: Pod) -> Iterator[ClaimReference]:
-    """Those of the pod's own claims that are made already."""
+    """The pod's own claims that already exist."""
     for entry in pod.spec.resource_claims:
         with contextlib.suppress(NotFound, InvalidArgument):
             if (reference := _reference(pod, entry)) is not None:
@@ -79,7 +82,7 @@ def requests_of(pod: Pod, container: Container) -> Iterator[tuple[str, str]]:
 
 
 def check_use(pod: Pod, reference: ClaimReference, claim: Claim) -> None:
-    """Whether the pod may use the claim now. Raises FailedPrecondition."""
+    """Check that the pod may use the claim now. Raises FailedPrecondition."""
     where = f"{claim.namespace}/{claim.name}"
     if reference.must_be_owned and claim.owner_uid != pod.metadata.uid:
         raise FailedPrecondition(
@@ -97,7 +100,7 @@ def check_use(pod: Pod, reference: ClaimReference, claim: Claim) -> None:
 
 
 def _reference(pod: Pod, entry: PodResourceClaim) -> ClaimReference | None:
-    """The claim of an entry. None when the template's controller found that no claim was needed."""
+    """The claim of an entry. None if the template's controller decided that no claim is needed."""
     if entry.resource_claim_name is not None:
         return ClaimReference(entry=entry.name, name=entry.resource_claim_name)
     if entry.resource_claim_template_name is None:

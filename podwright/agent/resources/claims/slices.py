@@ -1,7 +1,7 @@
 """Deletes the ResourceSlices of drivers that are gone, so that no pod is scheduled to their devices.
 
 At the agent's start no driver has registered yet, and all slices of the node are deleted: drivers publish them again.
-Later, a driver has WITHDRAW_AFTER_S to come back (pkg/kubelet/cm/dra of Kubernetes 1.36).
+Later, a driver that is gone has WITHDRAW_AFTER_S to register again (pkg/kubelet/cm/dra of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EVERY_DRIVER = ""
 
 
 class SliceWithdrawal:
-    """Deletes slices after a while."""
+    """Deletes slices after a delay."""
 
     def __init__(self, claims: Claims) -> None:
         self._claims = claims
@@ -33,12 +33,12 @@ class SliceWithdrawal:
         self._tasks.start(self._withdraw(EVERY_DRIVER, 0.0), name="withdraw the slices of all drivers")
 
     def usable(self, driver: str) -> None:
-        """The driver is there: keep its slices."""
+        """Note that the driver is usable: keep its slices."""
         if (pending := self._pending.pop(driver, None)) is not None:
             pending.cancel()
 
     def gone(self, driver: str) -> None:
-        """The driver is gone. Its slices are deleted after a while, counted from the first call."""
+        """Note that the driver is gone. Its slices are deleted WITHDRAW_AFTER_S after the first call."""
         if driver not in self._pending:
             work = self._withdraw(driver, WITHDRAW_AFTER_S)
             self._pending[driver] = self._tasks.start(work, name=f"withdraw the slices of {driver}")

@@ -1,5 +1,6 @@
-"""The CPU manager: CPUs of their own for containers of guaranteed pods that request whole ones.
+"""The CPU manager: allots exclusive CPUs to containers of guaranteed pods that request whole CPUs.
 
-`layout`, `taking` and `spreading` choose CPUs, `assignments` says who has which, `static` decides for a pod, `manager`
-keeps the assignments over restarts, and `reconciling` has the runtime keep everyone else away from them.
+`static` decides for a pod (`options`), and `layout`, `taking` and `spreading` choose the CPUs. `assignments` has the
+result. `manager`, made by `setup`, keeps it over restarts (`checkpoint`), and `reconciling` moves other containers
+away.
 """

@@ -1,7 +1,7 @@
 """The file `cpu_manager_state`: assignments to JSON and back, in the kubelet's second and third format. Pure.
 
-The third one has the CPUs of whole pods as well. A kubelet writes it with the gate PodLevelResourceManagers, and the
-second one without it.
+The third format also has the CPUs of whole pods. A kubelet writes it if the gate PodLevelResourceManagers is on, else
+the second.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _CpuDocument(msgspec.Struct, frozen=True, rename=_NAMES):
     shared: str = ""
     entries: Entries = {}
     pods: dict[str, _PodCpus] = {}
-    checksum: int = 0  # 0 is not checked: so are files from before there were checksums
+    checksum: int = 0  # 0 is not checked, as in files from before checksums
 
 
 def encode(policy: str, assignments: CpuAssignments, *, by_pod: bool = False) -> bytes:
@@ -56,7 +56,7 @@ def decode(content: bytes, policy: str) -> CpuAssignments:
     try:
         found = msgspec.json.decode(content, type=_CpuDocument)
     except msgspec.MsgspecError as failure:
-        raise FailedPrecondition(f"it is no checkpoint: {failure}") from failure
+        raise FailedPrecondition(f"it is not a checkpoint: {failure}") from failure
     pods = {uid: entry.cpu_set for uid, entry in found.pods.items()}
     try:
         known = [_go_text(found.policy, found.shared, found.entries, pods)]
@@ -79,7 +79,10 @@ def decode(content: bytes, policy: str) -> CpuAssignments:
 
 
 def _go_text(policy: str, shared: str, entries: Entries, pods: dict[str, str] | None = None) -> str:
-    """`pods` None is the second format. Raises InvalidArgument for what is no list of CPUs."""
+    """The text for the checksum.
+
+    `pods` None: of the second format. Raises InvalidArgument for an invalid list of CPUs.
+    """
     whole = "" if pods is None else f"PodEntries:(state.PodCPUAssignments){go_map(pods, _go_pod)} "
     return (
         f"(*state.CPUManagerCheckpoint){{PolicyName:(string){policy} DefaultCPUSet:(string){shared} "

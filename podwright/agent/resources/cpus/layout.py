@@ -1,4 +1,4 @@
-"""How the CPUs of a machine are grouped: threads of a core, CPUs that share a cache, sockets, NUMA nodes. Pure."""
+"""The groups of a machine's CPUs: threads of a core, CPUs that share a cache, sockets, NUMA nodes. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_CPUS: Cpus = frozenset()
 
 
 class CpuLayout:
-    """The CPUs that can be used, by their ids."""
+    """The usable CPUs by their ids."""
 
     def __init__(self, machine: MachineTopology) -> None:
         self._cpus = {cpu.id: cpu for cpu in machine.cpus}
@@ -22,7 +22,7 @@ class CpuLayout:
         self._sizes = {level: self._counts(level, self.all) for level in ("node", "socket", "cache", "core")}
 
     def of(self, cpu: int) -> Cpu:
-        """Where a CPU is."""
+        """The CPU with its groups."""
         return self._cpus[cpu]
 
     def ids(self, level: Level, cpus: Iterable[int]) -> list[int]:
@@ -30,29 +30,32 @@ class CpuLayout:
         return sorted({self._group(level, cpu) for cpu in cpus})
 
     def within(self, level: Level, groups: Collection[int], cpus: Iterable[int]) -> Cpus:
-        """Those of these CPUs that are in one of the groups."""
+        """The CPUs that are in one of the groups."""
         return frozenset(cpu for cpu in cpus if self._group(level, cpu) in groups)
 
     def count(self, level: Level) -> int:
-        """How many groups there are."""
+        """The number of groups."""
         return len(self._sizes[level])
 
     def size(self, level: Level, group: int) -> int:
-        """How many CPUs a group has."""
+        """The number of CPUs in a group."""
         return self._sizes[level][group]
 
     def usual_size(self, level: Level) -> int:
-        """How many CPUs a group has on average, rounded down, and one at least."""
+        """The average number of CPUs in a group, rounded down, and at least 1."""
         return max(1, len(self.all) // max(1, self.count(level)))
 
     def hierarchy(self) -> tuple[Level, Level]:
-        """NUMA nodes and sockets, the larger ones first. A socket may have several nodes, and the other way round."""
+        """NUMA nodes and sockets, the larger ones first.
+
+        A socket may have several nodes, and a node several sockets.
+        """
         return ("node", "socket") if self.count("socket") >= self.count("node") else ("socket", "node")
 
     def ordered(self, cpus: Cpus, levels: Iterable[Level]) -> list[int]:
-        """These CPUs, group by group of each level in turn: groups with few of them first, then by id.
+        """The CPUs sorted by their groups at each level in turn: groups with few of them first, then by id.
 
-        So groups that are partly in use are used up before whole ones.
+        So groups that are partly in use are used up first.
         """
         counts = [(level, self._counts(level, cpus)) for level in levels]
 

@@ -1,4 +1,4 @@
-"""The CPU manager: keeps who has which CPUs, in memory and in the kubelet's file."""
+"""The CPU manager: keeps the assignments of CPUs in memory and in the kubelet's file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STATIC, NONE = "static", "none"
 
 
 class CpuManager:
-    """Fulfils `topology.hints.HintProvider`. Without a policy no container has CPUs of its own."""
+    """A `topology.hints.HintProvider`. Without a policy no container has exclusive CPUs."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class CpuManager:
         options: CpuOptions | None = None,
         lifts_quota: bool = True,
     ) -> None:
-        """`root` is the agent's own directory. `lifts_quota`: a container with CPUs of its own has no CPU quota."""
+        """`root` is the agent's own directory. `lifts_quota`: a container with exclusive CPUs has no CPU quota."""
         self._layout = layout
         self._policy = policy
         self._path = f"{root}/{checkpoint.FILE}"
@@ -50,10 +50,10 @@ class CpuManager:
         self._lifts_quota = lifts_quota
         self._assignments = CpuAssignments()
         self._last: dict[tuple[str, str], Cpus] = {}
-        self.changed = asyncio.Event()  # set when running containers have to move
+        self.changed = asyncio.Event()  # set when running containers must move
 
     def recover(self) -> None:
-        """Take over what an earlier agent has allotted. Raises FailedPrecondition, OSError."""
+        """Take over the assignments of an earlier agent. Raises FailedPrecondition and OSError."""
         decode = partial(checkpoint.decode, policy=self._name)
         self._set(recover_state(self._path, decode, CpuAssignments(), self._policy, "CPU"))
 
@@ -129,26 +129,26 @@ class CpuManager:
             self._set(self._assignments.released(uid))
 
     def own(self, uid: str, container: str) -> Cpus:
-        """The CPUs that a container has to itself."""
+        """The exclusive CPUs of a container."""
         return self._assignments.of(uid, container) or NO_CPUS
 
     def cpus_of(self, uid: str, container: str) -> Cpus:
-        """The CPUs that a container may run on: its own, or those that all others share."""
+        """The CPUs that a container may run on: its exclusive CPUs, or the shared ones."""
         return self._assignments.of(uid, container) or self._assignments.shared
 
     def allocatable(self) -> Cpus:
-        """The CPUs that containers can have to themselves on an empty node."""
+        """The CPUs that an empty node can allot exclusively."""
         return self._policy.allocatable() if self._policy is not None else NO_CPUS
 
     def lifts_quota_of(self, pod: Pod) -> bool:
-        """Whether the pod as a whole must have no CPU quota, since a container of it has CPUs to itself."""
+        """Whether the pod must have no CPU quota, because one of its containers has exclusive CPUs."""
         if not self._lifts_quota or not self._assignments.of_pod(pod.metadata.uid):
             return False
         containers = (*pod.spec.init_containers, *pod.spec.containers)
         return not is_one(pod) or all(self._is_alone(pod, container) for container in containers)
 
     def _is_alone(self, pod: Pod, container: AnyContainer) -> bool:
-        """Whether nobody else uses the container's CPUs."""
+        """Whether no other container uses the container's CPUs."""
         if not self.own(pod.metadata.uid, container.name):
             return False
         return not is_one(pod) or (
@@ -158,15 +158,15 @@ class CpuManager:
     # -- running containers
 
     def is_moved(self, uid: str, container: str) -> bool:
-        """Whether a container runs where it should, as far as is known."""
+        """Whether a container runs on its CPUs, as far as is known."""
         return self._last.get((uid, container)) == self.cpus_of(uid, container)
 
     def moved(self, uid: str, container: str, cpus: Cpus) -> None:
-        """A container was created with these CPUs, or moved to them."""
+        """Note that a container was created with these CPUs, or moved to them."""
         self._last[uid, container] = cpus
 
     def forget_others(self, uids: Collection[str]) -> None:
-        """Only these pods still have containers."""
+        """Forget the containers of all pods except these."""
         self._last = {key: cpus for key, cpus in self._last.items() if key[0] in uids}
 
     @property
@@ -178,7 +178,7 @@ class CpuManager:
         return self._policy is not None and self._policy.by_pod
 
     def _set(self, assignments: CpuAssignments) -> None:
-        """Take new assignments, on disk first: the next agent must find them after a crash. Raises Internal."""
+        """Replace the assignments, first on disk, so that the next agent finds them after a crash. Raises Internal."""
         keep_state(self._path, checkpoint.encode(self._name, assignments, by_pod=self._by_pod))
         if assignments.shared != self._assignments.shared:
             self.changed.set()

@@ -17,9 +17,9 @@ ALPHA_GATE, BETA_GATE = "CPUManagerPolicyAlphaOptions", "CPUManagerPolicyBetaOpt
 class CpuOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of the static policy.
 
-    `whole_cores`: a container gets no core that another one uses. `across_nodes`: equal shares from NUMA nodes.
-    `by_socket`: the CPUs of a socket count as aligned. `across_cores`: threads of different cores. `strict`: only the
-    system runs on reserved CPUs. `by_cache`: prefer CPUs that share a last-level cache.
+    `whole_cores`: containers never share a core. `across_nodes`: equal shares from NUMA nodes. `by_socket`: the CPUs
+    of a socket count as aligned. `across_cores`: threads of different cores. `strict`: only the system runs on
+    reserved CPUs. `by_cache`: prefer CPUs that share a last-level cache.
     """
 
     whole_cores: bool = False
@@ -52,7 +52,7 @@ _EXCLUSIVE = (
 
 
 def read_cpu_options(texts: Mapping[str, str], gates: Mapping[str, bool]) -> CpuOptions:
-    """The options as they are configured. Raises InvalidArgument."""
+    """The configured options. Raises InvalidArgument."""
     for name in texts:
         if name not in _NAMES:
             raise InvalidArgument(
@@ -79,7 +79,7 @@ def _boolean(name: str, text: str) -> bool:
 
 
 def check_machine(options: CpuOptions, layout: CpuLayout, topology_policy: str) -> None:
-    """Raises FailedPrecondition for options that this machine or the topology manager's policy does not allow."""
+    """Raise FailedPrecondition for options that this machine or the topology manager's policy does not allow."""
     if not options.by_socket:
         return
     if topology_policy == SINGLE_NODE:

@@ -1,7 +1,7 @@
-"""Has the runtime keep containers on their CPUs: whenever assignments change, and at a fixed period.
+"""Moves running containers to their CPUs, when assignments change and at a fixed period.
 
-A new container gets its CPUs with CreateContainer. Running containers have to leave CPUs that are allotted to others,
-and may use CPUs that become free.
+A new container gets its CPUs with CreateContainer. Running containers must leave CPUs that are allotted to others, and
+may use CPUs that become free.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ log = logging.getLogger(__name__)
 
 
 class ContainerUpdater(Protocol):
-    """Changes running containers: the runtime."""
+    """Changes running containers: `runtime`."""
 
     async def update_container(self, container_id: str, resources: api.LinuxContainerResources) -> None:
-        """Change the limits of a container that exists. Raises PodwrightError."""
+        """Change the limits of an existing container. Raises PodwrightError."""
 
 
 class CpuReconcilerPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the reconciler works with. `pods` are those that run or will, None until all of them are known."""
+    """What the reconciler needs. `pods` returns those that run or will run, None until all are known."""
 
     manager: CpuManager
     runtime: ContainerUpdater
     pods: Callable[[], list[Pod] | None]
     look: Callable[[str], ObservedPod | None]
-    retain: Callable[[Collection[str]], None]  # release what all pods but these have
+    retain: Callable[[Collection[str]], None]  # releases the CPUs of all pods except these
 
 
 class CpuReconciler:
@@ -46,10 +46,10 @@ class CpuReconciler:
     def __init__(self, ports: CpuReconcilerPorts, period_s: float) -> None:
         self._ports = ports
         self._period_s = period_s
-        self._failures: dict[str, str] = {}  # the last one by container id, so that each is logged once
+        self._failures: dict[str, str] = {}  # the last failure by container id, so that each is logged once
 
     async def run(self) -> None:
-        """Without end."""
+        """Make rounds forever."""
         changed = self._ports.manager.changed
         while True:
             try:
@@ -61,7 +61,7 @@ class CpuReconciler:
             await self.reconcile()
 
     async def reconcile(self) -> None:
-        """One round. What fails is logged, and tried again in the next one."""
+        """Make one round. A failure is logged, and the next round tries again."""
         ports = self._ports
         pods = ports.pods()
         if pods is None:

@@ -1,4 +1,4 @@
-"""The CPU manager of a configuration."""
+"""Makes the CPU manager from the configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ QUOTA_GATE = "DisableCPUQuotaWithExclusiveCPUs"
 
 
 def cpu_manager(config: AgentConfig, machine: MachineTopology, metrics: ManagerMetrics) -> CpuManager:
-    """Raises InvalidArgument and FailedPrecondition for what this machine or this agent cannot do."""
+    """The manager.
+
+    Raises InvalidArgument and FailedPrecondition if this machine or agent does not support the settings.
+    """
     managers, layout, root = config.managers, CpuLayout(machine), config.process.root_dir
     if managers.cpu_policy != STATIC:
         if managers.cpu_policy_options:
@@ -35,7 +38,7 @@ def cpu_manager(config: AgentConfig, machine: MachineTopology, metrics: ManagerM
 
 
 def _number(config: AgentConfig) -> int:
-    """How many CPUs are reserved. A fraction of a CPU counts as one."""
+    """The number of reserved CPUs. A fraction of a CPU counts as one."""
     milli = sum(part[CPU].milli for part in reserved_amounts(config) if CPU in part)
     if not milli:
         raise FailedPrecondition(

@@ -1,4 +1,4 @@
-"""CPUs in equal shares from several NUMA nodes, where one node has too few (distribute-cpus-across-numa). Pure.
+"""Takes CPUs in equal shares from several NUMA nodes if one has too few (distribute-cpus-across-numa). Pure.
 
 The choice is the kubelet's (KEP-2902 and pkg/kubelet/cm/cpumanager/cpu_assignment.go of Kubernetes 1.36).
 """
@@ -18,9 +18,9 @@ Free = Mapping[int, int]  # the free CPUs by node
 
 
 class _Share(msgspec.Struct, frozen=True, kw_only=True):
-    """Each of the `nodes` gives `each` CPUs. Those of `rest` give one more group in turn until there are enough.
+    """Each of the `nodes` gives `each` CPUs. Those in `rest` give further groups in turn until there are enough.
 
-    `imbalance` is how much the nodes' free CPUs differ afterwards.
+    `imbalance` is the difference between the nodes' free CPUs afterwards.
     """
 
     nodes: tuple[int, ...]
@@ -30,9 +30,9 @@ class _Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take_spread(layout: CpuLayout, available: Cpus, count: int, *, group: int = 1, spread_cores: bool = False) -> Cpus:
-    """Take groups of `group` CPUs from as few nodes as can give equal shares. Raises ResourceExhausted.
+    """Take groups of `group` CPUs in equal shares from as few nodes as possible. Raises ResourceExhausted.
 
-    What cannot be shared equally is taken packed.
+    If equal shares are impossible, take packed CPUs.
     """
     if count % group or count > len(available) or not count:
         return take_packed(layout, available, count, spread_cores=spread_cores)
@@ -56,7 +56,7 @@ def _numbers_of_nodes(layout: CpuLayout, nodes: int, count: int, group: int) -> 
 
 
 def _share(nodes: tuple[int, ...], free: Free, count: int, group: int) -> _Share | None:
-    """How these nodes can share the request, None when they cannot."""
+    """The shares of these nodes, None if they cannot serve the request equally."""
     if sum(free[node] // group for node in nodes) * group < count:
         return None
     each = count // len(nodes) // group * group
@@ -77,7 +77,7 @@ def _share(nodes: tuple[int, ...], free: Free, count: int, group: int) -> _Share
 
 
 def _imbalance(after: Free, givers: Sequence[int], rest: int, group: int) -> float | None:
-    """How much the nodes differ when these have given the rest as well, None when they cannot."""
+    """The imbalance after `givers` have given the rest as well, None if they cannot."""
     left = dict(after)
     for node in _rounds(givers, rest // group, group, left):
         left[node] -= group
@@ -86,7 +86,7 @@ def _imbalance(after: Free, givers: Sequence[int], rest: int, group: int) -> flo
 
 
 def _rounds(givers: Sequence[int], groups: int, group: int, left: Mapping[int, int]) -> Iterator[int]:
-    """Which node gives the next group: each in turn that still can."""
+    """Yield the node that gives the next group: each in turn that still can."""
     while groups and any(left[node] >= group for node in givers):
         for node in givers:
             if groups and left[node] >= group:
@@ -112,6 +112,6 @@ def _take(layout: CpuLayout, available: Cpus, share: _Share, count: int, *, grou
 
 
 def _deviation(numbers: Sequence[int]) -> float:
-    """The standard deviation, to a thousandth as the kubelet computes it."""
+    """The standard deviation, rounded to a thousandth as by the kubelet."""
     mean = round(sum(numbers) / len(numbers), 3)
     return round(math.sqrt(sum((number - mean) ** 2 for number in numbers) / len(numbers)), 3)

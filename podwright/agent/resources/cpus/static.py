@@ -1,8 +1,8 @@
-"""The static policy: which containers get CPUs of their own, and which. Pure decisions about values.
+"""The static policy: decides which containers get exclusive CPUs, and which CPUs. Pure.
 
-A container of a guaranteed pod that requests whole CPUs has them to itself. All others share the rest, with the
-reserved CPUs, which no container gets for itself. The rules are the kubelet's
-(pkg/kubelet/cm/cpumanager/policy_static.go of Kubernetes 1.36).
+A container of a guaranteed pod that requests whole CPUs gets exclusive ones. All others share the rest and the
+reserved CPUs, which are never exclusive. The rules are the kubelet's (pkg/kubelet/cm/cpumanager/policy_static.go of
+Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SMT_ERROR = "SMTAlignmentError"
 class StaticPolicy:
     """The policy on one machine with `reserved` CPUs.
 
-    `by_pod`: pods that have resources as a whole get CPUs as well (the gate PodLevelResourceManagers).
+    `by_pod`: pods with pod-level resources get CPUs, too (the gate PodLevelResourceManagers).
     """
 
     def __init__(self, layout: CpuLayout, reserved: Cpus, options: CpuOptions, *, by_pod: bool = False) -> None:
@@ -41,7 +41,7 @@ class StaticPolicy:
         self._options = options
         self.reserved = reserved
         cores = {layout.of(cpu).core for cpu in reserved}
-        self._touched = layout.within("core", cores, layout.all)  # cores that are reserved in part or whole
+        self._touched = layout.within("core", cores, layout.all)  # cores that are reserved, at least partly
 
     def initial(self) -> CpuAssignments:
         """The assignments on a node without pods."""
@@ -73,7 +73,7 @@ class StaticPolicy:
             )
 
     def allocatable(self) -> Cpus:
-        """The CPUs that containers can have to themselves on an empty node."""
+        """The CPUs that an empty node can allot exclusively."""
         return self._layout.all - self.reserved
 
     def allocated(
@@ -91,7 +91,7 @@ class StaticPolicy:
         return assignments.given(uid, container.name, self._choose(available, wanted, affinity.nodes))
 
     def hints(self, assignments: CpuAssignments, pod: Pod, container: Container) -> Sequence[TopologyHint] | None:
-        """The NUMA nodes that can serve a container. None when it wants no CPUs of its own."""
+        """The NUMA nodes that can serve a container. None if it wants no exclusive CPUs."""
         wanted = self.wanted(pod, container)
         if not wanted:
             return None
@@ -117,15 +117,15 @@ class StaticPolicy:
         return self._hints(self._available(assignments), has, wanted)
 
     def wanted(self, pod: Pod, container: Container) -> int:
-        """How many CPUs a container is to have to itself."""
+        """The number of exclusive CPUs for a container."""
         return wanted_cpus(pod, container, by_pod=self.by_pod)
 
     def wanted_by_pod(self, pod: Pod) -> int:
-        """How many CPUs a pod is to have, as a whole or for its containers at one time."""
+        """The number of exclusive CPUs for a pod: pod-level, or the most that its containers need at one time."""
         return wanted_by_pod(pod, by_pod=self.by_pod)
 
     def allocated_pod(self, assignments: CpuAssignments, pod: Pod, affinity: TopologyHint) -> CpuAssignments:
-        """The assignments with CPUs for a pod as a whole. Raises NotAdmitted, ResourceExhausted."""
+        """The assignments with pod-level CPUs for a pod. Raises NotAdmitted and ResourceExhausted."""
         wanted, uid = self.wanted_by_pod(pod), pod.metadata.uid
         if not wanted or uid in assignments.pods:
             return assignments
@@ -135,7 +135,7 @@ class StaticPolicy:
         return assignments.given_pod(uid, whole, self._parts(pod, whole))
 
     def _parts(self, pod: Pod, whole: Cpus) -> dict[str, Cpus]:
-        """What each container of a pod with these CPUs gets. Init containers may have what those after them get."""
+        """The CPUs of each container of a pod with these CPUs. Init containers may get those of later containers."""
         sidecars, parts = NO_CPUS, dict[str, Cpus]()
         for container in pod.spec.init_containers:
             if wanted := self.wanted(pod, container):
@@ -153,7 +153,7 @@ class StaticPolicy:
         return {name: parts.get(name, rest) for name in names}
 
     def _check_shared(self, pod: Pod, wanted: int) -> None:
-        """Raises NotAdmitted."""
+        """Check that containers without exclusive CPUs have some to share. Raises NotAdmitted."""
 
         def own(container: Container) -> dict[str, int]:
             found = self.wanted(pod, container)
@@ -178,7 +178,7 @@ class StaticPolicy:
         return assignments.shared - self.reserved
 
     def _check_cores(self, assignments: CpuAssignments, wanted: int) -> None:
-        """Whether whole cores can be had, where that is asked for."""
+        """Check that there are enough whole cores, if they are demanded. Raises NotAdmitted."""
         if not self._options.whole_cores:
             return
         per_core = self._layout.usual_size("core")
@@ -194,7 +194,7 @@ class StaticPolicy:
             )
 
     def _choose(self, available: Cpus, wanted: int, nodes: NodeMask | None) -> Cpus:
-        """Choose CPUs on the nodes of the hint first, and the rest elsewhere."""
+        """Choose CPUs on the nodes of the hint first, then on others."""
         aligned = NO_CPUS if nodes is None else self._aligned(available, nodes_of(nodes))
         found = self.take(aligned, min(wanted, len(aligned)))
         return found | self.take(available - found, wanted - len(found))
@@ -207,11 +207,11 @@ class StaticPolicy:
         return layout.within("node", nodes, available)
 
     def take(self, available: Cpus, wanted: int) -> Cpus:
-        """Choose by the machine's topology. Raises ResourceExhausted."""
+        """Choose CPUs by the machine's topology. Raises ResourceExhausted."""
         return taker(self._layout, self._options)(available, wanted)
 
     def _hints(self, available: Cpus, reused: Cpus, wanted: int) -> list[TopologyHint]:
-        """Sets of nodes with enough CPUs. Preferred are those that have no more nodes than an empty machine needs."""
+        """The sets of nodes with enough CPUs. Preferred are those with no more nodes than an empty machine needs."""
         layout = self._layout
         nodes = layout.ids("node", layout.all)
         by_node = {node: len(layout.within("node", {node}, available | reused)) for node in nodes}
@@ -237,7 +237,7 @@ class StaticPolicy:
 
 
 def reserve(layout: CpuLayout, named: Cpus, number: int, options: CpuOptions) -> Cpus:
-    """The CPUs that are reserved: those that are `named`, or so many. Raises FailedPrecondition."""
+    """The reserved CPUs: those that are `named`, or else `number` CPUs. Raises FailedPrecondition."""
     try:
         reserved = named or taker(layout, options)(layout.all, number)
     except PodwrightError as failure:
@@ -253,7 +253,7 @@ def reserve(layout: CpuLayout, named: Cpus, number: int, options: CpuOptions) ->
 
 
 def taker(layout: CpuLayout, options: CpuOptions) -> Callable[[Cpus, int], Cpus]:
-    """What chooses CPUs among the free ones. It raises ResourceExhausted."""
+    """The function that chooses among free CPUs. It raises ResourceExhausted."""
     if options.across_nodes:
         group = layout.usual_size("core") if options.whole_cores else 1
         return lambda free, number: take_spread(layout, free, number, group=group, spread_cores=options.across_cores)
@@ -263,14 +263,14 @@ def taker(layout: CpuLayout, options: CpuOptions) -> Callable[[Cpus, int], Cpus]
 
 
 def wanted_cpus(pod: Pod, container: Container, *, by_pod: bool = False) -> int:
-    """How many CPUs a container is to have to itself: 0 without `by_pod` when the pod has resources as a whole."""
+    """The number of exclusive CPUs for a container. 0 for pods with pod-level resources, unless `by_pod`."""
     if qos_class(pod) != GUARANTEED or (is_one(pod) and not (by_pod and is_guaranteed_alone(container))):
         return 0
     return _whole(parse_nano(container.resources.requests.get("cpu", "0")))
 
 
 def wanted_by_pod(pod: Pod, *, by_pod: bool = False) -> int:
-    """How many CPUs a pod needs as a whole, or its containers at most at one time."""
+    """The number of pod-level CPUs, or the most exclusive CPUs that the pod's containers need at one time."""
     if is_one(pod):
         is_wanted = by_pod and qos_class(pod) == GUARANTEED
         return _whole(pod_level_requests(pod.spec).get("cpu", ZERO).nano) if is_wanted else 0
@@ -285,12 +285,12 @@ def wanted_by_pod(pod: Pod, *, by_pod: bool = False) -> int:
 
 
 def _whole(nano: int) -> int:
-    """Whole CPUs. Parts of one are nobody's own."""
+    """The number of CPUs, 0 if it is not whole: a part of a CPU is never exclusive."""
     return 0 if nano % NANO else nano // NANO
 
 
 def reusable(assignments: CpuAssignments, pod: Pod, container: Container) -> Cpus:
-    """The CPUs of init containers that have ended when this container starts, and that no other has since."""
+    """The CPUs of init containers that end before this container starts, and that no later container has."""
     found = NO_CPUS
     for each in (*pod.spec.init_containers, *pod.spec.containers):
         if each.name == container.name:

@@ -1,7 +1,7 @@
-"""Which of the free CPUs a container gets: as close together as can be. Pure.
+"""Chooses among the free CPUs, as close together as possible. Pure.
 
-The choice is the kubelet's (pkg/kubelet/cm/cpumanager/cpu_assignment.go of Kubernetes 1.36), so that a node on which
-one agent follows another hands out the same CPUs.
+The choice is the kubelet's (pkg/kubelet/cm/cpumanager/cpu_assignment.go of Kubernetes 1.36), so that a kubelet and
+this agent choose the same CPUs on a node.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def take_packed(
 
 
 class _Basket:
-    """CPUs taken so far, and those that are left."""
+    """The CPUs taken so far, and the free ones."""
 
     def __init__(self, layout: CpuLayout, available: Cpus, count: int) -> None:
         self._layout = layout
@@ -46,11 +46,11 @@ class _Basket:
         return self._layout.ordered(self.free, (*self._layout.hierarchy(), "core"))
 
     def by_socket(self) -> list[int]:
-        """The free CPUs, socket by socket, and there by their ids: first threads of all cores come first."""
+        """The free CPUs by socket, then by id: the first threads of all cores come first."""
         return self._layout.ordered(self.free, self._levels_to("socket"))
 
     def take_whole(self, level: Level, cpus: list[int]) -> None:
-        """Take groups of which no CPU is in use, as long as all of their CPUs are needed."""
+        """Take groups without a CPU in use, while all of their CPUs are needed."""
         layout = self._layout
         for group in layout.groups_in_order(level, cpus):
             size = layout.size(level, group)
@@ -59,11 +59,11 @@ class _Basket:
                 self._take(members)
 
     def take_single(self, cpus: list[int]) -> None:
-        """Take what is still needed, one by one."""
+        """Take the CPUs that are still needed, one by one."""
         self._take(frozenset(cpus[: self._needed]))
 
     def take_by_cache(self) -> None:
-        """Take whole caches, and what is left of the request from one cache that can hold it."""
+        """Take whole caches, then the rest of the request from one cache."""
         layout = self._layout
         for cache in layout.groups_in_order("cache", self._by_cache()):
             if self._needed >= layout.usual_size("cache"):
@@ -75,7 +75,7 @@ class _Basket:
         return self._layout.ordered(self.free, (*self._levels_to("node"), "cache"))
 
     def _take_part_of(self, cache: int) -> None:
-        """Take all that is still needed from the cores of one cache, or nothing."""
+        """Take all CPUs that are still needed from the cores of one cache, or none."""
         layout, per_core = self._layout, self._layout.usual_size("core")
         members = layout.within("cache", {cache}, self.free)
         cores = layout.ids("core", members)[: -(-self._needed // per_core)]

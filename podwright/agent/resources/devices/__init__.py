@@ -1,5 +1,7 @@
-"""The device manager: devices of device plug-ins, which containers request as extended resources.
+"""The device manager: allots devices of device plug-ins, which containers request as extended resources.
 
-`registration` and `plugin` talk to plug-ins. `inventory` knows what devices there are, `allotments` who has which,
-`choice` decides who gets which, and `checkpoint` keeps that over a restart. `manager` ties them together.
+Plug-ins register at `registration`, `connected` holds them, and `plugin` calls one. `inventory` has their devices,
+`allotments` the containers' devices. `choice` chooses devices, with hints of `topology`, and `answers` turns a
+plug-in's answer into a container's config. `checkpoint` keeps allotments over a restart, `health` shows them in
+statuses. `manager` ties them together, and `setup` starts it.
 """

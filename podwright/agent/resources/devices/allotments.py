@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-NO_NODE = -1  # where devices that are near to no NUMA node are kept
+NO_NODE = -1  # the key of devices that belong to no NUMA node
 
 
 class Allotment(msgspec.Struct, frozen=True, kw_only=True):
-    """The devices of one resource that one container has: ids by NUMA node, and a plug-in's answer to Allocate.
+    """The devices of one resource for one container: ids by NUMA node, and the plug-in's answer to Allocate.
 
-    A device that is near to several nodes stands with each. `answer` is an encoded ContainerAllocateResponse.
+    A device of several nodes is listed at each. `answer` is an encoded ContainerAllocateResponse.
     """
 
     devices: Mapping[int, tuple[str, ...]]
@@ -24,7 +24,7 @@ class Allotment(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(device for devices in self.devices.values() for device in devices)
 
     def nodes_of(self, device_id: str) -> tuple[int, ...]:
-        """The NUMA nodes that a device is near to."""
+        """The NUMA nodes of a device."""
         return tuple(sorted(node for node, ids in self.devices.items() if node != NO_NODE and device_id in ids))
 
 
@@ -38,36 +38,36 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Allotments:
-    """All that is allotted."""
+    """All allotments."""
 
     def __init__(self) -> None:
         self._pods: dict[str, dict[str, dict[str, Allotment]]] = {}
 
     def put(self, uid: str, container: str, resource: str, allotment: Allotment) -> None:
-        """Record what a container has."""
+        """Record an allotment."""
         self._pods.setdefault(uid, {}).setdefault(container, {})[resource] = allotment
 
     def of(self, uid: str, container: str) -> Mapping[str, Allotment]:
-        """What a container has, by resource."""
+        """The allotments of a container, by resource."""
         return self._pods.get(uid, {}).get(container, {})
 
     def release(self, uid: str) -> bool:
-        """Release what a pod has. Returns whether it had anything."""
+        """Release the devices of a pod. Returns whether it had any."""
         return self._pods.pop(uid, None) is not None
 
     def retain(self, uids: Collection[str]) -> bool:
-        """Release what all pods but these have. Returns whether they had anything."""
+        """Release the devices of all pods except these. Returns whether they had any."""
         gone = self._pods.keys() - set(uids)
         for uid in gone:
             del self._pods[uid]
         return bool(gone)
 
     def holders(self) -> Collection[str]:
-        """The UIDs of pods that have something."""
+        """The UIDs of pods that have devices."""
         return self._pods.keys()
 
     def taken(self, resource: str) -> frozenset[str]:
-        """The devices of a resource that are not free."""
+        """The allotted devices of a resource."""
         return frozenset(
             device for each in self.holdings() if each.resource == resource for device in each.allotment.ids
         )
@@ -84,7 +84,7 @@ class Allotments:
         )
 
     def holdings(self) -> Iterator[Holding]:
-        """All of them, in the order of UIDs, containers and resources."""
+        """All allotments, sorted by UID, container and resource."""
         for uid, containers in sorted(self._pods.items()):
             for container, resources in sorted(containers.items()):
                 for resource, allotment in sorted(resources.items()):

@@ -1,4 +1,4 @@
-"""What plug-ins answer to Allocate, as what a container is created with. Pure."""
+"""Turns the answers of plug-ins to Allocate into the allocation for a container. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Part = TypeVar("Part")
 
 
 def allocation_of(answers: Iterable[bytes]) -> Allocation:
-    """All answers for one container as one. Of two with the same name or path, the first one counts."""
+    """The allocation of all answers for one container. Of two entries with the same name or path the first counts."""
     found = [messages.ContainerAllocateResponse.FromString(answer) for answer in answers]
     devices = [
         AllottedDevice(host_path=each.host_path, container_path=each.container_path, permissions=each.permissions)

@@ -37,7 +37,7 @@ class _DeviceFile(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept: allotments, and the resources that had a plug-in with the ids of their healthy devices."""
+    """The content: allotments, and the resources that had a plug-in, each with the ids of its healthy devices."""
 
     holdings: tuple[Holding, ...]
     registered: Mapping[str, Sequence[str]]
@@ -63,7 +63,7 @@ def encode(holdings: Iterable[Holding], registered: Mapping[str, Sequence[str]])
 
 
 def decode(text: bytes) -> Checkpoint:
-    """Raises InvalidArgument for what is no checkpoint, or was damaged."""
+    """Parse the file. Raises InvalidArgument if it is invalid or damaged."""
     try:
         file = msgspec.json.decode(text, type=_DeviceFile)
         wanted = _checksum(file.data)

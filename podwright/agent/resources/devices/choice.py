@@ -1,8 +1,8 @@
-"""Which devices a container gets.
+"""Chooses the devices of a container.
 
 First those of ended init containers of its pod, then free ones on the NUMA nodes that the topology manager has chosen,
-then others. Where there is a choice, the plug-in is asked for its preference (devicesToAllocate of
-pkg/kubelet/cm/devicemanager in Kubernetes 1.36). Otherwise the ids decide, so that the choice is predictable.
+then others. If there is a choice, the plug-in may have a preference (devicesToAllocate of pkg/kubelet/cm/devicemanager
+in Kubernetes 1.36), else the ids decide, so that the choice is predictable.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.topology.masks import NodeMask, mask_of
 from podwright.errors import FailedPrecondition
 
-# Asks the plug-in: the devices to choose from, those of them that are chosen already, how many there shall be in all.
+# Calls the plug-in with the devices to choose from, those already chosen, and the wanted number in total.
 Prefer = Callable[[Collection[str], Collection[str], int], Awaitable[Collection[str]]]
 
 
 class WantedDevices(msgspec.Struct, frozen=True, kw_only=True):
-    """What a container wants of a resource, and what there is."""
+    """The devices that a container wants of a resource, and those to choose from."""
 
     resource: str
     count: int
     devices: Mapping[str, PluginDevice]  # all of the resource
-    free: Set[str]  # healthy ones that no container has
-    reusable: Set[str] = frozenset()  # what init containers of the pod have left
+    free: Set[str]  # healthy devices that no container has
+    reusable: Set[str] = frozenset()  # devices of ended init containers of the pod
     nodes: NodeMask | None = None  # the topology manager's choice; None for any
 
 
 class DevicesByAffinity(msgspec.Struct, frozen=True, kw_only=True):
-    """Devices by their place: on the chosen nodes, on others, and those that are near to none."""
+    """Devices by NUMA node: on the chosen nodes, on others, and on none."""
 
     aligned: frozenset[str]
     unaligned: frozenset[str]
@@ -39,7 +39,10 @@ class DevicesByAffinity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def choose(wanted: WantedDevices, prefer: Prefer) -> frozenset[str]:
-    """The ids. Raises FailedPrecondition when there are too few, and what `prefer` raises."""
+    """Choose the devices.
+
+    Returns their ids. Raises FailedPrecondition if there are too few, and what `prefer` raises.
+    """
     chosen = set(sorted(wanted.reusable)[: wanted.count])
     missing = wanted.count - len(chosen)
     if not missing:
@@ -53,7 +56,7 @@ async def choose(wanted: WantedDevices, prefer: Prefer) -> frozenset[str]:
     sides = by_affinity(wanted.devices, free, wanted.nodes)
     candidates: frozenset[str] | Set[str] = sides.aligned
     if missing >= len(sides.aligned):
-        # Take all of them, so that the promised alignment holds. The plug-in chooses among the rest.
+        # Take all of them, to keep the promised alignment. The plug-in chooses among the rest.
         chosen |= sides.aligned
         candidates = free - chosen
     if len(chosen) < wanted.count:
@@ -64,7 +67,7 @@ async def choose(wanted: WantedDevices, prefer: Prefer) -> frozenset[str]:
 
 
 def by_affinity(devices: Mapping[str, PluginDevice], free: Iterable[str], nodes: NodeMask | None) -> DevicesByAffinity:
-    """Sort free devices by their place. Without a choice of nodes, or devices with nodes, all are without a node."""
+    """Sort free devices by NUMA node. If no nodes are chosen, or no device has a node, all count as without a node."""
     found = frozenset(free)
     if nodes is None or not any(device.nodes for device in devices.values()):
         return DevicesByAffinity(aligned=frozenset(), unaligned=frozenset(), without_node=found)

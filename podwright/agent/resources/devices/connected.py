@@ -1,4 +1,4 @@
-"""The device plug-ins that are connected, one for each resource, and the streams of their devices."""
+"""The connected device plug-ins, one for each resource, and the streams of their devices."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ log = logging.getLogger(__name__)
 
 
 class PluginListener(Protocol):
-    """Is called when plug-ins and their devices come and go: `manager`."""
+    """Is called about changes of plug-ins and their devices: `manager`."""
 
     def connected(self, resource: str) -> None:
-        """A plug-in is connected, perhaps instead of an earlier one."""
+        """A plug-in is connected. It may replace an earlier one."""
 
     def listed(self, resource: str, devices: Iterable[PluginDevice]) -> None:
-        """These are all its devices now."""
+        """The plug-in has sent the complete list of its devices."""
 
     def disconnected(self, resource: str) -> None:
         """The plug-in is gone."""
@@ -40,7 +40,7 @@ class ConnectedPlugins:
         return self._plugins.get(resource)
 
     async def connect(self, resource: str, path: str) -> None:
-        """Use the plug-in at a socket, instead of an earlier one of this resource. Raises PodwrightError."""
+        """Connect the plug-in at a socket. It replaces an earlier one of this resource. Raises PodwrightError."""
         plugin = DevicePlugin(resource, path)
         try:
             await plugin.open()
@@ -55,14 +55,14 @@ class ConnectedPlugins:
         self._tasks.start(self._follow(plugin), name=f"devices of {resource}")
 
     async def disconnect(self, resource: str, path: str) -> None:
-        """The plug-in at this socket has gone. Another one of this resource stays."""
+        """Disconnect the plug-in at this socket. Another plug-in of the resource stays."""
         plugin = self._plugins.get(resource)
         if plugin is not None and plugin.path == path:
-            await plugin.close()  # which ends its stream
+            await plugin.close()  # this ends its stream
             self._gone(plugin)
 
     async def close(self) -> None:
-        """End all streams. The listener is not called: the plug-ins are still there."""
+        """End all streams. The listener is not called, because the plug-ins still exist."""
         plugins = list(self._plugins.values())
         self._plugins.clear()
         await self._tasks.close()
@@ -70,7 +70,7 @@ class ConnectedPlugins:
             await plugin.close()
 
     async def _follow(self, plugin: DevicePlugin) -> None:
-        """Follow a plug-in's list until the stream ends. After that the plug-in has to register again."""
+        """Follow a plug-in's list until the stream ends. The plug-in must then register again."""
         problem = "it has ended the list"
         try:
             async for devices in plugin.lists():

@@ -1,4 +1,4 @@
-"""The health of devices as the status of a container shows it. Pure."""
+"""The health of devices in the status of a container. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from podwright.k8s.objects import ResourceHealth, ResourceStatus
 
 
 def device_statuses(health: Mapping[str, Mapping[str, bool]]) -> tuple[ResourceStatus, ...]:
-    """`health` says by resource and device whether it is healthy."""
+    """The statuses. `health` has by resource and device whether the device is healthy."""
     return tuple(
         ResourceStatus(
             name=resource,

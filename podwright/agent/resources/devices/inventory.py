@@ -1,7 +1,7 @@
-"""The devices that plug-ins have listed, and what the node shows of them. Without I/O.
+"""The devices that plug-ins have listed, and their numbers for the Node object. Without I/O.
 
-A resource is known from its plug-in's registration until the plug-in has been gone for GONE_AFTER_S. In between its
-devices count as unhealthy: the node has them, and no pod gets them (pkg/kubelet/cm/devicemanager of Kubernetes 1.36).
+A resource is known until its plug-in has been gone for GONE_AFTER_S. While the plug-in is gone, its devices count as
+unhealthy: the node has them, but no pod gets them (pkg/kubelet/cm/devicemanager of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ GONE_AFTER_S = 300.0
 
 
 class PluginDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """A device as its plug-in describes it. `nodes` are the NUMA nodes that it is near to, if that matters."""
+    """A device as its plug-in describes it. `nodes` has its NUMA nodes, if they matter."""
 
     id: str
     is_healthy: bool = True
@@ -24,36 +24,36 @@ class PluginDevice(msgspec.Struct, frozen=True, kw_only=True):
 class _DeviceResource(msgspec.Struct, kw_only=True):
     devices: dict[str, PluginDevice] = msgspec.field(default_factory=dict)
     has_listed: bool = False  # whether its plug-in, or an earlier one, has listed devices
-    is_current: bool = False  # whether the list comes from the plug-in that is connected now
-    stopped_at: float | None = None  # None while the plug-in is there
+    is_current: bool = False  # whether the list is from the plug-in that is connected now
+    stopped_at: float | None = None  # when the plug-in went; None while it is connected
 
 
 class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the node's status shows, by resource."""
+    """The numbers of devices for the node's status, by resource."""
 
     capacity: Mapping[str, int]
     allocatable: Mapping[str, int]
 
 
 class Inventory:
-    """Times are seconds of a monotonic clock."""
+    """The devices of all plug-ins. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._resources: dict[str, _DeviceResource] = {}
         self._gone: set[str] = set()
 
-    # -- what plug-ins say
+    # -- from plug-ins
 
     def expect(self, resource: str, now: float) -> None:
-        """An earlier agent had a plug-in for the resource, which is to register again."""
+        """Note that an earlier agent had a plug-in for the resource, which should register again."""
         self._resources.setdefault(resource, _DeviceResource(has_listed=True, stopped_at=now))
 
     def connect(self, resource: str) -> None:
-        """A plug-in has registered."""
+        """Note that a plug-in has registered."""
         self._resources.setdefault(resource, _DeviceResource()).stopped_at = None
 
     def update(self, resource: str, devices: Iterable[PluginDevice]) -> frozenset[str]:
-        """A plug-in has listed its devices. Returns the ids of those that are new, or whose health has changed."""
+        """Take a plug-in's list of devices. Returns the ids of those that are new, or whose health has changed."""
         known = self._resources.setdefault(resource, _DeviceResource())
         before, known.devices = known.devices, {device.id: device for device in devices}
         known.has_listed = known.is_current = True
@@ -65,19 +65,19 @@ class Inventory:
         )
 
     def disconnect(self, resource: str, now: float) -> None:
-        """The plug-in has gone."""
+        """Note that the plug-in is gone."""
         if (known := self._resources.get(resource)) is not None:
             known.stopped_at, known.is_current = now, False
 
-    # -- what others ask
+    # -- for other rooms
 
     def is_known(self, resource: str) -> bool:
-        """Whether the resource is a device plug-in's."""
+        """Whether the resource belongs to a device plug-in."""
         known = self._resources.get(resource)
         return known is not None and known.has_listed
 
     def device(self, resource: str, device_id: str) -> PluginDevice | None:
-        """What is known of a device."""
+        """A device, or None if it is unknown."""
         known = self._resources.get(resource)
         return None if known is None else known.devices.get(device_id)
 
@@ -87,14 +87,14 @@ class Inventory:
         return {} if known is None else known.devices
 
     def healthy(self, resource: str) -> Set[str]:
-        """The ids of the devices that can be given to pods."""
+        """The ids of the devices that pods can get."""
         known = self._resources.get(resource)
         if known is None or not known.is_current:
             return frozenset()
         return frozenset(device.id for device in known.devices.values() if device.is_healthy)
 
     def registered(self) -> dict[str, list[str]]:
-        """The resources that are known, each with the ids of its healthy devices."""
+        """The known resources, each with the ids of its healthy devices."""
         return {name: sorted(self.healthy(name)) for name, known in self._resources.items() if known.has_listed}
 
     def counts(self, now: float) -> DeviceCounts:

@@ -1,7 +1,7 @@
-"""Gives devices to containers, and keeps who has which over a restart.
+"""The device manager: allots devices to containers, and keeps the allotments over a restart.
 
-The rules, reasons and sentences are those of the kubelet's device manager (pkg/kubelet/cm/devicemanager of Kubernetes
-1.36). What is allotted is saved before the container starts.
+The rules, reasons and messages are those of the kubelet's device manager (pkg/kubelet/cm/devicemanager of Kubernetes
+1.36). Allotments are saved before the container starts.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ log = logging.getLogger(__name__)
 
 
 class DevicePorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the manager works with."""
+    """What the manager needs of other rooms."""
 
     clock: Clock
     metrics: DeviceMetrics
     all_sources_read: Callable[[], bool]
     is_running: Callable[[str, str], Awaitable[bool]]  # whether a pod's container runs, by UID and name
-    pods_changed: Callable[[Collection[str]], None]  # the health of devices of these pods has changed
+    pods_changed: Callable[[Collection[str]], None]  # called when the health of devices of these pods has changed
     nodes: Sequence[int]  # the machine's NUMA nodes
 
 
 class DeviceManager:
-    """Fulfils `topology.hints.HintProvider`."""
+    """A `topology.hints.HintProvider`."""
 
     def __init__(self, folder: str, ports: DevicePorts) -> None:
-        """`folder` is that of the plug-ins' sockets, where the checkpoint is too."""
+        """`folder` has the plug-ins' sockets and the checkpoint."""
         self._path = f"{folder}/{checkpoint.FILE_NAME}"
         self._ports = ports
         self._inventory = Inventory()
         self._allotments = Allotments()
-        self._turn = asyncio.Lock()  # one choice at a time: two at once would take the same devices
+        self._turn = asyncio.Lock()  # one choice at a time, so that two do not take the same devices
         self.plugins = ConnectedPlugins(self)
 
     def recover(self) -> None:
-        """Read what an agent, or a kubelet, before this one has allotted.
+        """Take over the allotments of an earlier agent or kubelet.
 
-        A file that cannot be read is logged: running containers keep their devices, which may be allotted to others
+        An invalid file is only logged: running containers then keep their devices, which may be allotted to others,
         too.
         """
         try:
@@ -78,7 +78,7 @@ class DeviceManager:
         for resource in found.registered:
             self._inventory.expect(resource, self._ports.clock.monotonic())
 
-    # -- what plug-ins say: `connected.PluginListener`
+    # -- `connected.PluginListener`
 
     def connected(self, resource: str) -> None:
         self._inventory.connect(resource)
@@ -92,16 +92,16 @@ class DeviceManager:
     def disconnected(self, resource: str) -> None:
         self._inventory.disconnect(resource, self._ports.clock.monotonic())
 
-    # -- what others ask
+    # -- for other rooms
 
     def counts(self) -> DeviceCounts:
-        """What the node has, by resource."""
+        """The node's numbers of devices, by resource."""
         return self._inventory.counts(self._ports.clock.monotonic())
 
     def taken_counts(self, uid: str) -> Mapping[str, int]:
-        """How many devices of each resource are allotted, if this pod has any.
+        """The numbers of allotted devices by resource, if this pod has any.
 
-        A pod that has its devices is admitted even if they have become unhealthy since.
+        So a pod that has its devices is admitted even if they have become unhealthy since.
         """
         if uid not in self._allotments.holders():
             return {}
@@ -109,7 +109,7 @@ class DeviceManager:
         return {resource: len(self._allotments.taken(resource)) for resource in resources}
 
     def allotted_devices(self, uid: str, container: str) -> Mapping[str, Allotment]:
-        """What a container has, by resource."""
+        """The allotments of a container, by resource."""
         return self._allotments.of(uid, container)
 
     def health(self, uid: str, container: str) -> dict[str, dict[str, bool]]:
@@ -126,7 +126,7 @@ class DeviceManager:
         }
 
     def allocatable(self) -> dict[str, list[PluginDevice]]:
-        """The devices that pods can get, or have, by resource."""
+        """The devices that pods have or can get, by resource."""
         return {
             resource: [self._inventory.devices(resource)[device] for device in ids]
             for resource, ids in self._inventory.registered().items()
@@ -161,7 +161,7 @@ class DeviceManager:
                     await self._allot(pod, container, resource, count, affinity.nodes)
 
     async def allocate_pod(self, pod: Pod, affinity: TopologyHint) -> None:
-        """See HintProvider. No pod has devices as a whole, so that each container gets its own."""
+        """See HintProvider. There are no pod-level devices, so each container gets its own."""
         for container in (*pod.spec.init_containers, *pod.spec.containers):
             await self.allocate(pod, container, affinity)
 
@@ -172,7 +172,7 @@ class DeviceManager:
         uid = pod.metadata.uid
         requests = {name: count for name, count in self._of_container(pod, container).items() if count}
         if requests.keys() - self._allotments.of(uid, container.name).keys():
-            await self.allocate(pod, container, ANYWHERE)  # the pod was admitted while its plug-in was not known
+            await self.allocate(pod, container, ANYWHERE)  # for a pod that was admitted while its plug-in was unknown
         for resource in requests:
             plugin = self.plugins.of(resource)
             if plugin is not None and plugin.wants_pre_start:
@@ -189,7 +189,7 @@ class DeviceManager:
     # -- how
 
     def _of_container(self, pod: Pod, container: Container) -> dict[str, int]:
-        """Without the resources for which the scheduler has made a claim."""
+        """The device requests of a container, except those for which the scheduler has made a claim."""
         extended = pod.status.extended_resource_claim_status
         mappings = extended.request_mappings if extended is not None else ()
         claimed = {each.resource_name for each in mappings if each.container_name == container.name}
@@ -197,7 +197,7 @@ class DeviceManager:
         return {name: count for name, count in requests.items() if name not in claimed}
 
     def _requests(self, limits: Mapping[str, str]) -> dict[str, int]:
-        """The devices that are requested, by resource. Requests equal limits: devices are not shared."""
+        """The numbers of requested devices, by resource. Requests equal limits, because devices are not shared."""
         return {name: whole(text) for name, text in limits.items() if self._is_device(name)}
 
     def _is_device(self, resource: str) -> bool:
@@ -207,7 +207,7 @@ class DeviceManager:
         return frozenset(self._inventory.healthy(resource)) - self._allotments.taken(resource)
 
     def _reusable(self, pod: Pod, container: Container, resource: str) -> frozenset[str]:
-        """The devices of init containers that end before this one starts, unless a lasting container has them too."""
+        """The devices of init containers that end before this one starts, unless another container still has them."""
         left: frozenset[str] = frozenset()
         lasting: frozenset[str] = frozenset()
         for each in (*pod.spec.init_containers, *pod.spec.containers):
@@ -233,7 +233,7 @@ class DeviceManager:
         return device_hints(devices, free, reusable, count, self._ports.nodes)
 
     async def _needs_devices(self, pod: Pod, container: Container, resource: str, count: int) -> bool:
-        """Whether the container has to get devices. Raises FailedPrecondition when it cannot have any."""
+        """Whether the container still needs devices. Raises FailedPrecondition if it cannot get any."""
         uid, name = pod.metadata.uid, container.name
         held = self._allotments.of(uid, name).get(resource)
         ids = held.ids if held is not None else frozenset()
@@ -241,7 +241,7 @@ class DeviceManager:
             raise FailedPrecondition(
                 f'pod "{uid}" container "{name}" changed request for resource "{resource}" from {len(ids)} to {count}'
             )
-        # After a restart of the agent, running containers have their devices, though the plug-in may not be back yet.
+        # After a restart of the agent, running containers have their devices even if the plug-in is not back yet.
         if not self._ports.all_sources_read() and await self._ports.is_running(uid, name):
             return False
         healthy = self._inventory.healthy(resource)
@@ -290,13 +290,13 @@ class DeviceManager:
     def _save(self) -> None:
         """Save the allotments.
 
-        If the disk refuses, pods get their devices all the same, and the next agent misses some.
+        A failure is logged: pods get their devices anyway, and the next agent does not know all of them.
         """
         try:
             data = checkpoint.encode(self._allotments.holdings(), self._inventory.registered())
             state_files.write_state(self._path, data)
         except OSError as failure:
-            log.warning("allotted devices are not written down: file=%s error=%s", self._path, failure)
+            log.warning("allotted devices cannot be saved: file=%s error=%s", self._path, failure)
 
 
 def _by_node(ids: Iterable[str], devices: Mapping[str, PluginDevice]) -> dict[int, tuple[str, ...]]:

@@ -12,16 +12,16 @@ from podwright.kubelet_grpc import device_plugin_pb2_grpc as stubs
 
 HEALTHY = "Healthy"
 OPTIONS_TIMEOUT_S = 10.0
-# A kubelet waits without end, and admits no other pod meanwhile.
+# A kubelet waits forever, and admits no other pod meanwhile.
 ALLOCATE_TIMEOUT_S = 30.0
 PRE_START_TIMEOUT_S = 30.0
 
 
 class DevicePlugin:
-    """Speaks v1beta1 to the plug-in at a socket. `open` comes first."""
+    """Calls the plug-in at a socket by v1beta1. `open` must be called first."""
 
     def __init__(self, resource: str, path: str) -> None:
-        """Raises InvalidArgument for what cannot be a socket's path."""
+        """Raises InvalidArgument for an invalid socket path."""
         self.resource = resource
         self.path = path
         self._connection = PluginChannel(path)
@@ -30,11 +30,11 @@ class DevicePlugin:
 
     @property
     def wants_pre_start(self) -> bool:
-        """Whether it is to be called before each start of a container."""
+        """Whether it wants PreStartContainer before each start of a container."""
         return self._options.pre_start_required
 
     async def open(self) -> None:
-        """Connect and ask for its options. Raises PodwrightError."""
+        """Connect and get its options. Raises PodwrightError."""
         await self._connection.ready()
         try:
             self._options = await self._connection.call(
@@ -44,7 +44,7 @@ class DevicePlugin:
             raise FailedPrecondition(f"failed to get device plugin options: {failure}") from failure
 
     async def lists(self) -> AsyncIterator[list[PluginDevice]]:
-        """All its devices, whenever they change. Raises PodwrightError when the stream breaks."""
+        """Yield the complete list of its devices whenever it changes. Raises PodwrightError if the stream breaks."""
         async for response in self._connection.stream(self._client.ListAndWatch, messages.Empty()):
             yield [
                 PluginDevice(
@@ -56,7 +56,7 @@ class DevicePlugin:
             ]
 
     async def preferred(self, free: Collection[str], chosen: Collection[str], count: int) -> list[str]:
-        """The devices that it prefers. None if it has no preference. Raises PodwrightError."""
+        """The devices that it prefers, empty without a preference. Raises PodwrightError."""
         if not self._options.get_preferred_allocation_available:
             return []
         request = messages.PreferredAllocationRequest(
@@ -75,7 +75,7 @@ class DevicePlugin:
         return list(answer.container_responses[0].deviceIDs) if answer.container_responses else []
 
     async def allocate(self, devices: Collection[str]) -> bytes:
-        """What a container needs to use them, as an encoded ContainerAllocateResponse. Raises PodwrightError."""
+        """Allocate devices. Returns an encoded ContainerAllocateResponse. Raises PodwrightError."""
         request = messages.AllocateRequest(
             container_requests=[messages.ContainerAllocateRequest(devices_ids=sorted(devices))]
         )
@@ -85,7 +85,7 @@ class DevicePlugin:
         return answer.container_responses[0].SerializeToString(deterministic=True)
 
     async def pre_start(self, devices: Collection[str]) -> None:
-        """A container with these devices is about to start. Raises PodwrightError."""
+        """Announce the start of a container with these devices. Raises PodwrightError."""
         request = messages.PreStartContainerRequest(devices_ids=sorted(devices))
         try:
             await self._connection.call(self._client.PreStartContainer, request, PRE_START_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""How device plug-ins register: at the agent's socket in the folder `device-plugins`, or by the plug-in watcher."""
+"""Registers device plug-ins: at the agent's socket in the folder `device-plugins`, or by the plug-in watcher."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUOTA_PREFIX = "requests."  # resource quotas use it before the name of a resour
 
 
 class DeviceRegistration(stubs.RegistrationServicer):
-    """Fulfils `plugins.protocol.PluginHandler` too."""
+    """The gRPC service, and a `plugins.protocol.PluginHandler`."""
 
     def __init__(self, folder: str, plugins: ConnectedPlugins, metrics: DeviceMetrics) -> None:
         self._folder = folder
@@ -51,7 +51,7 @@ class DeviceRegistration(stubs.RegistrationServicer):
         await self._socket.close()
 
     async def Register(self, request: messages.RegisterRequest, context: Any) -> messages.Empty:  # noqa: N802
-        """A plug-in announces itself."""
+        """Register a plug-in."""
         try:
             await self._register(request)
         except PodwrightError as failure:
@@ -68,7 +68,7 @@ class DeviceRegistration(stubs.RegistrationServicer):
             raise InvalidArgument(f"the endpoint {endpoint!r} is not the name of a socket in {self._folder}")
         await self._plugins.connect(request.resource_name, f"{self._folder}/{endpoint}")
 
-    # -- by the watcher
+    # -- `PluginHandler`
 
     def validate(self, plugin: Plugin) -> None:
         _check_versions(plugin.versions)
@@ -83,7 +83,7 @@ class DeviceRegistration(stubs.RegistrationServicer):
 
 
 def is_device_resource_name(name: str) -> bool:
-    """Whether a resource may be a device plug-in's: an extended resource, as the API's validation has it."""
+    """Whether a device plug-in may have the resource: an extended resource according to the API's validation."""
     domain, slash, _ = name.partition("/")
     if not slash or domain == "kubernetes.io" or domain.endswith(".kubernetes.io") or name.startswith(QUOTA_PREFIX):
         return False

@@ -1,4 +1,4 @@
-"""The device manager with the socket at which plug-ins register."""
+"""Makes and starts the device manager and the socket for registrations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from podwright.agent.resources.devices.registration import FOLDER, DeviceRegistr
 
 
 class NodeDevices:
-    """The devices of one node. `manager` allots them, `registration` serves the socket for plug-ins."""
+    """The devices of the node. `manager` allots them, `registration` serves the socket for plug-ins."""
 
     def __init__(self, root: str, ports: DevicePorts) -> None:
         """`root` is the agent's own directory."""
@@ -16,11 +16,11 @@ class NodeDevices:
         self.registration = DeviceRegistration(folder, self.manager.plugins, ports.metrics)
 
     async def start(self) -> None:
-        """Recover what is allotted, and accept registrations. Raises PodwrightError and OSError."""
+        """Recover the allotments, and accept registrations. Raises PodwrightError and OSError."""
         self.manager.recover()
         await self.registration.start()
 
     async def close(self) -> None:
-        """Stop accepting registrations, and end the connections. What is allotted stays."""
+        """Stop accepting registrations, and end the connections. Allotments stay."""
         await self.registration.close()
         await self.manager.plugins.close()

@@ -15,10 +15,9 @@ from podwright.agent.resources.topology.masks import all_masks, count, mask_of
 def device_hints(
     devices: Mapping[str, PluginDevice], free: Set[str], reusable: Set[str], wanted: int, machine_nodes: Sequence[int]
 ) -> list[TopologyHint] | None:
-    """The sets of nodes with enough free devices. None when no device is near to a node.
+    """The sets of nodes with enough free devices. None if no device has a node.
 
-    Every set contains all reusable devices. Preferred are the smallest sets that could serve the request if all
-    devices were free.
+    Every set has all reusable devices. Preferred are the smallest sets that could serve the request on an empty node.
     """
     if not any(device.nodes for device in devices.values()):
         return None

@@ -1,5 +1,5 @@
-"""The memory manager: memory and huge pages of guaranteed pods come from NUMA nodes that have enough left.
+"""The memory manager: allots memory and huge pages of NUMA nodes to guaranteed pods.
 
-`state` says what each node has and what is allotted, `static` decides for a pod, `manager` keeps the state over
-restarts.
+`static` decides for a pod, `state` has each node's memory and all allotments. `manager`, made by `setup`, keeps the
+state over restarts (`checkpoint`).
 """

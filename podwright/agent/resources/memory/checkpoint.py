@@ -1,7 +1,7 @@
 """The file `memory_manager_state`: allotments to JSON and back, in the kubelet's first and second format. Pure.
 
-The second one has the memory of whole pods as well. A kubelet writes it with the gate PodLevelResourceManagers, and
-the first one without it.
+The second format also has pod-level memory. A kubelet writes it if the gate PodLevelResourceManagers is on, else the
+first.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def decode(content: bytes, policy: str) -> MemoryState:
     try:
         found = msgspec.json.decode(content, type=_MemoryDocument)
     except msgspec.MsgspecError as failure:
-        raise FailedPrecondition(f"it is no checkpoint: {failure}") from failure
+        raise FailedPrecondition(f"it is not a checkpoint: {failure}") from failure
     known = [_go_text(found, by_pod=by_pod) for by_pod in ((True,) if found.pods else (True, False))]
     if found.checksum and found.checksum not in map(checksum, known):
         raise FailedPrecondition("checkpoint is corrupted: its checksum does not fit")

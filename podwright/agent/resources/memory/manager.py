@@ -1,4 +1,4 @@
-"""The memory manager: keeps which container is allotted which memory, in memory and in the kubelet's file."""
+"""The memory manager: keeps the allotments of memory, also in the kubelet's file."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ STATIC, NONE = "Static", "None"
 
 
 class MemoryManager:
-    """Fulfils `topology.hints.HintProvider` and `pod_resources.shares.MemoryShares`.
+    """A `topology.hints.HintProvider` and `pod_resources.shares.MemoryShares`.
 
-    Without a policy memory comes from anywhere.
+    Without a policy nothing is allotted.
     """
 
     def __init__(self, policy: MemoryPolicy | None, root: str, metrics: ManagerMetrics) -> None:
@@ -39,7 +39,7 @@ class MemoryManager:
         self._state = MemoryState()
 
     def recover(self) -> None:
-        """Take over what an earlier agent has allotted. Raises FailedPrecondition, Internal."""
+        """Take over the allotments of an earlier agent. Raises FailedPrecondition and Internal."""
         decode = partial(checkpoint.decode, policy=self._name)
         self._set(recover_state(self._path, decode, MemoryState(), self._policy, "memory"))
 
@@ -78,7 +78,7 @@ class MemoryManager:
         self._metrics.allotments.allotted_to_pod(MEMORY, alone=alone, sharing=len(containers) - alone)
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
-        """See HintProvider. The memory of ended init containers before this one becomes free."""
+        """See HintProvider. Releases the memory of init containers that have ended before this one."""
         if self._policy is None:
             return NOTHING
         uid = pod.metadata.uid
@@ -119,6 +119,6 @@ class MemoryManager:
         return self._policy is not None and self._policy.by_pod
 
     def _set(self, state: MemoryState) -> None:
-        """Take a new state, on disk first. Raises Internal."""
+        """Replace the state, first on disk. Raises Internal."""
         keep_state(self._path, checkpoint.encode(self._name, state, by_pod=self._by_pod))
         self._state = state

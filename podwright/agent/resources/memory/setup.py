@@ -1,4 +1,4 @@
-"""The memory manager of a configuration."""
+"""Makes the memory manager from the configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from podwright.k8s.quantity import Amount
 def memory_manager(
     config: AgentConfig, machine: MachineTopology, reservation: Amounts, metrics: ManagerMetrics
 ) -> MemoryManager:
-    """`reservation` is what pods do not get of the whole node. Raises FailedPrecondition."""
+    """The manager. `reservation` is what pods do not get of the whole node. Raises FailedPrecondition."""
     root = config.process.root_dir
     if config.managers.memory_policy != STATIC:
         return MemoryManager(None, root, metrics)
@@ -28,7 +28,7 @@ def memory_manager(
 
 
 def _reserved(config: AgentConfig, machine: MachineTopology, reservation: Amounts) -> Reserved:
-    """What is reserved on each NUMA node. The sum must be what is reserved of the whole node."""
+    """The reservation of each NUMA node. The sum must equal the reservation of the whole node."""
     known, found = {node.id for node in machine.nodes}, dict[int, dict[str, int]]()
     for each in config.reserved.memory:
         if each.numa_node not in known:

@@ -1,4 +1,4 @@
-"""What memory each NUMA node has, and how much of it is allotted to which container. Pure."""
+"""The memory of each NUMA node, and its allotments to containers, as a value. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MEMORY = "memory"
 
 
 class MemoryTable(msgspec.Struct, frozen=True, kw_only=True):
-    """Memory of one kind on one node, in bytes. `allocatable` is what pods can have, `reserved` what they have."""
+    """Memory of one kind on one node, in bytes. `allocatable` is what pods can get, `reserved` what they have."""
 
     total: int = 0
     system_reserved: int = 0
@@ -26,7 +26,7 @@ NO_MEMORY = MemoryTable()
 class NodeMemory(msgspec.Struct, frozen=True, kw_only=True):
     """A node: `tables` by kind, which is `memory` or `hugepages-SIZE`.
 
-    `cells` are the nodes that it is used together with, itself included. `assignments` counts the blocks on it.
+    `cells` has the nodes of its group, itself included. `assignments` counts the blocks on it.
     """
 
     assignments: int = 0
@@ -34,12 +34,12 @@ class NodeMemory(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[int, ...] = ()
 
     def table(self, kind: str) -> MemoryTable:
-        """The memory of a kind. None for a kind that the node does not have."""
+        """The memory of a kind, of size 0 if the node has none."""
         return self.tables.get(kind, NO_MEMORY)
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """Memory of one kind that a container is allotted from some nodes together."""
+    """An allotment: memory of one kind from a group of nodes."""
 
     nodes: tuple[int, ...]
     kind: str
@@ -53,7 +53,7 @@ Blocks = Mapping[str, Mapping[str, Sequence[Block]]]  # by container, by pod
 class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
     """All nodes, and all blocks by pod UID and container name.
 
-    `pods` has the blocks of pods as a whole, by UID. The blocks of their containers are parts of them.
+    `pods` has the blocks of pods with pod-level memory, by UID. The blocks of their containers are parts of these.
     """
 
     nodes: Nodes = msgspec.field(default_factory=dict)
@@ -61,7 +61,7 @@ class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
     pods: Mapping[str, Sequence[Block]] = msgspec.field(default_factory=dict)
 
     def of(self, uid: str, container: str) -> Sequence[Block]:
-        """What a container is allotted."""
+        """The blocks of a container."""
         return self.blocks.get(uid, {}).get(container, ())
 
     def given(self, uid: str, container: str, blocks: Sequence[Block]) -> MemoryState:
@@ -69,7 +69,7 @@ class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, blocks={**self.blocks, uid: {**self.blocks.get(uid, {}), container: tuple(blocks)}})
 
     def given_pod(self, uid: str, whole: Sequence[Block], parts: Mapping[str, Sequence[Block]]) -> MemoryState:
-        """The state with blocks for a pod as a whole, and parts of them for its containers."""
+        """The state with pod-level blocks for a pod, and parts of them for its containers."""
         nodes = self.nodes
         for block in whole:
             nodes = take(nodes, block)
@@ -81,7 +81,7 @@ class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
         """The state after these containers' memory is released."""
         pod, nodes, pods = dict(self.blocks.get(uid, {})), self.nodes, self.pods
         free = [block for name in containers for block in pod.pop(name, ())]
-        if uid in pods:  # their memory is the pod's: all of it is released with the last of them
+        if uid in pods:  # their memory is the pod's, and released with the last container
             free = [] if pod else list(pods[uid])
             pods = pods if pod else {each: found for each, found in pods.items() if each != uid}
         for block in free:
@@ -91,7 +91,7 @@ class MemoryState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take(nodes: Nodes, block: Block) -> Nodes:
-    """The nodes after a block was taken: from the first ones as much as they have."""
+    """The nodes without a block. It takes from the first node as much as that has, then from the next."""
     found, rest = dict(nodes), block.size_bytes
     for number in block.nodes:
         node = found[number]
@@ -108,7 +108,7 @@ def take(nodes: Nodes, block: Block) -> Nodes:
 
 
 def give_back(nodes: Nodes, block: Block) -> Nodes:
-    """The nodes after a block was given back. A node without blocks stands alone again."""
+    """The nodes with a block given back. A node without blocks is in no group any more."""
     found, rest = dict(nodes), block.size_bytes
     for number in block.nodes:
         node = found[number]

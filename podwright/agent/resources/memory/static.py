@@ -1,7 +1,7 @@
-"""The static policy: from which NUMA nodes a guaranteed pod's memory comes. Pure decisions about values.
+"""The static policy: decides which NUMA nodes a guaranteed pod's memory comes from. Pure.
 
-A node serves containers by itself or together with the same other nodes, never both, so that what it has left is
-known. The rules are the kubelet's (pkg/kubelet/cm/memorymanager/policy_static.go of Kubernetes 1.36).
+A node serves containers alone or as a part of one group of nodes, never both, so that its free memory is known. The
+rules are the kubelet's (pkg/kubelet/cm/memorymanager/policy_static.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Reserved = Mapping[int, Mapping[str, int]]  # by node
 
 
 class MemoryPolicy:
-    """The policy on one machine. `reserved` is what the system keeps on each node.
+    """The policy on one machine. `reserved` is the system's memory on each node.
 
-    `by_pod`: pods that have resources as a whole are allotted memory as well (the gate PodLevelResourceManagers).
+    `by_pod`: pods with pod-level resources get memory, too (the gate PodLevelResourceManagers).
     """
 
     def __init__(self, machine: MachineTopology, reserved: Reserved, *, by_pod: bool = False) -> None:
@@ -92,15 +92,15 @@ class MemoryPolicy:
         return self._hints(state, pod, None, wanted)
 
     def wanted(self, pod: Pod, container: Container) -> Sizes:
-        """What a container is to be allotted by itself."""
+        """The memory to allot to a container."""
         return wanted_memory(pod, container, by_pod=self.by_pod)
 
     def wanted_by_pod(self, pod: Pod) -> Sizes:
-        """What a pod is to be allotted, as a whole or for its containers at one time."""
+        """The memory to allot to a pod: pod-level, or the most that its containers need at one time."""
         return wanted_by_pod(pod, by_pod=self.by_pod)
 
     def allocated_pod(self, state: MemoryState, pod: Pod, affinity: TopologyHint) -> MemoryState:
-        """The state with memory for a pod as a whole. Raises NotAdmitted, ResourceExhausted."""
+        """The state with pod-level memory for a pod. Raises NotAdmitted and ResourceExhausted."""
         wanted, uid = self.wanted_by_pod(pod), pod.metadata.uid
         if not wanted or uid in state.pods:
             return state
@@ -110,7 +110,7 @@ class MemoryPolicy:
         return state.given_pod(uid, _blocks(wanted, nodes), parts)
 
     def _parts(self, pod: Pod, whole: Sizes) -> dict[str, Sizes]:
-        """What each container of a pod with this memory gets. Init containers may have what those after them get."""
+        """The memory of each container of a pod with this memory. Init containers may get that of later containers."""
         rest, parts = whole, dict[str, Sizes]()
         for container in pod.spec.init_containers:
             if own := self.wanted(pod, container):
@@ -137,7 +137,7 @@ class MemoryPolicy:
     def _choose(
         self, state: MemoryState, pod: Pod, container: Container | None, wanted: Sizes, affinity: TopologyHint
     ) -> NodeMask:
-        """The nodes of the hint if they have enough, else more nodes around them."""
+        """The nodes of the hint if they have enough memory, else a larger set with these nodes."""
         mask = affinity.nodes
         if mask is None or not _has(state.nodes, mask, wanted):
             around = mask or NO_NODE
@@ -157,7 +157,7 @@ class MemoryPolicy:
         return mask
 
     def _hints(self, state: MemoryState, pod: Pod, container: Container | None, wanted: Sizes) -> Hints:
-        """Sets of nodes with enough memory of every kind: the same for each kind, and none when no set has enough."""
+        """The sets of nodes with enough memory of every kind. They are the same for each kind."""
         nodes, fewest = state.nodes, len(state.nodes)
         fitting: list[NodeMask] = []
         for mask in all_masks(sorted(nodes)):
@@ -176,14 +176,14 @@ class MemoryPolicy:
 
 
 def wanted_memory(pod: Pod, container: Container, *, by_pod: bool = False) -> Sizes:
-    """What a container is to be allotted, memory first. In pods with resources as a whole: none without `by_pod`."""
+    """The memory to allot to a container, `memory` first. None for pods with pod-level resources, unless `by_pod`."""
     if qos_class(pod) != GUARANTEED or (is_one(pod) and not (by_pod and is_guaranteed_alone(container))):
         return {}
     return _sizes(container.resources.requests)
 
 
 def wanted_by_pod(pod: Pod, *, by_pod: bool = False) -> Sizes:
-    """What a pod needs as a whole, or its containers at most at one time."""
+    """The pod-level memory, or the most that the pod's containers need at one time."""
     if is_one(pod):
         is_wanted = by_pod and pod.spec.resources is not None and qos_class(pod) == GUARANTEED
         sizes = _sizes(pod.spec.resources.requests) if is_wanted and pod.spec.resources is not None else {}
@@ -209,7 +209,7 @@ def _sizes(requests: Mapping[str, str]) -> Sizes:
 
 
 def _without(sizes: Sizes, taken: Sizes) -> Sizes:
-    """What is left, without kinds of which nothing is."""
+    """The sizes minus `taken`, without kinds of size 0."""
     rest = {kind: size - taken.get(kind, 0) for kind, size in sizes.items()}
     return {kind: size for kind, size in rest.items() if size > 0}
 
@@ -219,7 +219,7 @@ def _blocks(sizes: Sizes, nodes: Sequence[int]) -> list[Block]:
 
 
 def started_before(pod: Pod, container: str) -> list[str]:
-    """The ordinary init containers that have ended when this container starts."""
+    """The init containers that end before this container starts."""
     names = []
     for each in pod.spec.init_containers:
         if each.name == container:
@@ -230,7 +230,7 @@ def started_before(pod: Pod, container: str) -> list[str]:
 
 
 def _reusable(state: MemoryState, pod: Pod, container: Container | None, nodes: Sequence[int], kind: str) -> int:
-    """What ended init containers have on these nodes, and no container after them has taken over."""
+    """The memory of ended init containers on these nodes that no later container has taken over."""
     if container is None:
         return 0
     return sum(
@@ -242,7 +242,7 @@ def _reusable(state: MemoryState, pod: Pod, container: Container | None, nodes: 
 
 
 def _without_reused(state: MemoryState, pod: Pod, container: Container, taken: Iterable[Block]) -> MemoryState:
-    """Take what this container reuses from the init containers' blocks, so that a pod's blocks add up."""
+    """The state in which the memory that this container reuses is taken from the init containers' blocks."""
     uid = pod.metadata.uid
     for each in taken:
         rest = each.size_bytes
@@ -259,7 +259,7 @@ def _without_reused(state: MemoryState, pod: Pod, container: Container, taken: I
 
 
 def _hints_again(own: Sequence[Block], wanted: Sizes) -> Hints:
-    """The hint for memory that is allotted already. None when another amount is requested now."""
+    """The hint for memory that is already allotted. None if another amount is requested now."""
     if {block.kind: block.size_bytes for block in own} != wanted:
         return {}
     return {block.kind: [TopologyHint(nodes=mask_of(block.nodes), preferred=True)] for block in own}
@@ -271,7 +271,7 @@ def _has(nodes: Nodes, mask: NodeMask, wanted: Sizes) -> bool:
 
 
 def _keeps_groups(nodes: Nodes, mask: NodeMask) -> bool:
-    """Whether nodes in use are only taken together with those that they are used with already."""
+    """Whether this set is the present group of each of its nodes in use. A single node is always fine."""
     members = nodes_of(mask)
     return len(members) == 1 or all(
         not nodes[node].assignments or (len(nodes[node].cells) > 1 and set(nodes[node].cells) == set(members))
@@ -298,7 +298,7 @@ def _table(total: int, usable: int, reserved: int) -> MemoryTable:
 
 
 def _outline(nodes: Nodes) -> dict[int, tuple[object, ...]]:
-    """What must be equal after a restart. How much of a group each node has given is not known then."""
+    """The values that must be equal after a restart. What each node of a group has given is then unknown."""
     return {number: tuple(_outline_of(nodes, node)) for number, node in nodes.items()}
 
 

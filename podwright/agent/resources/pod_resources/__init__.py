@@ -1,1 +1,4 @@
-"""The pod-resources API: monitors ask which devices, CPUs, memory and claims containers have."""
+"""The pod-resources API: shows monitors the devices, CPUs, memory and claims of containers.
+
+`server` serves it, `shares` is the interface to the managers that allot, `messages` makes the answers.
+"""

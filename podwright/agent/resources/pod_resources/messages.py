@@ -1,4 +1,4 @@
-"""Pods and their shares as messages of the pod-resources API. Pure."""
+"""Makes the messages of the pod-resources API from pods and their shares. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from podwright.kubelet_grpc import pod_resources_pb2 as v1
 
 
 def pod_message(pod: Pod, shares: Shares) -> v1.PodResources:
-    """What a pod's sidecars and regular containers have."""
+    """The resources of a pod's sidecars and regular containers."""
     return v1.PodResources(
         name=pod.metadata.name,
         namespace=pod.metadata.namespace,
@@ -23,7 +23,7 @@ def pod_message(pod: Pod, shares: Shares) -> v1.PodResources:
 
 
 def allocatable_message(shares: Shares) -> v1.AllocatableResourcesResponse:
-    """What can be allotted."""
+    """The resources that can be allotted."""
     return v1.AllocatableResourcesResponse(
         devices=_allocatable(shares.devices.allocatable()),
         cpu_ids=sorted(shares.cpus.allocatable()),
@@ -73,7 +73,7 @@ def _allocatable(devices: Mapping[str, Iterable[PluginDevice]]) -> Iterator[v1.C
 
 
 def _devices(resource: str, device: str, nodes: Sequence[int]) -> Iterator[v1.ContainerDevices]:
-    """One message for each NUMA node that the device is near to, or one without a node."""
+    """A message for each NUMA node of the device, or one without a node."""
     if not nodes:
         yield v1.ContainerDevices(resource_name=resource, device_ids=[device])
     for node in nodes:

@@ -26,9 +26,9 @@ V1, V1ALPHA1 = "v1", "v1alpha1"
 
 
 class PodResourcesPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the answers come from."""
+    """What the API needs of other rooms."""
 
-    active_pods: Callable[[], list[Pod]]  # those that run, or will; what others had is released
+    active_pods: Callable[[], list[Pod]]  # those that run or will run: others hold nothing
     named: Callable[[str, str], Pod | None]  # by namespace and name
     shares: Shares
     metrics: PodResourcesMetrics
@@ -36,7 +36,7 @@ class PodResourcesPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PodResourcesServer:
-    """Both versions on one socket, with one limit."""
+    """Both versions on one socket, with a common rate limit."""
 
     def __init__(self, root: str, ports: PodResourcesPorts) -> None:
         """`root` is the agent's own directory."""
@@ -44,7 +44,7 @@ class PodResourcesServer:
         self._ports = ports
 
     async def start(self) -> None:
-        """Serve. Raises PodwrightError and OSError."""
+        """Start to serve. Raises PodwrightError and OSError."""
         limit = CallLimit(self._ports.clock)
         await self._socket.start(
             partial(v1_stubs.add_PodResourcesListerServicer_to_server, _Lister(self._ports, limit)),
@@ -93,7 +93,7 @@ class _Lister(v1_stubs.PodResourcesListerServicer):
         ports.metrics.get_errors.add(V1)
         message = f"pod {request.pod_name} in namespace {request.pod_namespace} not found"
         await context.abort(grpc.StatusCode.NOT_FOUND, message)
-        return v1.GetPodResourcesResponse()  # abort does not come back
+        return v1.GetPodResourcesResponse()  # abort does not return
 
 
 class _AlphaLister(alpha_stubs.PodResourcesListerServicer):

@@ -1,4 +1,4 @@
-"""The resources that managers have allotted to containers, as the pod-resources API shows them."""
+"""The resources of containers for the pod-resources API, and the interfaces of the managers that allot them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ClaimedDevice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClaimShare(msgspec.Struct, frozen=True, kw_only=True):
-    """What a container has by one ResourceClaim."""
+    """The devices of a container from one ResourceClaim."""
 
     name: str
     namespace: str
@@ -42,41 +42,41 @@ class DeviceShares(Protocol):
     """`devices.manager`."""
 
     def allotted_devices(self, uid: str, container: str) -> Mapping[str, Allotment]:
-        """What a container has, by resource."""
+        """The allotments of a container, by resource."""
 
     def allocatable(self) -> Mapping[str, Sequence[PluginDevice]]:
-        """What can be allotted, by resource."""
+        """The devices that can be allotted, by resource."""
 
 
 class CpuShares(Protocol):
-    """The manager of CPUs."""
+    """The CPU manager: `cpus.manager`."""
 
     def own(self, uid: str, container: str) -> Collection[int]:
-        """Those that are the container's own."""
+        """The exclusive CPUs of the container."""
 
     def allocatable(self) -> Collection[int]:
-        """Those that containers can have as their own."""
+        """The CPUs that can be allotted exclusively."""
 
 
 class MemoryShares(Protocol):
-    """The manager of memory."""
+    """The memory manager: `memory.manager`."""
 
     def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:
-        """What the container is allotted."""
+        """The memory that is allotted to the container."""
 
     def allocatable_memory(self) -> Sequence[MemoryShare]:
-        """What can be allotted."""
+        """The memory that can be allotted."""
 
 
 class ClaimShares(Protocol):
-    """The manager of claims."""
+    """The claim manager: `claims.manager`."""
 
     def claimed(self, pod: Pod, container: Container) -> Sequence[ClaimShare]:
-        """What the container has by claims."""
+        """The container's claimed devices."""
 
 
 class NoShares:
-    """For a kind of resource that nobody manages: fulfils MemoryShares and ClaimShares."""
+    """Implements MemoryShares and ClaimShares for a node without these managers."""
 
     def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:  # noqa: ARG002 # the protocol's
         return ()
@@ -89,7 +89,7 @@ class NoShares:
 
 
 class Shares(msgspec.Struct, frozen=True, kw_only=True):
-    """All of them."""
+    """The shares of all managers."""
 
     devices: DeviceShares
     cpus: CpuShares

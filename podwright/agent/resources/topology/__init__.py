@@ -1,5 +1,6 @@
-"""The topology manager: devices, CPUs and memory of a container on the same NUMA nodes.
+"""The topology manager: keeps devices, CPUs and memory of a container on the same NUMA nodes.
 
-Managers of resources say by `hints` which sets of nodes can serve a container. `merging` finds the set that suits all
-of them, `policies` decides whether it is good enough, and `manager` has each of them allocate there.
+The other managers give `hints`: the sets of nodes that can serve a container. `merging` finds the best common set
+(`masks`), `policies` decides whether it is good enough, and `manager`, made by `setup`, lets each allot there.
+`machine` reads the CPUs and nodes of this machine.
 """

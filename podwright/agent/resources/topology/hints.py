@@ -1,4 +1,4 @@
-"""What the topology manager asks of the managers of devices, CPUs and memory."""
+"""The interface of the topology manager to the managers of devices, CPUs and memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from podwright.k8s.objects import Container, Pod
 class TopologyHint(msgspec.Struct, frozen=True, kw_only=True):
     """A set of NUMA nodes that can serve a request. `nodes` None means any.
 
-    A `preferred` set has no more nodes than the request needs at least on an empty machine.
+    A `preferred` set has no more nodes than the request needs on an empty machine.
     """
 
     nodes: NodeMask | None
@@ -31,35 +31,35 @@ Hints = Mapping[str, Sequence[TopologyHint] | None]
 
 
 class HintProvider(Protocol):
-    """A manager that allots things of the machine to containers.
+    """A manager that allots resources of the machine to containers.
 
-    What it has allotted survives a restart of the agent: it is read from the manager's own checkpoint.
+    Its allotments survive a restart of the agent, in the manager's own checkpoint.
     """
 
     def hints(self, pod: Pod, container: Container) -> Hints:
-        """The sets of nodes that can serve a container. Empty when it wants nothing of this manager.
+        """The sets of nodes that can serve a container. Empty if it wants nothing of this manager.
 
-        A container that has its share already gets one preferred hint: where the share is.
+        A container with an allotment gets one preferred hint: the nodes of the allotment.
         """
 
     def pod_hints(self, pod: Pod) -> Hints:
         """The same for all containers of a pod together."""
 
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
-        """Allot what the container wants, on the nodes of `affinity` if it can be.
+        """Allot what the container wants, on the nodes of `affinity` if possible.
 
-        What the container has already stays. Raises NotAdmitted with a reason of the kubelet's, or another
-        PodwrightError, which becomes the reason UnexpectedAdmissionError.
+        An existing allotment stays. Raises NotAdmitted with a reason of the kubelet's, or another PodwrightError, for
+        which the reason is UnexpectedAdmissionError.
         """
 
     async def allocate_pod(self, pod: Pod, affinity: TopologyHint) -> None:
-        """The same for all containers of a pod that has resources as a whole (the gate PodLevelResourceManagers)."""
+        """The same for all containers of a pod with pod-level resources (the gate PodLevelResourceManagers)."""
 
     async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
-        """What the container is to be created with. Called before each start of an instance. Raises PodwrightError."""
+        """The config of the container's allotments. Called before each start of an instance. Raises PodwrightError."""
 
     def holders(self) -> Collection[str]:
-        """The UIDs of the pods that have something."""
+        """The UIDs of the pods that have allotments."""
 
     def release(self, uid: str) -> None:
-        """Release what a pod has. A pod that has nothing succeeds."""
+        """Release the allotments of a pod. A pod without any succeeds."""

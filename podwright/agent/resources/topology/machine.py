@@ -1,7 +1,7 @@
 """The CPUs, caches and NUMA nodes of this machine, read from /sys.
 
-What counts as a core, a socket and a cache is decided as the kubelet does (cAdvisor's machine information and
-pkg/kubelet/cm/cpumanager/topology of Kubernetes 1.36), since managers' checkpoints and users' expectations follow it.
+Cores, sockets and caches are defined as by the kubelet (cAdvisor's machine information and
+pkg/kubelet/cm/cpumanager/topology of Kubernetes 1.36), because checkpoints and users' expectations depend on it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from podwright.linux.machine_files import meminfo, read_text
 
 _NODE = re.compile(r"node(\d+)")
 _INDEX = re.compile(r"index\d+")
-_SHARED_LEVEL = 3  # caches below belong to a core
+_SHARED_LEVEL = 3  # smaller caches belong to a core
 
 
 class Cpu(msgspec.Struct, frozen=True, kw_only=True):
     """A logical CPU. `core` is the lowest CPU of its core.
 
-    `cache` is the last-level cache that only some of its node's CPUs share. Where there is none, it is the socket.
+    `cache` is the last-level cache that only some CPUs of its node share, or the socket if there is none.
     """
 
     id: int
@@ -37,7 +37,7 @@ class Cpu(msgspec.Struct, frozen=True, kw_only=True):
 class NumaNode(msgspec.Struct, frozen=True, kw_only=True):
     """A NUMA node. `huge_pages` is the memory in preallocated pages, in bytes by the size of a page.
 
-    `distances` are those to other nodes by their ids. Some machines do not report them.
+    `distances` has those to other nodes by id. Some machines do not report them.
     """
 
     id: int
@@ -47,13 +47,13 @@ class NumaNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MachineTopology(msgspec.Struct, frozen=True, kw_only=True):
-    """All CPUs that can be used and all NUMA nodes, by ascending ids."""
+    """All usable CPUs and all NUMA nodes, by ascending ids."""
 
     cpus: tuple[Cpu, ...]
     nodes: tuple[NumaNode, ...]
 
     def distances(self) -> dict[int, Mapping[int, int]]:
-        """From node to node. Raises FailedPrecondition on machines that do not report them."""
+        """The distances from node to node. Raises FailedPrecondition on machines that do not report them."""
         ids = {node.id for node in self.nodes}
         if any(not ids <= set(node.distances) for node in self.nodes):
             raise FailedPrecondition(
@@ -63,9 +63,9 @@ class MachineTopology(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_topology(root: str = "/", usable: Iterable[int] | None = None) -> MachineTopology:
-    """Look at the machine whose files are below `root`. `usable` are the CPUs that count: None for all online ones.
+    """Read the machine whose files are below `root`. `usable` has the CPUs that count, None means all online ones.
 
-    What cannot be read counts as absent: each CPU is then a core of its own, on socket and node 0.
+    What cannot be read counts as absent: each CPU is then its own core, on socket and node 0.
     """
     system = f"{root.rstrip('/')}/sys/devices/system"
     online = cpu_lists.parse(read_text(f"{system}/cpu/online"))
@@ -91,7 +91,7 @@ def _node_directories(folder: str) -> Iterator[tuple[int, str]]:
 
 
 def _by_socket(system: str, cpus: Iterable[int]) -> dict[int, frozenset[int]]:
-    """Without NUMA, a socket counts as a node."""
+    """The CPUs by socket, which counts as a node on a machine without NUMA."""
     found: dict[int, frozenset[int]] = {}
     for cpu in sorted(cpus):
         socket = _socket(system, cpu)

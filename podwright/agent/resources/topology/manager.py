@@ -1,6 +1,6 @@
-"""Has all managers allot a pod's resources on the same NUMA nodes, or refuses the pod.
+"""Lets all managers allot a pod's resources on the same NUMA nodes, or refuses the pod.
 
-`admission.allocation` calls it when a pod is new, and to release what ended pods had. `configs.builder` calls it
+`admission.allocation` calls it for new pods, and to release the allotments of ended pods. `configs.builder` calls it
 before each start of a container.
 """
 
@@ -31,7 +31,7 @@ WHOLE_POD_MESSAGES = {
 
 
 class TopologyManager:
-    """Fulfils `admission.allocation.ResourceAllocator` and `configs.ports.Allocations`."""
+    """Implements `admission.allocation.ResourceAllocator` and `configs.ports.Allocations`."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class TopologyManager:
         *,
         by_pod: bool = False,
     ) -> None:
-        """Without a `policy` resources come from anywhere. In scope `pod` all containers share one set of nodes.
+        """Without a `policy` any nodes will do. In scope `pod` all containers share one set of nodes.
 
-        `by_pod`: a pod that has resources as a whole gets them at once there (the gate PodLevelResourceManagers).
+        `by_pod`: in that scope a pod with pod-level resources gets them at once (the gate PodLevelResourceManagers).
         """
         self._providers = tuple(providers)
         self._policy = policy
@@ -71,23 +71,23 @@ class TopologyManager:
             self._metrics.topology.admission_durations.observe((self._clock.monotonic() - begun) * 1000)
 
     async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
-        """What the container is to be created with. Raises PodwrightError."""
+        """The config of the container's allotments. Raises PodwrightError."""
         return combined([await provider.allotted(pod, container) for provider in self._providers])
 
     def release(self, uid: str) -> None:
-        """Release what the pod has."""
+        """Release the allotments of the pod."""
         for provider in self._providers:
             provider.release(uid)
 
     def retain(self, uids: Collection[str]) -> None:
-        """Release what all pods but these have."""
+        """Release the allotments of all pods except these."""
         for provider in self._providers:
             for uid in set(provider.holders()) - set(uids):
                 log.info("what a pod was allotted is free again: uid=%s", uid)
                 provider.release(uid)
 
     async def _allocate_all(self, pod: Pod) -> None:
-        """In scope `pod` the hints are asked once for all containers, otherwise once for each."""
+        """Get hints and allot: in scope `pod` once for all containers, otherwise once for each."""
         if self._scope == POD_SCOPE:
             affinity = self._best(pod, [provider.pod_hints(pod) for provider in self._providers])
             if self._is_one(pod):
@@ -111,7 +111,7 @@ class TopologyManager:
         return self._by_pod and is_one(pod)
 
     def _best(self, pod: Pod, hints: list[Hints]) -> TopologyHint:
-        """Where resources with these hints should come from. Raises NotAdmitted."""
+        """The best set of nodes for resources with these hints. Raises NotAdmitted."""
         if self._policy is None:
             return NO_AFFINITY
         best, is_good = self._policy.best(hints)
@@ -128,6 +128,6 @@ class TopologyManager:
 
 
 def _containers(pod: Pod) -> Iterator[Container]:
-    """Ephemeral ones get nothing of their own."""
+    """The containers that can have allotments: all except ephemeral ones."""
     yield from pod.spec.init_containers
     yield from pod.spec.containers

@@ -24,7 +24,7 @@ def nodes_of(mask: NodeMask) -> tuple[int, ...]:
 
 
 def count(mask: NodeMask) -> int:
-    """How many nodes a mask has."""
+    """The number of nodes in a mask."""
     return mask.bit_count()
 
 

@@ -1,9 +1,9 @@
-"""One set of NUMA nodes out of the hints of all managers. Pure.
+"""Merges the hints of all managers to one set of NUMA nodes. Pure.
 
-A candidate is the common nodes of one hint of each resource. The kubelet looks at all combinations of hints, whose
-number multiplies with each resource. But only a combination's common nodes count, and whether it is preferred. So here
-the distinct outcomes are kept while resources are added one by one: at most two for each set of nodes. The order of
-candidates is the kubelet's (pkg/kubelet/cm/topologymanager/policy.go of Kubernetes 1.36).
+A candidate is the common nodes of one hint of each resource. The kubelet examines all combinations of hints, whose
+number multiplies with each resource. But a combination only matters by its common nodes, and by whether it is
+preferred. So here only distinct outcomes are kept while resources are added one by one: at most two for each set of
+nodes. The order of candidates is the kubelet's (pkg/kubelet/cm/topologymanager/policy.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from podwright.agent.resources.topology.hints import ANYWHERE, Hints, TopologyHi
 from podwright.agent.resources.topology.masks import NO_NODE, NodeMask, both, count, nodes_of
 
 Rank = tuple[float, ...]
-Distances = Mapping[int, Mapping[int, int]]  # from node to node, as the kernel gives them: 10 is the node itself
+Distances = Mapping[int, Mapping[int, int]]  # from node to node, as the kernel reports them: 10 is the node itself
 
 NOWHERE = TopologyHint(nodes=None, preferred=False)
 
 
 def by_resource(hints: Iterable[Hints]) -> list[Sequence[TopologyHint]]:
-    """The hints of each resource. A manager, or a resource, without hints may be anywhere."""
+    """The hints of each resource. Without hints any nodes will do."""
     found: list[Sequence[TopologyHint]] = []
     for each in hints:
         if not each:
@@ -32,9 +32,9 @@ def by_resource(hints: Iterable[Hints]) -> list[Sequence[TopologyHint]]:
 def merge(
     resources: Sequence[Sequence[TopologyHint]], everywhere: NodeMask, fitness: Callable[[NodeMask], Rank]
 ) -> TopologyHint:
-    """The best set of nodes for all resources. All nodes, not preferred, when they have none in common.
+    """The best set of nodes for all resources. If they have no common nodes: all nodes, not preferred.
 
-    A lower `fitness` is better. It ranks candidates that are as much preferred as each other.
+    A lower `fitness` is better. It ranks equally preferred candidates.
     """
     wanted = _most_needed(resources)
     candidates = [_bounded(outcome, everywhere) for outcome in _outcomes(resources)]
@@ -46,12 +46,12 @@ def merge(
 
 
 def narrowness(mask: NodeMask) -> Rank:
-    """Few nodes are better, then low numbers."""
+    """A rank by which few nodes are better, then low numbers."""
     return count(mask), mask
 
 
 def closeness(distances: Distances) -> Callable[[NodeMask], Rank]:
-    """Few nodes are better, then those that are near to each other on average, then low numbers."""
+    """A rank by which few nodes are better, then a small average distance, then low numbers."""
 
     def rank(mask: NodeMask) -> Rank:
         nodes = nodes_of(mask)
@@ -61,7 +61,10 @@ def closeness(distances: Distances) -> Callable[[NodeMask], Rank]:
 
 
 def _outcomes(resources: Iterable[Sequence[TopologyHint]]) -> set[TopologyHint]:
-    """The outcomes of all combinations: common nodes, preferred when all hints are, and have the same nodes."""
+    """The outcomes of all combinations of hints.
+
+    A combination's common nodes are preferred if all hints are preferred and have the same nodes.
+    """
     outcomes = {ANYWHERE}
     for hints in resources:
         outcomes = {_joined(outcome, hint) for outcome in outcomes for hint in set(hints)}
@@ -88,7 +91,7 @@ def _most_needed(resources: Iterable[Sequence[TopologyHint]]) -> int:
 
 
 def _rank(hint: TopologyHint, wanted: int, fitness: Callable[[NodeMask], Rank]) -> Rank:
-    """Preferred ones first, then those with `wanted` nodes, with fewer nodes (the most first), with more nodes."""
+    """The rank: preferred sets first, then those with `wanted` nodes, with fewer (the largest first), with more."""
     mask = hint.nodes or NO_NODE
     if hint.preferred:
         return (0, 0, 0, *fitness(mask))

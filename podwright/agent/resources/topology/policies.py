@@ -1,7 +1,7 @@
-"""The policies of the topology manager: whether a container may run where its resources are. Pure.
+"""The policies of the topology manager: whether a container may run with the best set of nodes. Pure.
 
-`best-effort` takes what there is, `restricted` only a preferred set of nodes, `single-numa-node` only one node. The
-rules and the words are the kubelet's (pkg/kubelet/cm/topologymanager of Kubernetes 1.36).
+`best-effort` accepts any set of nodes, `restricted` only a preferred set, `single-numa-node` only one node. The rules
+and messages are the kubelet's (pkg/kubelet/cm/topologymanager of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TopologyPolicy:
     """One policy on one machine."""
 
     def __init__(self, name: str, options: TopologyOptions, machine: MachineTopology) -> None:
-        """`name` is not `none`. Raises FailedPrecondition for a machine with too many nodes."""
+        """`name` is any policy except `none`. Raises FailedPrecondition on a machine with too many nodes."""
         nodes = [node.id for node in machine.nodes]
         if len(nodes) > options.max_nodes:
             raise FailedPrecondition(
@@ -47,11 +47,11 @@ class TopologyPolicy:
 
     @property
     def is_alignment_guaranteed(self) -> bool:
-        """Whether an admitted container has all of its resources on one node."""
+        """Whether every admitted container has all of its resources on one node."""
         return self._name == SINGLE_NODE
 
     def best(self, hints: Iterable[Hints]) -> tuple[TopologyHint, bool]:
-        """Where a container's resources should come from, and whether it may run with that."""
+        """The best set of nodes for a container's resources, and whether it may run with that."""
         resources = by_resource(hints)
         if self._name == SINGLE_NODE:
             resources = [[hint for hint in each if _is_on_one(hint)] for each in resources]
@@ -62,7 +62,7 @@ class TopologyPolicy:
 
 
 def read_options(texts: Mapping[str, str]) -> TopologyOptions:
-    """The options as they are configured. Raises InvalidArgument."""
+    """The configured options. Raises InvalidArgument."""
     prefer_closest, max_nodes = False, DEFAULT_MAX_NODES
     for name, text in texts.items():
         if name == PREFER_CLOSEST:

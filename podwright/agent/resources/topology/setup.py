@@ -1,4 +1,4 @@
-"""The topology manager of a configuration."""
+"""Makes the topology manager from the configuration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def topology_manager(
     *,
     by_pod: bool = False,
 ) -> TopologyManager:
-    """Raises InvalidArgument and FailedPrecondition for what this machine or this agent cannot do."""
+    """The manager.
+
+    Raises InvalidArgument and FailedPrecondition if this machine or agent does not support the settings.
+    """
     if managers.topology_policy == NONE:
         return TopologyManager(providers, metrics=metrics, clock=clock)
     options = read_options(managers.topology_policy_options)

@@ -1,6 +1,7 @@
-"""The paths of the kubelet's API, a file for each family. `table` says which server has which.
+"""The handlers of the kubelet's API, a module for each family of paths. `table` has the paths of each server.
 
-`pods`, `stats`, `metrics` and `healthz` show, `container_logs` (`log_options`, `log_stream`) and `node_logs`
-(`node_files`, `node_query`) read, `commands` and `streams` act on `targets`, `debug` is for developers.
-`request_counts` counts them all, `errors` has the texts of failures.
+State: `pods`, `stats`, `metrics` and `healthz`. Logs: `container_logs` (`log_options`, `log_stream`) and `node_logs`
+(`node_files`, `node_query`). Containers: `commands` and `streams` (loaded by `late_streams`), which find pod and
+container by `targets`. `debug` is for developers. `request_counts` counts requests, `errors` has the texts of
+failures.
 """

@@ -1,4 +1,4 @@
-"""`/run` and `/checkpoint`: one call of the runtime each, with its result as the answer."""
+"""`/run` and `/checkpoint`: each makes one call of the runtime and answers with its result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHECKPOINTS = "checkpoints"
 
 
 class CommandPaths:
-    """The handlers."""
+    """The handlers of both paths."""
 
     def __init__(self, targets: Targets, runtime: CriRuntime, clock: Clock, root: str) -> None:
         """`root` is the agent's root directory."""

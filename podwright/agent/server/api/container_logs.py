@@ -1,4 +1,4 @@
-"""`/containerLogs`: what a container wrote, as it stands in the runtime's log file."""
+"""`/containerLogs`: the output of a container, from the runtime's log file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from podwright.k8s.objects import Pod
 
 
 class LogPaths:
-    """The handler."""
+    """The handler of the path."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class LogPaths:
         *,
         splits: bool,
     ) -> None:
-        """`peek` is the newest look at a pod. `splits` the gate PodLogsQuerySplitStreams."""
+        """`peek` returns the newest look at a pod. `splits` is the gate PodLogsQuerySplitStreams."""
         self._pods = pods
         self._runtime = runtime
         self._peek = peek

@@ -1,4 +1,4 @@
-"""What shows the inside of the agent: `/configz`, `/statusz`, `/flagz`, `/debug/...`."""
+"""The inside of the agent, for developers: `/configz`, `/statusz`, `/flagz`, `/debug/...`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ NOT_PARSEABLE = (
     "for debugging purposes only."
 )
 API_VERSION = "config.k8s.io/v1beta1"
-FRAMES = 4  # of each task's stack
+FRAMES = 4  # shown of each task's stack
 DEBUG_VERBOSITY = 4  # the kubelet's level from which we log debug lines
 
 
 class DebugFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """`document` is the effective KubeletConfiguration, `flags` all flags with their values."""
+    """What the handlers show.
+
+    `document` is the effective KubeletConfiguration, `flags` has all flags with their values.
+    """
 
     document: Mapping[str, Any]
     flags: Mapping[str, str]
@@ -85,12 +88,12 @@ class DebugPaths:
             return text("unsupported http method\n", 406, headers=NOSNIFF)
         given = request.body.decode(errors="replace").strip()
         if not (given.removeprefix("-").isascii() and given.removeprefix("-").isdigit() and len(given) < 10):
-            return text(f"failed set klog.logging.verbosity {given[:64]}: it is no number\n", 400, headers=NOSNIFF)
+            return text(f"failed set klog.logging.verbosity {given[:64]}: it is not a number\n", 400, headers=NOSNIFF)
         logging.getLogger().setLevel(logging.DEBUG if int(given) >= DEBUG_VERBOSITY else logging.INFO)
         return text(f"successfully set klog.logging.verbosity to {given}\n", headers=NOSNIFF)
 
     async def profile(self, request: HttpRequest) -> Answer:
-        """GET /debug/pprof/...: what runs. There are no profiles of Go here."""
+        """GET /debug/pprof/...: the running tasks and the command line. There are no profiles of Go."""
         name = request.places.get("rest", "")
         if name == "goroutine":
             return text(_tasks(), headers=NOSNIFF)

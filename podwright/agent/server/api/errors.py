@@ -1,4 +1,4 @@
-"""Failures as the kubelet answers them: plain text."""
+"""Answers for failures, in the kubelet's format: plain text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ POD_MISSING = "pod does not exist"
 
 
 def of_stream(failure: PodwrightError) -> HttpResponse:
-    """A failure of Exec, Attach or PortForward (cri-streaming, errors.go)."""
+    """The answer for a failure of Exec, Attach or PortForward (cri-streaming, errors.go)."""
     if isinstance(failure, NotFound):
         return text(str(failure), 404)
     if isinstance(failure, ResourceExhausted):
@@ -18,5 +18,5 @@ def of_stream(failure: PodwrightError) -> HttpResponse:
 
 
 def plain(message: str, status: int) -> HttpResponse:
-    """As Go's `http.Error`."""
+    """An answer like that of Go's `http.Error`."""
     return text(f"{message}\n", status, headers=(("x-content-type-options", "nosniff"),))

@@ -1,4 +1,4 @@
-"""The parameters of a container's log, and which instance's log is meant. Pure.
+"""Parses the parameters of a request for a container's log, and finds the instance. Pure.
 
 Sources: PodLogOptions with its validation, and validateContainerLogStatus of pkg/kubelet/kubelet_pods.go.
 """
@@ -22,7 +22,10 @@ _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`since_ns` is a time, `stream` one of the two or None for both. None means without a limit."""
+    """The parameters.
+
+    `since_ns` is a time, `stream` one of the two streams or None for both. Other Nones mean no limit.
+    """
 
     follow: bool = False
     previous: bool = False
@@ -34,13 +37,16 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unprocessable(InvalidArgument):
-    """The parameters can be read, and are invalid (422)."""
+    """Well-formed parameters with invalid values (422)."""
 
 
 def log_options(query: Mapping[str, list[str]], now_ns: int, *, splits: bool) -> LogOptions:
-    """`splits`: the gate PodLogsQuerySplitStreams. Raises InvalidArgument and Unprocessable."""
+    """Parse the parameters.
+
+    `splits` is the gate PodLogsQuerySplitStreams. Raises InvalidArgument and Unprocessable.
+    """
     values = {name: given[0] for name, given in query.items()}
-    tail = values.get("tail", "")  # the oldest clients say it so
+    tail = values.get("tail", "")  # the name that the oldest clients use
     if tail:
         values["tailLines"] = "" if tail == "all" else tail
     tail_lines = _number(values, "tailLines")
@@ -92,13 +98,16 @@ def _number(values: Mapping[str, str], name: str) -> int | None:
 
 
 def _flag(values: Mapping[str, str], name: str) -> bool:
-    """As Go's conversion of a parameter: an empty value is true, and so is what is no boolean at all."""
+    """A boolean parameter with the rules of Go's conversion: an empty value is true, and so is an invalid one."""
     given = values.get(name)
     return given is not None and given not in _FALSE
 
 
 def instance_id(pod: Pod, name: str, *, previous: bool) -> str:
-    """The container id whose log is meant. Raises NotFound and FailedPrecondition, in the kubelet's words."""
+    """The id of the instance whose log is requested.
+
+    Raises NotFound and FailedPrecondition, with the kubelet's messages.
+    """
     status = _status(pod, name)
     what = f'container "{name}" in pod "{pod.metadata.name}"'
     if status is None:
@@ -133,5 +142,5 @@ def _status(pod: Pod, name: str) -> ContainerStatus | None:
 
 
 def _id(text: str) -> str:
-    """Without the runtime's name before it."""
+    """The id without the runtime's name before it."""
     return text.rpartition("//")[2]

@@ -1,4 +1,4 @@
-"""The lines of one log file as bytes for a client, with as much in memory as one read brings."""
+"""Turns the lines of a log file into bytes for a client, with one read's data in memory at a time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from podwright.crilog.lines import Line, LineParser
 from podwright.crilog.tail import find_tail
 from podwright.crilog.times import parse_time
 
-LOOK_S = 0.5  # how often a follower asks whether the container has ended
-PARTS = 2  # between the reader of the file and the client
+LOOK_S = 0.5  # how often a follower checks whether the container has ended
+PARTS = 2  # buffered between the reader of the file and the client
 
 
 class LogStream:
     """Reads one file."""
 
     def __init__(self, path: str, options: LogOptions, is_over: Callable[[], bool]) -> None:
-        """`is_over`: whether the container has ended and writes no more."""
+        """`is_over` returns whether the container has ended and writes no more."""
         self._path = path
         self._options = options
         self._is_over = is_over
@@ -74,7 +74,7 @@ class LogStream:
 
     async def _finish(self, follower: LogFollower) -> None:
         if self._options.follow:
-            while not self._is_over():  # noqa: ASYNC110 # a look at a value; a notice of each change costs more
+            while not self._is_over():  # noqa: ASYNC110 # to poll a value costs less than a notice of each change
                 await asyncio.sleep(LOOK_S)
         follower.finish()
 
@@ -104,11 +104,11 @@ class LogStream:
 
 
 class _Full(Exception):  # a signal
-    """The limit of bytes is reached."""
+    """Raised when the limit of bytes is reached."""
 
 
 def with_nanoseconds(time: str) -> str:
-    """A record's time with all nine digits, in its own zone, UTC as Z (Go's RFC3339NanoFixed)."""
+    """A record's time in the format of RFC3339NanoFixed of Kubernetes: nine digits, in its own zone, Z for UTC."""
     time = f"{time[:-6]}Z" if time.endswith(("+00:00", "-00:00")) else time
     clock, dot, rest = time.partition(".")
     digits = len(rest) - len(rest.lstrip("0123456789"))

@@ -1,4 +1,4 @@
-"""`/metrics` and below: Prometheus' text, compressed for clients that accept it."""
+"""`/metrics` and the paths below it: Prometheus' text, compressed for clients that accept that."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Text = Callable[[], Awaitable[bytes]]
 
 
 def of(make: Text) -> Callable[[HttpRequest], Awaitable[Answer]]:
-    """The handler of a text that `make` gives."""
+    """A handler that answers with the text that `make` returns."""
 
     async def handler(request: HttpRequest) -> Answer:
         body = await make()

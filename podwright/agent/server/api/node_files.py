@@ -1,4 +1,4 @@
-"""Files below the node's log directory, opened so that no path and no link leads out of it."""
+"""Opens files below the node's log directory. No path and no link leads out of it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_below(root: str, path: str) -> Opened:
-    """A regular file or a directory. Raises OSError: EXDEV for what lies outside, EACCES for other kinds of files.
+    """Open a regular file or a directory. Raises OSError: EXDEV for a path outside, EACCES for other kinds of files.
 
-    Absolute links are followed when they lead back into the root: `containers/` consists of such.
+    Follows absolute links that lead back into the root, as all links in `containers/` do.
     """
     with opened_root(root) as root_fd:
         descriptor = open_inside(root_fd, _resolved(root, root_fd, path), _OPEN)
@@ -38,7 +38,7 @@ def open_below(root: str, path: str) -> Opened:
         found = os.fstat(descriptor)
         is_directory = stat.S_ISDIR(found.st_mode)
         if not is_directory and not stat.S_ISREG(found.st_mode):
-            raise PermissionError(errno.EACCES, "it is no regular file", path)
+            raise PermissionError(errno.EACCES, "it is not a regular file", path)
     except BaseException:
         os.close(descriptor)
         raise
@@ -70,7 +70,7 @@ def list_names(descriptor: int) -> list[str]:
 
 
 async def read_parts(descriptor: int, begin: int, count: int) -> AsyncIterator[bytes]:
-    """So many bytes from there on, or those that there are. Closes the descriptor."""
+    """Yield `count` bytes from `begin` on, or as many as there are. Closes the descriptor."""
     try:
         while count > 0:
             part = await asyncio.to_thread(os.pread, descriptor, min(CHUNK_BYTES, count), begin)

@@ -7,12 +7,12 @@ import html
 import mimetypes
 import os
 import re
-from email.utils import formatdate
 from urllib.parse import quote
 
 from podwright.agent.server.api.errors import plain
 from podwright.agent.server.api.node_files import Opened, list_names, open_below, read_parts
 from podwright.agent.server.api.node_query import NodeLogQuery, node_log_query
+from podwright.agent.server.http.dates import http_date
 from podwright.agent.server.http.messages import PLAIN, Answer, HttpRequest, HttpResponse, text
 from podwright.errors import InvalidArgument, PodwrightError
 
@@ -89,7 +89,7 @@ def _regular(request: HttpRequest, path: str, opened: Opened) -> Answer:
 
 
 def _modified(opened: Opened) -> tuple[tuple[str, str], ...]:
-    return (("last-modified", formatdate(opened.changed_s, usegmt=True)),)
+    return (("last-modified", http_date(opened.changed_s)),)
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Node log query: the journal of services (kubectl's `get --raw .../logs/?query=kubelet`, KEP 2258).
+"""Node log queries: the journal of services (`kubectl get --raw .../logs/?query=kubelet`, KEP 2258).
 
 Source of the rules: pkg/kubelet/kubelet_server_journal.go.
 """
@@ -22,7 +22,7 @@ _UNSAFE = re.compile(r"[^a-zA-Z\-_0-9@.]+")
 
 
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A file, or services with what restricts their lines. Times are RFC 3339."""
+    """A query for a file, or for lines of services. Times are RFC 3339."""
 
     file: str = ""
     services: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def node_log_query(query: Mapping[str, list[str]]) -> LogQuery:
-    """Raises InvalidArgument that names the parameter."""
+    """Parse the parameters. Raises InvalidArgument that names the parameter."""
     asked = query.get("query", [])
     files = [each for each in asked if "/" in each or "\\" in each]
     services = tuple(each for each in asked if each.strip() and each not in files)
@@ -86,12 +86,12 @@ def _number(query: Mapping[str, list[str]], name: str) -> int | None:
         return None
     digits = given.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 9):
-        raise InvalidArgument(f"{name}: Invalid value: it is no number")
+        raise InvalidArgument(f"{name}: Invalid value: it is not a number")
     return int(given)
 
 
 def journal_arguments(wanted: LogQuery) -> tuple[str, ...]:
-    """journalctl(1) for it."""
+    """The arguments of journalctl(1)."""
     arguments = ["journalctl", "--utc", "--no-pager", "--output=short-precise"]
     if wanted.since:
         arguments.append(f"--since=@{(parse_time(wanted.since) or 0) / 1e9:.6f}")
@@ -108,13 +108,13 @@ def journal_arguments(wanted: LogQuery) -> tuple[str, ...]:
 
 
 class NodeLogQuery:
-    """Asks the journal."""
+    """Runs queries by journalctl."""
 
     def __init__(self, runner: ProcessRunner) -> None:
         self._runner = runner
 
     async def run(self, wanted: LogQuery) -> str:
-        """The lines. Raises NotFound without a journal, FailedPrecondition with journalctl's words."""
+        """The lines. Raises NotFound without journalctl, and FailedPrecondition with journalctl's message."""
         command = Command(argv=journal_arguments(wanted), timeout_s=TIMEOUT_S, output_limit_bytes=OUTPUT_LIMIT_BYTES)
         try:
             done = await self._runner.run(command)

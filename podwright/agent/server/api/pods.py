@@ -1,4 +1,4 @@
-"""`/pods`: what the sources want, with its status. `/runningpods/`: what the runtime holds."""
+"""`/pods`: the pods that sources want, with status. `/runningpods/`: the pods that the runtime holds."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class ServedPods(Protocol):
     """`server.view.View`."""
 
     def pod_list(self) -> bytes:
-        """A PodList in JSON."""
+        """The answer of `/pods`: a PodList in JSON."""
 
     def named(self, namespace: str, name: str) -> Pod | None:
-        """The pod of exactly that name, with its status."""
+        """The pod with exactly this name, with its status."""
 
     def uid_of(self, api_uid: str) -> str:
         """The agent's UID of a pod that the API knows by `api_uid`."""
@@ -42,7 +42,7 @@ class PodPaths:
 
 
 def _as_pod(pod: ObservedPod) -> Pod:
-    """What the runtime's labels tell of a pod."""
+    """A Pod from the runtime's labels."""
     return Pod(
         metadata=ObjectMeta(name=pod.name, namespace=pod.namespace, uid=pod.uid),
         spec=PodSpec(containers=tuple(Container(name=each.name, image=each.image) for each in pod.running())),

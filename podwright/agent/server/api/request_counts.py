@@ -1,4 +1,4 @@
-"""How many requests each family of paths had, for `/metrics`. Names and labels: pkg/kubelet/server/metrics."""
+"""Counts the requests of each family of paths, for `/metrics`. Names and labels: pkg/kubelet/server/metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LABELS = ("method", "path", "server_type", "long_running")
 
 
 class RequestCounts:
-    """Counts what handlers do, on all servers."""
+    """Counts and measures requests on all servers."""
 
     def __init__(self) -> None:
         self._totals = Counter(
@@ -57,13 +57,13 @@ class RequestCounts:
             self._durations.observe(time.perf_counter() - began, *labels)
 
     def families(self) -> Iterator[Family]:
-        """What was counted."""
+        """The metrics."""
         for each in (self._totals, self._in_flight, self._durations, self.websockets):
             yield from each.families()
 
 
 def bucket_of(path: str) -> str:
-    """The family of a path. `other` for paths that are not known, so that clients cannot make families."""
+    """The family of a path. Unknown paths are `other`, so that clients cannot make new families."""
     parts = path.strip("/").split("/")
     name = "/".join(parts[:2]) if parts[0] == "metrics" and len(parts) > 1 else parts[0]
     return name if name in BUCKETS else "other"

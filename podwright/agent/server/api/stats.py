@@ -1,4 +1,4 @@
-"""`/stats/summary`, and the metrics that come from the same measurements."""
+"""`/stats/summary`, and metrics from the same measurements."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class StatsPaths:
         return exposition(resource_metrics.families(node, pods))
 
     async def cadvisor(self) -> bytes:
-        """The text of /metrics/cadvisor. What fails is left out, as a kubelet does it."""
+        """The text of /metrics/cadvisor. Like a kubelet's, it lacks parts that cannot be measured."""
         machine, pods = await asyncio.gather(self._of_machine(), self._of_pods())
         about = cadvisor_metrics.machine_families(self._machine, __version__)
         return exposition(cadvisor_metrics.merged([*about, *machine, *pods]))

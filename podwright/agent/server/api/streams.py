@@ -1,4 +1,4 @@
-"""`/exec`, `/attach` and `/portForward`: the runtime gives a URL, and the client's connection is led there."""
+"""`/exec`, `/attach` and `/portForward`: gets a URL from the runtime, and connects the client to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StreamPaths:
     def __init__(
         self, targets: Targets, runtime: CriRuntime, websockets: Counter, *, idle_timeout_s: float, translates: bool
     ) -> None:
-        """`websockets` counts the streams that are translated. `translates`: the gate ExtendWebSocketsToKubelet."""
+        """`websockets` counts translated streams. `translates` is the gate ExtendWebSocketsToKubelet."""
         self._targets = targets
         self._runtime = runtime
         self._websockets = websockets
@@ -60,7 +60,7 @@ class StreamPaths:
         return await self._remote_command(request, "exec", url)
 
     async def attach(self, request: HttpRequest) -> Answer:
-        """GET, POST /attach/NS/POD[/UID]/CONTAINER. Whether there is a terminal, the container's spec says."""
+        """GET, POST /attach/NS/POD[/UID]/CONTAINER. The container's spec says whether there is a terminal."""
 
         async def url(pod: Pod, container: str, options: StreamOptions) -> str:
             found = await self._targets.running(pod, container)
@@ -130,7 +130,7 @@ class StreamPaths:
 
 
 async def _answered(work: Awaitable[Answer]) -> Answer:
-    """The answer, or why the runtime's server gave none."""
+    """The answer, or the reason why the runtime's server gave none."""
     try:
         return await work
     except ProtocolError as failure:
@@ -140,5 +140,5 @@ async def _answered(work: Awaitable[Answer]) -> Answer:
 
 
 def _without_token(message: str) -> str:
-    """A message without the runtime's URL, which is a secret: whoever knows it can use the stream."""
+    """The message without the runtime's URL, which is secret: everyone who knows it can use the stream."""
     return re.sub(r"https?://\S+", "the runtime's streaming server", message)

@@ -1,4 +1,4 @@
-"""Which paths each server has, in the kubelet's groups (pkg/kubelet/server/server.go)."""
+"""The paths of each server, in the kubelet's groups (pkg/kubelet/server/server.go)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from podwright.agent.server.api.commands import CommandPaths
 from podwright.agent.server.api.container_logs import LogPaths
 from podwright.agent.server.api.debug import DebugPaths
 from podwright.agent.server.api.healthz import HealthPaths
+from podwright.agent.server.api.late_streams import LateStreams
 from podwright.agent.server.api.node_logs import NodeLogPaths
 from podwright.agent.server.api.pods import PodPaths
 from podwright.agent.server.api.stats import StatsPaths
-from podwright.agent.server.api.streams import StreamPaths
 from podwright.agent.server.http.messages import Answer, Handler, HttpRequest
 from podwright.agent.server.http.routing import ANY, HttpRoute
 
@@ -26,7 +26,7 @@ DISABLED = ("/run", "/exec", "/attach", "/portForward", "/containerLogs", "/runn
 
 
 class OpenPaths(msgspec.Struct, frozen=True, kw_only=True):
-    """What every server has. `probes` and `own` give texts of metrics."""
+    """The handlers of every server. `probes` and `own` return texts of metrics."""
 
     health: HealthPaths
     pods: PodPaths
@@ -37,16 +37,16 @@ class OpenPaths(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuardedPaths(msgspec.Struct, frozen=True, kw_only=True):
-    """What only the authenticated server has."""
+    """The handlers of the authenticated server alone."""
 
     logs: LogPaths
     node_logs: NodeLogPaths
-    streams: StreamPaths
+    streams: LateStreams
     commands: CommandPaths
 
 
 def health_routes(health: HealthPaths) -> list[HttpRoute]:
-    """/healthz."""
+    """The routes of /healthz."""
     return [
         HttpRoute(pattern="/healthz", handler=health.all, methods=ANY),
         HttpRoute(pattern="/healthz/{check}", handler=health.one, methods=ANY),
@@ -54,7 +54,7 @@ def health_routes(health: HealthPaths) -> list[HttpRoute]:
 
 
 def open_routes(paths: OpenPaths) -> list[HttpRoute]:
-    """Those of the read-only server."""
+    """The routes of the read-only server."""
     texts = {
         "/metrics": paths.own,
         "/metrics/slis": paths.slis,
@@ -73,7 +73,7 @@ def open_routes(paths: OpenPaths) -> list[HttpRoute]:
 def guarded_routes(
     paths: GuardedPaths, pods: PodPaths, config: ServerSection, *, checkpoints: bool
 ) -> list[HttpRoute]:
-    """Those behind enableDebuggingHandlers. `checkpoints`: the gate ContainerCheckpoint."""
+    """The routes that enableDebuggingHandlers enables. `checkpoints` is the gate ContainerCheckpoint."""
     streams, commands = paths.streams, paths.commands
     routes = [
         HttpRoute(pattern=f"/containerLogs/{CONTAINER}", handler=paths.logs.get),
@@ -97,7 +97,7 @@ def guarded_routes(
 
 
 def debug_routes(debug: DebugPaths, config: ServerSection, *, statusz: bool, flagz: bool) -> list[HttpRoute]:
-    """What people look at. `statusz` and `flagz`: the gates ComponentStatusz and ComponentFlagz."""
+    """The routes for developers. `statusz` and `flagz` are the gates ComponentStatusz and ComponentFlagz."""
     routes = [HttpRoute(pattern="/configz", handler=debug.configz, methods=ANY)]
     if config.profiling_handler:
         routes.append(HttpRoute(pattern="/debug/pprof/*", handler=debug.profile))
@@ -115,7 +115,7 @@ def debug_routes(debug: DebugPaths, config: ServerSection, *, statusz: bool, fla
 
 
 def disabled_routes() -> list[HttpRoute]:
-    """In place of the guarded ones, when they are off."""
+    """The routes in place of those of enableDebuggingHandlers if it is off."""
     return [_closed(f"{path}/*", "Debug endpoints are disabled.") for path in DISABLED]
 
 

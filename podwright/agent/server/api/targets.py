@@ -1,4 +1,4 @@
-"""The pod and container that a path means, and the container's running instance."""
+"""Finds the pod and container that a path names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Look = Callable[[str], Awaitable[ObservedPod]]
 
 
 class Targets:
-    """Finds them."""
+    """Finds the pod, and the container's running instance."""
 
     def __init__(self, pods: ServedPods, look: Look) -> None:
-        """`look` looks at a pod in the runtime now, and raises PodwrightError when the runtime fails."""
+        """`look` looks at a pod now, and raises PodwrightError if the runtime fails."""
         self._pods = pods
         self._look = look
 

@@ -1,6 +1,6 @@
-"""Who sends a request, and whether they may: certificates, tokens, reviews by the API server.
+"""Authentication and authorization of requests: by certificates, tokens, and reviews of the API server.
 
-`guard` stands before every handler: `authentication` finds the user, `attributes` what the request needs, and
-`authorization` decides, both by `reviews` (`api_reviews`, kept in a `cache`). `certificates`, `ciphers` and
-`self_signed` are the server's TLS.
+`guard` is called before every handler. `authentication` finds the user, `attributes` the access that the request
+needs, and `authorization` decides. Both use `reviews` (`api_reviews`), whose answers a `cache` keeps. `certificates`,
+`ciphers` and `self_signed` are for the server's TLS.
 """

@@ -1,4 +1,4 @@
-"""`Reviews` by an API server."""
+"""The `Reviews` of an API server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from podwright.k8s.objects import (
 
 
 class ApiReviews:
-    """Asks the API server by TokenReview and SubjectAccessReview."""
+    """Sends TokenReviews and SubjectAccessReviews to the API server."""
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server

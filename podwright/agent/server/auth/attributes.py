@@ -1,4 +1,4 @@
-"""Which subresources of the node a request is about, as the kubelet has it. Pure.
+"""The subresources of the node that a request accesses, with the kubelet's rules. Pure.
 
 Source: pkg/kubelet/server/auth.go of Kubernetes 1.36, with fine-grained authorization (KEP 2862). Any one of a path's
 subresources is enough.
@@ -22,7 +22,7 @@ OWN = {
 
 
 def accesses(method: str, path: str, node: str) -> tuple[NodeAccess, ...]:
-    """What a request needs, in the order in which it is asked. One of them suffices."""
+    """The accesses of which a request needs one, in the order of the checks."""
     verb = VERBS.get(method, "")
     return tuple(NodeAccess(verb=verb, subresource=name, node=node) for name in _subresources(path))
 

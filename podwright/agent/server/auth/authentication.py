@@ -1,6 +1,6 @@
-"""Who sends a request: the subject of a client certificate, the owner of a token, or the anonymous user.
+"""Finds the user of a request: the subject of a client certificate, the owner of a token, or the anonymous user.
 
-As in the kubelet's delegating authenticator, wrong credentials are refused even where none are needed.
+Like the kubelet's authenticator it refuses wrong credentials even where none are needed.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ SECOND_NS = 1_000_000_000
 
 
 class Authenticator:
-    """Decides who a request is from."""
+    """Finds the user of a request."""
 
     def __init__(self, reviews: Reviews | None, clock: Clock, *, anonymous: bool, token_ttl_s: float) -> None:
-        """Without `reviews`, tokens are not looked at."""
+        """Without `reviews`, tokens are ignored."""
         self._reviews = reviews
         self._clock = clock
         self._anonymous = anonymous
         self._tokens: AnswerCache[RequestUser | None] = AnswerCache(clock, lambda _: token_ttl_s)
 
     async def user_of(self, request: HttpRequest) -> RequestUser | None:
-        """The user. None when the request has to be refused. Raises PodwrightError when a review fails."""
+        """The user. None if the request must be refused. Raises PodwrightError if a review fails."""
         wrong = False
         if request.certificate is not None:
             user = user_of_certificate(request.certificate, self._clock.now_ns() // SECOND_NS)
@@ -62,9 +62,9 @@ def _authenticated(user: RequestUser) -> RequestUser:
 
 
 def user_of_certificate(certificate: Mapping[str, object], now_s: float) -> RequestUser | None:
-    """The common name is the user, organizations are groups. None without a name, and once it has expired.
+    """The common name as the user, and organizations as groups. None without a name, or after the certificate's end.
 
-    `ssl` has verified the chain when the connection was made, which may be long ago.
+    `ssl` has verified the chain, but at the start of the connection, which may be long ago.
     """
     expiry = certificate.get("notAfter")
     if isinstance(expiry, str) and ssl.cert_time_to_seconds(expiry) < now_s:
@@ -78,13 +78,13 @@ def user_of_certificate(certificate: Mapping[str, object], now_s: float) -> Requ
 
 
 def bearer_token(header: str) -> str:
-    """The token of an Authorization header. Empty when there is none."""
+    """The token of an Authorization header, or an empty text."""
     parts = header.strip().split(" ")
     return parts[1] if len(parts) >= 2 and parts[0].lower() == "bearer" else ""
 
 
 def subprotocol_token(protocols: Iterable[str]) -> str:
-    """The token that a browser sends as a WebSocket subprotocol. Empty when there is none."""
+    """The token that a browser sends as a WebSocket subprotocol, or an empty text."""
     for each in protocols:
         if each.startswith(SUBPROTOCOL_PREFIX):
             encoded = each.removeprefix(SUBPROTOCOL_PREFIX)

@@ -1,4 +1,4 @@
-"""Whether a user may do what a request asks."""
+"""Decides whether a user may send a request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RequestAuthorizer:
         )
 
     async def decide(self, user: RequestUser, access: NodeAccess) -> Decision:
-        """Raises PodwrightError when the API server does not answer."""
+        """Decide. Raises PodwrightError if the API server does not answer."""
         reviews = self._reviews
         if reviews is None:
             return Decision(allowed=True)

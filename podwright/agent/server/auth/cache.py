@@ -1,4 +1,4 @@
-"""A bounded cache of answers with a time to live. Equal questions at the same time share one call."""
+"""A bounded cache of answers with a time to live. Concurrent equal questions share one call."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ENTRIES = 4096
 
 
 class AnswerCache(Generic[Value]):
-    """By key, each with its own time to live. Failures are not kept."""
+    """The answers by key, each with its own time to live. Failures are not kept."""
 
     def __init__(self, clock: Clock, lifetime_s: Callable[[Value], float], *, entries: int = ENTRIES) -> None:
-        """`lifetime_s` says for how long an answer is good."""
+        """`lifetime_s` returns how long an answer is valid."""
         self._clock = clock
         self._lifetime_s = lifetime_s
         self._entries = entries

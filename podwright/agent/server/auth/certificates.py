@@ -1,6 +1,6 @@
 """The server's TLS: its certificate, and the authorities of its clients.
 
-Changed files are used for new connections. They are looked at when a connection comes, so an idle server does nothing.
+New connections use changed files. The files are checked when a connection comes, so an idle server does nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from podwright.agent.config.node_sections import SecuritySection
 from podwright.agent.server.auth import ciphers
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, reason
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +22,9 @@ Stamp = tuple[int, int, int]  # of a file: inode, size, time of change
 
 
 class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Where certificate and key are, and the authorities of clients. Empty for none.
+    """The paths of certificate and key, and of the authorities of clients. Empty for none.
 
-    `is_awaited`: the certificate may not be there yet.
+    `is_awaited`: the certificate may not exist yet.
     """
 
     certificate: str
@@ -34,10 +34,10 @@ class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServerContexts:
-    """Makes contexts for connections. All with the same files share one."""
+    """Makes contexts for connections. Connections with the same files share one."""
 
     def __init__(self, files: TlsFiles, security: SecuritySection) -> None:
-        """Raises FailedPrecondition and InvalidArgument when the files or names are no good."""
+        """Raises FailedPrecondition and InvalidArgument for unusable files and names."""
         self._files = files
         self._minimum = ciphers.minimum_version(security.tls_min_version)
         self._ciphers = ciphers.cipher_list(security.tls_cipher_suites)
@@ -49,12 +49,12 @@ class ServerContexts:
             self._trusted.add(self._context)
 
     def trusts(self, context: ssl.SSLContext) -> bool:
-        """Whether the authorities of clients are still those with which this context verified a certificate."""
+        """Whether the context verified its client with the present authorities of clients."""
         self.current()
         return context in self._trusted
 
     def current(self) -> ssl.SSLContext:
-        """The context for a new connection. The old one stays when new files cannot be used.
+        """The context for a new connection. If new files cannot be used, the old context stays.
 
         Raises FailedPrecondition while there is no certificate yet.
         """
@@ -83,9 +83,8 @@ class ServerContexts:
     def _make(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = self._minimum
-        context.num_tickets = (
-            0  # clients do not resume, and one that closes before it has read a ticket would reset the connection
-        )
+        # Clients do not resume. One that closes before it has read a ticket would reset the connection.
+        context.num_tickets = 0
         context.options |= ssl.OP_NO_RENEGOTIATION
         context.set_alpn_protocols(["http/1.1"])
         files = self._files
@@ -98,7 +97,9 @@ class ServerContexts:
                 context.verify_mode = ssl.CERT_OPTIONAL
         except (OSError, ssl.SSLError) as failure:
             names = ", ".join(path for path in (files.certificate, files.key, files.client_ca) if path)
-            raise FailedPrecondition(f"the server's TLS files cannot be used ({names}): {failure}") from failure
+            raise FailedPrecondition(
+                f"the server's TLS files cannot be used ({names}): {reason(failure)}"
+            ) from failure
         return context
 
 

@@ -1,6 +1,6 @@
-"""Go's names of TLS versions and cipher suites, which configurations use, as OpenSSL has them. Pure.
+"""Translates Go's names of TLS versions and cipher suites, which configurations use, to OpenSSL. Pure.
 
-TLS 1.3's suites cannot be chosen in Go: those in a list change nothing.
+As in Go, suites of TLS 1.3 cannot be chosen: in a list they change nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from podwright.errors import InvalidArgument
 
 VERSIONS = {
     "": ssl.TLSVersion.TLSv1_2,
-    "VersionTLS10": ssl.TLSVersion.TLSv1_2,  # OpenSSL's default policy has no older ones
+    "VersionTLS10": ssl.TLSVersion.TLSv1_2,  # OpenSSL's default policy has no older version
     "VersionTLS11": ssl.TLSVersion.TLSv1_2,
     "VersionTLS12": ssl.TLSVersion.TLSv1_2,
     "VersionTLS13": ssl.TLSVersion.TLSv1_3,
@@ -42,14 +42,14 @@ SUITES = {
 
 
 def minimum_version(name: str) -> ssl.TLSVersion:
-    """Raises InvalidArgument."""
+    """OpenSSL's version for Go's name. Raises InvalidArgument."""
     if name not in VERSIONS:
         raise InvalidArgument(f"tlsMinVersion: {name!r} is not known", hint=f"one of {', '.join(sorted(VERSIONS))}")
     return VERSIONS[name]
 
 
 def cipher_list(names: Iterable[str]) -> str:
-    """What OpenSSL takes for the suites up to TLS 1.2. Empty for its default. Raises InvalidArgument."""
+    """OpenSSL's cipher list for the suites up to TLS 1.2. Empty for the default. Raises InvalidArgument."""
     found = []
     for name in names:
         if name not in SUITES and name not in TLS13:

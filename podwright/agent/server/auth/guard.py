@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Lets authorized requests through."""
+    """Passes authorized requests on to their handlers."""
 
     def __init__(self, authenticator: Authenticator, authorizer: RequestAuthorizer, node: str) -> None:
         self._authenticator = authenticator

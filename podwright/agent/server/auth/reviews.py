@@ -11,7 +11,7 @@ import msgspec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUser:
-    """Who asks."""
+    """The user who sends a request."""
 
     name: str
     uid: str = ""
@@ -20,7 +20,7 @@ class RequestUser:
 
 
 class NodeAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for: a verb on a subresource of a node (v1, resource `nodes`)."""
+    """An access that a request needs: a verb on a subresource of a node (v1, resource `nodes`)."""
 
     verb: str
     subresource: str
@@ -28,24 +28,24 @@ class NodeAccess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether somebody may. `reason` is for the log."""
+    """Whether an access is allowed. `reason` is for the log."""
 
     allowed: bool
     reason: str = ""
 
 
 class Reviews(Protocol):
-    """An API server. Both methods raise PodwrightError when it does not answer."""
+    """The reviews of an API server. Both methods raise PodwrightError if it does not answer."""
 
     async def review_token(self, token: str, audiences: Sequence[str]) -> RequestUser | None:
-        """The owner of a token. None for an invalid one. Without `audiences`, it must be for the API server's own."""
+        """The owner of a token, or None if it is invalid. Without `audiences` it must be for the API server's own."""
 
     async def review_access(self, user: RequestUser, access: NodeAccess) -> Decision:
-        """Whether the user may."""
+        """Whether the user has the access."""
 
 
 class NoReviews:
-    """The reviews of a node that stands alone: no token is known, nothing is allowed."""
+    """The reviews of a node without an API server: no token is valid, nothing is allowed."""
 
     async def review_token(self, token: str, audiences: Sequence[str]) -> RequestUser | None:  # noqa: ARG002 # the protocol's
         return None

@@ -1,6 +1,6 @@
-"""The certificate that a node makes for itself when none is configured: `kubelet.crt` and `kubelet.key`.
+"""Makes the node's own certificate if none is configured: `kubelet.crt` and `kubelet.key`.
 
-The library is loaded when a certificate is made.
+The library is loaded only when a certificate is made.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import os
 import ssl
 from collections.abc import Iterable
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, InvalidArgument, reason
+from podwright.k8s.client.certificates.x509 import validity_of
 from podwright.linux.files import replace_file
 
 DAY = dt.timedelta(days=1)
@@ -21,7 +22,7 @@ KEY_MODE, CERTIFICATE_MODE = 0o600, 0o644
 
 
 def ensure(directory: str, name: str, addresses: Iterable[str]) -> tuple[str, str]:
-    """Certificate and key in the directory, made when they are not there or no good any more.
+    """The paths of certificate and key in the directory, made if they are absent or not valid any more.
 
     Raises FailedPrecondition.
     """
@@ -34,7 +35,8 @@ def ensure(directory: str, name: str, addresses: Iterable[str]) -> tuple[str, st
             replace_file(certificate, made, mode=CERTIFICATE_MODE)
     except OSError as failure:
         raise FailedPrecondition(
-            f"a certificate for the server cannot be made in {directory}: {failure}", hint="check --cert-dir"
+            f"a certificate for the server cannot be made in {directory}: {reason(failure, path=directory)}",
+            hint="check --cert-dir",
         ) from failure
     return certificate, key
 
@@ -42,16 +44,10 @@ def ensure(directory: str, name: str, addresses: Iterable[str]) -> tuple[str, st
 def _is_good(certificate: str, key: str) -> bool:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-        return _expiry(certificate) > dt.datetime.now(dt.UTC) + DAY
-    except (OSError, ValueError):
+        with open(certificate, "rb") as file:
+            return validity_of(file.read()).end > (dt.datetime.now(dt.UTC) + DAY).timestamp()
+    except (OSError, ValueError, InvalidArgument):
         return False
-
-
-def _expiry(path: str) -> dt.datetime:
-    from cryptography import x509  # noqa: PLC0415 # see the module's docstring
-
-    with open(path, "rb") as file:
-        return x509.load_pem_x509_certificate(file.read()).not_valid_after_utc
 
 
 def _make(name: str, addresses: Iterable[str]) -> tuple[bytes, bytes]:
@@ -72,7 +68,7 @@ def _make(name: str, addresses: Iterable[str]) -> tuple[bytes, bytes]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - DAY)  # clocks differ
+        .not_valid_before(now - DAY)  # for clients whose clocks are late
         .not_valid_after(now + VALID)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -1,5 +1,7 @@
 """HTTP/1.1 for the agent's servers, over TCP, TLS and the agent's own socket.
 
-Not aiohttp's: the API hands connections over to SPDY, which aiohttp cannot do, and needs a half-close on TLS, which
-asyncio has not. h11 parses, `podwright.streams` has the wires.
+It is not aiohttp: the API passes connections on to SPDY, which aiohttp cannot do, and needs a half-close on TLS, which
+asyncio lacks. h11 parses, and `podwright.streams` has the wires. `listener` accepts connections on `sockets`,
+`exchange` serves one connection, `messages` are what handlers see, `routing` finds the handler, `dates` has the form
+of dates.
 """

@@ -1,8 +1,8 @@
-"""One HTTP/1.1 connection: its requests one after the other, until it ends or changes its protocol.
+"""Serves one HTTP/1.1 connection: its requests one after another, until it ends or changes its protocol.
 
     head within HEAD_S (the next ones within IDLE_S) -> body within BODY_S -> handler -> answer -> the next head
 
-An invalid request, or one too large, is refused and the connection closed. A client that goes ends its handler.
+An invalid or too large request is refused, and the connection is closed. If the client goes, its handler is cancelled.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ import contextlib
 import http
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from email.utils import formatdate
 
 import h11
 
+from podwright.agent.server.http.dates import http_date
 from podwright.agent.server.http.messages import Answer, HttpRequest, HttpResponse, Takeover, text
 from podwright.streams import upgrade
 from podwright.streams.wire import Wire
-from podwright.tasks import task_of
+from podwright.tasks import is_cancelled, task_of
 
 log = logging.getLogger(__name__)
 
-HEAD_LIMIT_BYTES = 256 * 1024  # the command of an exec is in the URL: 128 KiB of a word (execve(2)), with escapes
+HEAD_LIMIT_BYTES = 256 * 1024  # the command of an exec is in the URL: words of up to 128 KiB (execve(2)), escaped
 BODY_LIMIT_BYTES = 64 * 1024  # no request of the API needs more
 HEAD_S = 10.0
 BODY_S = 10.0
-IDLE_S = 90.0  # Go's servers: between two requests
-LINGER_S = 1.0  # after a refusal: for the client to read it before the connection is reset
+IDLE_S = 90.0  # between two requests, as in Go's servers
+LINGER_S = 1.0  # after a refusal, so that the client can read it before the connection is reset
 SWITCHING_PROTOCOLS = 101
 
 Serve = Callable[[HttpRequest], Awaitable[Answer]]
 
 
 class Exchange:
-    """The connection's state."""
+    """One connection and its state."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class Exchange:
         is_current: Callable[[], bool] = lambda: True,
         stall_s: float,
     ) -> None:
-        """`stall_s` is how long a part of an answer may wait for a client that does not read.
+        """`stall_s` limits how long a part of an answer waits for a client that does not read.
 
-        Once `is_current` is false, the connection serves no further request: what its certificate was verified with
-        has changed.
+        When `is_current` returns False, the authorities of clients have changed. The connection then serves no further
+        request.
         """
         self._is_current = is_current
         self._wire = wire
@@ -57,10 +57,10 @@ class Exchange:
         self._certificate = certificate
         self._stall_s = stall_s
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT_BYTES)
-        self._reading: asyncio.Task[bytes] | None = None  # cancelled only at the end, since it may have data already
+        self._reading: asyncio.Task[bytes] | None = None  # cancelled only at the end, because it may already have data
 
     async def run(self) -> None:
-        """Serve until the connection is over. The caller closes the wire. Raises OSError and TimeoutError."""
+        """Serve until the connection ends. The caller closes the wire. Raises OSError and TimeoutError."""
         wait_s = HEAD_S
         try:
             while (head := await self._head(wait_s)) is not None and self._is_current():
@@ -117,11 +117,11 @@ class Exchange:
     async def _receive(self) -> bytes:
         try:
             return bytes(await self._wire.receive())
-        except OSError:  # a connection that breaks has ended
+        except OSError:  # a broken connection has ended
             return b""
 
     async def _stop_reading(self) -> bytes:
-        """Stop reading. Returns what was read and not used yet."""
+        """Stop reading. Returns the unused bytes."""
         reading, self._reading = self._reading, None
         if reading is None:
             return b""
@@ -130,7 +130,7 @@ class Exchange:
         return b"" if reading.cancelled() or reading.exception() is not None else reading.result()
 
     async def _answer(self, request: HttpRequest) -> bool:
-        """Whether the connection can serve another request."""
+        """Answer a request. Returns whether the connection can serve another one."""
         answer = await self._while_connected(self._serve(request))
         if answer is None:
             return False
@@ -144,13 +144,13 @@ class Exchange:
         return True
 
     async def _while_connected(self, work: Awaitable[Answer]) -> Answer | None:
-        """The handler's answer. None when the client goes before it, which ends the handler."""
+        """The handler's answer. If the client goes first, the handler is cancelled and the result is None."""
         handling = task_of(work, name="answer")
         try:
             async with self._watching(handling):
                 return await handling
         except asyncio.CancelledError:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             return None  # the watch has ended the handler
 
@@ -167,7 +167,7 @@ class Exchange:
                 await asyncio.wait({handling})
 
     async def _until_gone(self) -> bool:
-        """Wait for the client's end. What it sends meanwhile is kept for the next request, up to a limit."""
+        """Wait until the client goes. What it sends meanwhile is kept for the next request, up to a limit."""
         while True:
             data = await self._read()
             self._http.receive_data(data)
@@ -181,7 +181,7 @@ class Exchange:
         await asyncio.wait({watch})
 
     async def _respond(self, request: HttpRequest, answer: HttpResponse) -> None:
-        headers = [("date", formatdate(usegmt=True)), ("content-type", answer.content_type), *answer.headers]
+        headers = [("date", http_date()), ("content-type", answer.content_type), *answer.headers]
         body, is_head = answer.body, request.method == "HEAD"
         if isinstance(body, bytes):
             headers.append(("content-length", str(len(body))))
@@ -194,7 +194,7 @@ class Exchange:
         await self._send(h11.EndOfMessage())
 
     async def _send_parts(self, parts: AsyncIterator[bytes]) -> None:
-        """Raises ConnectionResetError when the client goes."""
+        """Send the parts. Raises ConnectionResetError if the client goes."""
         watch = asyncio.create_task(self._until_gone(), name="watch a client")
         try:
             while True:
@@ -253,12 +253,7 @@ class Exchange:
 
 
 def _head_of(status: int, headers: list[tuple[str, str]]) -> h11.Response:
-    """An answer's head. A status without a name of its own has an empty one."""
+    """The head of an answer. An unknown status gets an empty reason."""
     known = status in http.HTTPStatus.__members__.values()
     reason = http.HTTPStatus(status).phrase.encode() if known else b""
     return h11.Response(status_code=status, headers=headers, reason=reason)
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

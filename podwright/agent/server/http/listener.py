@@ -1,4 +1,4 @@
-"""The connections of a listening socket, with limits. A client can break only its own connection."""
+"""Accepts connections on a listening socket, with limits. A client can break only its own connection."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 
 HANDSHAKE_S = 10.0
 CLOSE_S = 5.0
-ACCEPT_PAUSE_S = 0.1  # when there are no descriptors left
-KEEPALIVE_IDLE_S = 60  # then the kernel asks whether the client is still there
-FIRST_BYTES = 2048  # of a connection's buffer, which grows: one that waits for its next request is to cost little
+ACCEPT_PAUSE_S = 0.1  # when no descriptor is left
+KEEPALIVE_IDLE_S = 60  # then the kernel checks that the client is still there
+FIRST_BYTES = 2048  # of a connection's buffer, which grows: an idle connection must cost little
 
 Certificate = Mapping[str, object] | None
 Serve = Callable[[HttpRequest], Awaitable[Answer]]
@@ -39,11 +39,11 @@ class TlsSource(Protocol):
         """The context for a new connection."""
 
     def trusts(self, context: ssl.SSLContext) -> bool:
-        """Whether what a context has verified still counts."""
+        """Whether a context's verification of its client is still valid."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """`stall_s` is how long an answer may wait for a client that does not read."""
+    """`stall_s` limits how long an answer waits for a client that does not read."""
 
     connections: int = 1000
     stall_s: float = 300.0
@@ -55,7 +55,7 @@ class HttpListener:
     def __init__(
         self, listening: socket.socket, serve: Serve, *, limits: Limits, tls: TlsSource | None = None
     ) -> None:
-        """`tls` gives the context of each new connection. Without it, nothing is encrypted."""
+        """`tls` has the context for each new connection. Without it, nothing is encrypted."""
         self._listening = listening
         self._serve = serve
         self._limits = limits
@@ -88,7 +88,7 @@ class HttpListener:
         while True:
             try:
                 connected, _ = await loop.sock_accept(self._listening)
-            except OSError as failure:  # the client has gone already, or there are no descriptors left
+            except OSError as failure:  # the client is already gone, or no descriptor is left
                 if failure.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     log.warning("the agent's server cannot accept: error=%s", failure.strerror)
                     await asyncio.sleep(ACCEPT_PAUSE_S)
@@ -102,9 +102,9 @@ class HttpListener:
         return self._tls is None or context is None or self._tls.trusts(context)
 
     def _is_full(self) -> bool:
-        """Whether the limit of connections is reached.
+        """Whether the limit of connections is reached, which is logged.
 
-        That is logged once each time, so that the log does not fill up.
+        It is logged once each time, so that the log does not fill up.
         """
         was_full, self._full = self._full, len(self._serving) >= self._limits.connections
         if self._full and not was_full:
@@ -139,7 +139,10 @@ class HttpListener:
 
 
 async def _open(connected: socket.socket, context: ssl.SSLContext | None) -> tuple[Wire, Certificate]:
-    """Raises OSError, and ssl.SSLError, which is one."""
+    """The wire of a connection after its handshake, and the client's certificate.
+
+    Raises OSError, such as ssl.SSLError.
+    """
     if context is None:
         return SocketWire(connected, first_bytes=FIRST_BYTES), None
     secured = TlsWire(connected, context, first_bytes=FIRST_BYTES)

@@ -19,11 +19,11 @@ PARAMETERS_LIMIT = 10_000  # each word of a command is one
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots: the query is parsed once, when it is asked for
+@dataclass(frozen=True, kw_only=True)  # without slots: the query is parsed once, when it is first read
 class HttpRequest:
     """One request. `head` has its header names in lower case. `certificate` is the client's, as `ssl` describes it.
 
-    `places` are the parts of the path that the route names.
+    `places` has the parts of the path that the route names.
     """
 
     head: upgrade.UpgradeRequest
@@ -33,12 +33,12 @@ class HttpRequest:
 
     @property
     def method(self) -> str:
-        """In capitals."""
+        """The method in capitals."""
         return self.head.method
 
     @cached_property
     def path(self) -> str:
-        """Without the query, and without escapes."""
+        """The path without the query, and without escapes."""
         return unquote(self.head.target.partition("?")[0])
 
     @cached_property
@@ -48,17 +48,17 @@ class HttpRequest:
         return parse_qs(text, keep_blank_values=True, max_num_fields=PARAMETERS_LIMIT)
 
     def parameter(self, name: str) -> str:
-        """The first value of a parameter. Empty when it is not given."""
+        """The first value of a parameter, or an empty text."""
         values = self.query.get(name)
         return values[0] if values else ""
 
     def header(self, name: str) -> str:
-        """The first line of a header. Empty when it is not given."""
+        """The first line of a header, or an empty text."""
         return next((value for each, value in self.head.headers if each == name), "")
 
 
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer. A body in parts is sent as it comes (chunked)."""
+    """An answer. A body in parts is sent part by part (chunked)."""
 
     status: int = 200
     body: bytes | AsyncIterator[bytes] = b""
@@ -67,9 +67,9 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Takeover(msgspec.Struct, frozen=True, kw_only=True):
-    """The connection goes to another protocol: 101 with these headers, then `session` has the wire.
+    """A change of the protocol: the answer is 101 with these headers, then `session` gets the wire.
 
-    `abandon` undoes what was made for the session when the 101 cannot be sent.
+    If the 101 cannot be sent, `abandon` undoes what was made for the session.
     """
 
     headers: Headers

@@ -1,6 +1,7 @@
-"""Paths and methods to handlers. Pure.
+"""Finds the handler of a path and method. Pure.
 
-A pattern such as `/run/{namespace}/{name}` names parts of the path. One that ends with `/*` takes every path below.
+A pattern such as `/run/{namespace}/{name}` names parts of the path. A pattern that ends with `/*` matches every path
+below.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ ANY: frozenset[str] = frozenset()
 
 
 class HttpRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """`methods` is empty for all of them."""
+    """A route. Empty `methods` match all."""
 
     pattern: str
     handler: Handler
@@ -30,7 +31,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Router:
-    """The first route whose pattern and methods fit has the request."""
+    """The first route whose pattern and methods match gets the request."""
 
     def __init__(self, routes: Iterable[HttpRoute]) -> None:
         self._routes = [(route, tuple(route.pattern.strip("/").split("/"))) for route in routes]
@@ -40,8 +41,9 @@ class Router:
         return sorted({route.pattern for route, _ in self._routes})
 
     def find(self, method: str, path: str) -> Match | HttpResponse:
-        """A match, or the refusal: 404, and 405 for a path that is there for other methods."""
-        # Only one slash may be too many, at the end: authorization looks at the same path, and must mean the same.
+        """A match, or the refusal: 404, or 405 for a path with other methods."""
+        # Only one extra slash is allowed, at the end: authorization sees the same path, and must find the same
+        # meaning.
         parts = tuple(path.removeprefix("/").removesuffix("/").split("/"))
         allowed: set[str] = set()
         for route, pattern in self._routes:

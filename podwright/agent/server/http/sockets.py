@@ -1,4 +1,7 @@
-"""Listening sockets. This module imports nothing heavy: ports are bound before the agent's modules are loaded."""
+"""Makes listening sockets.
+
+This module imports nothing heavy: ports are bound before the agent's modules are loaded.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ import os
 import socket
 import stat
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, reason
 
-PROBE_S = 1.0  # for an answer from the program that listens on the socket's path
+PROBE_S = 1.0  # for the program that may listen on the socket's path
 BACKLOG = 128
 SOCKET_MODE = 0o600
 
 
 def listen_tcp(address: str, port: int) -> socket.socket:
-    """A listening socket. `::` takes both families where the host allows it. Raises FailedPrecondition."""
+    """A listening socket. `::` accepts both families if the host allows it. Raises FailedPrecondition."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
@@ -30,7 +33,7 @@ def listen_tcp(address: str, port: int) -> socket.socket:
 
 
 def listen_unix(path: str) -> socket.socket:
-    """A listening socket that only its owner may use. One that nobody listens on is replaced.
+    """A listening socket that only its owner may use. Replaces a socket that nobody listens on.
 
     Raises FailedPrecondition.
     """
@@ -38,12 +41,12 @@ def listen_unix(path: str) -> socket.socket:
     try:
         os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
         _clear(path)
-        os.fchmod(listening.fileno(), SOCKET_MODE)  # the file that bind makes has it from the start (unix(7))
+        os.fchmod(listening.fileno(), SOCKET_MODE)  # bind then makes the file with this mode (unix(7))
         listening.bind(path)
         listening.listen(BACKLOG)
     except OSError as failure:
         listening.close()
-        raise FailedPrecondition(f"cannot listen on {path}: {failure}") from failure
+        raise FailedPrecondition(f"cannot listen on {path}: {reason(failure, path=path)}") from failure
     except FailedPrecondition:
         listening.close()
         raise
@@ -51,13 +54,13 @@ def listen_unix(path: str) -> socket.socket:
 
 
 def _clear(path: str) -> None:
-    """Remove a socket that its agent has left behind. Raises FailedPrecondition for anything else, and OSError."""
+    """Remove a socket that an agent left behind. Raises FailedPrecondition for any other file, and OSError."""
     try:
         is_socket = stat.S_ISSOCK(os.lstat(path).st_mode)
     except FileNotFoundError:
         return
     if not is_socket:
-        raise FailedPrecondition(f"{path} exists and is no socket", hint="choose another --agent-socket")
+        raise FailedPrecondition(f"{path} exists and is not a socket", hint="choose another --agent-socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(PROBE_S)
         try:
@@ -65,6 +68,6 @@ def _clear(path: str) -> None:
         except ConnectionRefusedError:
             os.unlink(path)
             return
-        except TimeoutError:  # its queue is full: it is busy
+        except TimeoutError:  # its queue is full: another agent is busy
             pass
     raise FailedPrecondition(f"another agent listens on {path}", hint="stop it, or choose another --agent-socket")

@@ -1,4 +1,4 @@
-"""Changes of pods, for everyone who watches: each watcher gets them in order, and a slow one is dropped."""
+"""Sends the changes of pods to watchers: each gets them in order, and a slow watcher is dropped."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from podwright.agent.status.manager import VersionedStatus
 from podwright.k8s.objects import ObjectMeta, Pod, PodSpec
 from podwright.k8s.protobuf.encoding import encode_pod
 
-BACKLOG = 100  # changes that wait for one watcher, as in a kubelet
+BACKLOG = 100  # the most changes that wait for one watcher, as in a kubelet
 
 
 class ShownPod:
-    """A pod as watchers see it. Of one that `is_gone`, `pod` has the name, the namespace and the UID."""
+    """A pod as watchers see it. If it `is_gone`, `pod` has only the name, the namespace and the UID."""
 
     def __init__(self, pod: Pod, *, is_gone: bool = False) -> None:
         self.pod = pod
@@ -31,13 +31,13 @@ class ShownPod:
 
 
 class PodWatch:
-    """The changes that one watcher has not had yet."""
+    """The changes that wait for one watcher."""
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[ShownPod | None] = asyncio.Queue()
 
     def put(self, change: ShownPod) -> bool:
-        """Add a change. False when there are too many: then `changes` ends after those that wait."""
+        """Add a change. Returns False if too many wait: `changes` then ends after them."""
         if self._waiting.qsize() < BACKLOG:
             self._waiting.put_nowait(change)
             return True
@@ -45,23 +45,23 @@ class PodWatch:
         return False
 
     async def changes(self) -> AsyncIterator[ShownPod]:
-        """Until there were too many."""
+        """Yield the changes, until there were too many."""
         while (change := await self._waiting.get()) is not None:
             yield change
 
 
 class PodFeed:
-    """Leads the changes of statuses to the watchers. `changed` is a watcher of `StatusManager`."""
+    """Turns changes of statuses into changes for watchers. `changed` subscribes to `StatusManager`."""
 
     def __init__(self, pod_of: Callable[[str], Pod | None], dropped: Counter) -> None:
-        """`pod_of` knows the pods that sources want, by UID. `dropped` counts changes that a watcher did not get."""
+        """`pod_of` returns the wanted pod with a UID. `dropped` counts changes that a watcher did not get."""
         self._pod_of = pod_of
         self._dropped = dropped
         self._watches: set[PodWatch] = set()
 
     @contextmanager
     def watch(self) -> Iterator[PodWatch]:
-        """All changes from now on."""
+        """Watch all changes from now on."""
         watch = PodWatch()
         self._watches.add(watch)
         try:
@@ -70,7 +70,7 @@ class PodFeed:
             self._watches.discard(watch)
 
     def changed(self, entry: VersionedStatus) -> None:
-        """A pod has a new status, or is finished: then nothing of it is left on this node."""
+        """Take a new status, or that a pod is finished: nothing of it is left on this node."""
         change = self._change(entry) if self._watches else None
         if change is None:
             return
@@ -80,7 +80,7 @@ class PodFeed:
                 self._watches.discard(watch)
 
     def _change(self, entry: VersionedStatus) -> ShownPod | None:
-        """None for a pod that no source wants any more and that is about to end: its end is a change of its own."""
+        """The change for watchers. None for an unwanted pod that has not ended yet: its end is another change."""
         if entry.is_finished:
             metadata = ObjectMeta(name=entry.name, namespace=entry.namespace, uid=entry.uid)
             return ShownPod(Pod(metadata=metadata, spec=PodSpec(containers=())), is_gone=True)

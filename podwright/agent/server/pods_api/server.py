@@ -24,9 +24,9 @@ FOLDER, SOCKET = "pods-api", "pods-api.sock"
 
 
 class PodsApiPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the answers come from."""
+    """What the API needs of other rooms."""
 
-    pods: Callable[[], list[Pod]]  # those that sources want, with the statuses that the agent gives them
+    pods: Callable[[], list[Pod]]  # the wanted pods, with the agent's statuses
     feed: PodFeed
     clock: Clock
 
@@ -40,7 +40,7 @@ class PodsApiServer:
         self._ports = ports
 
     async def start(self) -> None:
-        """Serve. Raises PodwrightError and OSError."""
+        """Start to serve. Raises PodwrightError and OSError."""
         await self._socket.start(partial(pods_pb2_grpc.add_PodsServicer_to_server, _PodsService(self._ports)))
 
     async def close(self) -> None:
@@ -54,31 +54,31 @@ class _PodsService(pods_pb2_grpc.PodsServicer):
         self._limit = CallLimit(ports.clock)
 
     async def ListPods(self, request: pods_pb2.ListPodsRequest, context: Any) -> pods_pb2.ListPodsResponse:  # noqa: ARG002, N802
-        """Every pod."""
+        """List every pod."""
         await self._limit.check(context)
         return pods_pb2.ListPodsResponse(pods=[await _encoded(change, context) for change in self._present()])
 
     async def GetPod(self, request: pods_pb2.GetPodRequest, context: Any) -> pods_pb2.GetPodResponse:  # noqa: N802
-        """One pod."""
+        """Get one pod."""
         await self._limit.check(context)
         for change in self._present():
             if change.pod.metadata.uid == request.podUID:
                 return pods_pb2.GetPodResponse(pod=await _encoded(change, context))
         await context.abort(grpc.StatusCode.NOT_FOUND, f"pod with UID {request.podUID} not found")
-        return pods_pb2.GetPodResponse()  # abort does not come back
+        return pods_pb2.GetPodResponse()  # abort does not return
 
     async def WatchPods(  # noqa: N802
         self,
         request: pods_pb2.WatchPodsRequest,  # noqa: ARG002
         context: Any,
     ) -> AsyncIterator[pods_pb2.WatchPodsEvent]:
-        """Every pod, and then every change.
+        """Send every pod, and then every change.
 
         A watcher gets ADDED for a pod, MODIFIED any number of times, and DELETED, in this order. A kubelet can repeat
         ADDED for a pod that is new when the watch begins.
         """
         with self._ports.feed.watch() as watch:
-            present = self._present()  # at the same moment: no change is missed, and none comes twice
+            present = self._present()  # at the same moment, so that no change is missed or comes twice
             known = {change.pod.metadata.uid for change in present}
             for change in present:
                 yield pods_pb2.WatchPodsEvent(type=pods_pb2.ADDED, pod=await _encoded(change, context))
@@ -95,7 +95,7 @@ class _PodsService(pods_pb2_grpc.PodsServicer):
 
 
 def _kind(change: ShownPod, known: set[str]) -> pods_pb2.EventType | None:
-    """What the change is to a watcher that has had ADDED for the pods in `known`, which is kept up to date."""
+    """The kind of a change, for a watcher that got ADDED for the pods in `known`. Updates `known`."""
     uid = change.pod.metadata.uid
     if change.is_gone:
         if uid not in known:

@@ -1,4 +1,4 @@
-"""How long a connection has been idle."""
+"""Finds idle connections."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from podwright.streams.wire import Buffer, Wire
 
 
 class StreamActivity:
-    """When something last came or went, on any of the wires that share it."""
+    """The time of the last byte on any of the wires that share it."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._used_at = self._loop.time()
 
     def note(self) -> None:
-        """Something has come or gone."""
+        """Note that bytes were received or sent."""
         self._used_at = self._loop.time()
 
     async def until_idle(self, timeout_s: float) -> None:
-        """Wait until nothing has come or gone for that long."""
-        while (rest_s := self._used_at + timeout_s - self._loop.time()) > 0:  # noqa: ASYNC110 # an event for each use costs more
+        """Wait until no byte was received or sent for that long."""
+        while (rest_s := self._used_at + timeout_s - self._loop.time()) > 0:  # noqa: ASYNC110 # an event for each use would cost more
             await asyncio.sleep(rest_s)
 
 
 class ActiveWire:
-    """A wire that notes its use."""
+    """A wire that notes each use."""
 
     def __init__(self, wire: Wire, activity: StreamActivity) -> None:
         self._wire = wire
@@ -34,7 +34,7 @@ class ActiveWire:
     async def receive(self) -> Buffer:
         data = await self._wire.receive()
         self._activity.note()
-        await asyncio.sleep(0)  # a peer that never pauses must not keep the loop from others
+        await asyncio.sleep(0)  # a peer that never pauses must not block the event loop
         return data
 
     def push_back(self, data: bytes) -> None:

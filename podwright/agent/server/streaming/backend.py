@@ -1,4 +1,4 @@
-"""Forwards a client's request to the runtime's streaming server, and its answer to the client, whatever it is."""
+"""Forwards a client's request to the runtime's streaming server, and any answer to the client."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from podwright.agent.server.streaming.pump import pump
 from podwright.streams import upgrade
 from podwright.streams.client.dial import Upgraded, ask
 from podwright.streams.negotiation import SPDY, VERSION_HEADER, spdy_request_headers
+from podwright.streams.tunnel_wire import TunnelWire
 from podwright.streams.upgrade import SWITCHING_PROTOCOLS
 from podwright.streams.websocket import handshake
 from podwright.streams.websocket.connection import SERVER, WebSocket
-from podwright.streams.wire import TunnelWire, Wire
+from podwright.streams.wire import Wire
 
-# The headers of the request that the runtime needs. Credentials are for us alone.
+# The headers of the request that the runtime needs. Credentials are for the agent only.
 FORWARDED = frozenset({"upgrade", VERSION_HEADER, "sec-websocket-key", "sec-websocket-version"})
 NOT_RETURNED = frozenset({"content-length", "transfer-encoding", "connection", "date", "content-type"})
 PROTOCOL_HEADER = "sec-websocket-protocol"
 
 
 async def forward(url: str, head: upgrade.UpgradeRequest, *, idle_timeout_s: float) -> Answer:
-    """Ask the runtime for the upgrade that the client asks for, and copy bytes after it.
+    """Ask the runtime for the client's upgrade, then copy bytes.
 
     Raises what `dial.ask` raises.
     """
@@ -40,7 +41,10 @@ async def forward(url: str, head: upgrade.UpgradeRequest, *, idle_timeout_s: flo
 
 
 async def forward_tunnel(url: str, head: upgrade.UpgradeRequest, *, idle_timeout_s: float) -> Answer:
-    """A SPDY connection inside the client's WebSocket, as a SPDY connection to the runtime. Raises as `forward`."""
+    """Connect the SPDY connection in the client's WebSocket to a SPDY connection of the runtime.
+
+    Raises as `forward`.
+    """
     tunnels = [name for name in handshake.offered_protocols(head) if is_tunnel(name)]
     inner = [name.removeprefix(handshake.TUNNEL_PREFIX) for name in tunnels]
     asked = await ask(url, "POST", spdy_request_headers(inner))

@@ -1,4 +1,4 @@
-"""What the parameters of exec, attach and port-forward say. Pure.
+"""Parses the parameters of exec, attach and port-forward. Pure.
 
 Sources: remotecommand and portforward of k8s.io/cri-streaming.
 """
@@ -19,7 +19,7 @@ PORTS_LIMIT = 127  # a WebSocket has two channels for each
 
 
 class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The streams that a client wants. With a terminal there is no stderr."""
+    """The streams that a client wants. A terminal has no stderr."""
 
     stdin: bool
     stdout: bool
@@ -39,7 +39,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def stream_options(query: Query) -> StreamOptions:
-    """Raises InvalidArgument when there is no stream."""
+    """Parse the parameters. Raises InvalidArgument if there is no stream."""
     tty, stdin, stdout, stderr = (query.get(name, [""])[0] == "1" for name in ("tty", "input", "output", "error"))
     stderr = stderr and not tty
     if not (stdin or stdout or stderr):
@@ -48,7 +48,7 @@ def stream_options(query: Query) -> StreamOptions:
 
 
 def forwarded_ports(head: upgrade.UpgradeRequest, query: Query) -> list[int]:
-    """The ports of a WebSocket with channels. SPDY names ports later. Raises InvalidArgument."""
+    """The ports for a WebSocket with channels, empty for SPDY, which names ports later. Raises InvalidArgument."""
     if not head.asks_for(handshake.WEBSOCKET):
         return []
     texts = query.get("port", [])

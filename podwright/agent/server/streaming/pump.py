@@ -1,9 +1,8 @@
 """Copies bytes between two wires, in both directions, with backpressure.
 
-When the backend ends its direction, the client gets LINGER_S to read the rest. When the client ends its own, the
-backend may go on until it is silent for SILENCE_S: the protocols on these wires mark the end of a stream themselves,
-so a client ends its direction only when it is about to go. When either side breaks, or nothing moves for the idle
-time, both end.
+When the backend ends its direction, the client gets LINGER_S to read the rest. When the client ends its direction, the
+backend may go on until it is silent for SILENCE_S: the protocols on these wires mark the end of a stream, so a client
+ends its direction only when it leaves. If either side breaks, or no byte moves for the idle time, both end.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ async def pump(client: Wire, backend: Wire, *, idle_timeout_s: float) -> None:
 
 
 async def _copy(source: Wire, target: Wire) -> bool:
-    """Until the source ends. False when either has broken."""
+    """Copy until the source ends. Returns False if either side breaks."""
     try:
         while data := await source.receive():
             await target.send(data)

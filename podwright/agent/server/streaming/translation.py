@@ -1,6 +1,6 @@
-"""Exec and attach of a client with WebSocket channels, as SPDY to the runtime.
+"""Translates exec and attach from a client's WebSocket channels to SPDY for the runtime.
 
-Runtimes need not know v5 (the protocol that can close stdin), so the kubelet translates it (KEP 4006).
+Runtimes need not support v5, the protocol that can close stdin, so a kubelet translates it (KEP 4006).
 
     stdin, sizes: channels 0, 4 -> SPDY streams        stdout, stderr: SPDY streams -> channels 1, 2
     the runtime's status -> channel 3, and the WebSocket closes
@@ -32,14 +32,14 @@ GOODBYE_S = 5.0
 
 
 def is_translated(head: upgrade.UpgradeRequest) -> bool:
-    """Whether the client offers a protocol that runtimes may not know."""
+    """Whether the client offers a protocol that runtimes may not support."""
     return head.asks_for(handshake.WEBSOCKET) and STREAM_CLOSE in handshake.offered_protocols(head)
 
 
 async def translate(
     url: str, head: upgrade.UpgradeRequest, streams: list[StreamType], *, idle_timeout_s: float
 ) -> Answer:
-    """Raises ProtocolError for an invalid WebSocket handshake, and what `opening.open_link` raises."""
+    """Translate one session. Raises ProtocolError for an invalid handshake, and what `opening.open_link` raises."""
     chosen = handshake.choose_channels(handshake.offered_protocols(head)) or ""
     headers = tuple(handshake.answer_headers(head, chosen))
     link = await open_link(url, streams, transport=StreamTransport.SPDY, protocols=list(SPDY_PROTOCOLS))
@@ -61,7 +61,7 @@ class _Translation:
     def __init__(self, client: Wire, link: SessionStreams, chosen: str, streams: list[StreamType]) -> None:
         protocol = handshake.channel_protocol(chosen)
         if protocol is None:
-            raise ProtocolError(f"{chosen!r} is no channel protocol")
+            raise ProtocolError(f"{chosen!r} is not a channel protocol")
         self._client = client
         self._link = link
         self._streams = streams
@@ -70,7 +70,7 @@ class _Translation:
         self._writer = ChannelWriter(self._websocket, protocol)
         self._reader = ChannelReader(protocol)
         self._aside = Aside(client)
-        self._said = bytearray()  # on the runtime's error stream
+        self._said = bytearray()  # received on the runtime's error stream
 
     async def run(self, idle: asyncio.Task[None]) -> None:
         upward = asyncio.create_task(self._receive(), name="client to runtime")
@@ -86,7 +86,7 @@ class _Translation:
             self._aside.cancel()
 
     async def _run_link(self) -> Outcome:
-        """How the command ended, or the session failed."""
+        """The result of the command, or the failure of the session."""
         try:
             await self._announce()
             await self._link.receive(self._on_output)
@@ -97,7 +97,7 @@ class _Translation:
             return Outcome(failure=str(failure))
 
     async def _announce(self) -> None:
-        """An empty message on the lowest channel that the server writes to: clients wait for it."""
+        """Send an empty message on the lowest channel that the server writes to, because clients wait for it."""
         lowest = min(CHANNELS[each] for each in self._streams if each not in FROM_CLIENT)
         await self._client.send(self._writer.send_data(lowest, b""))
 
@@ -108,7 +108,7 @@ class _Translation:
         await self._client.send(self._writer.send_data(CHANNELS[stream_type], data))
 
     async def _receive(self) -> None:
-        """What the client sends, until it goes."""
+        """Receive from the client until it goes."""
         try:
             while data := await self._client.receive():
                 try:

@@ -1,5 +1,5 @@
-"""The kinds of volumes, a plug-in each. `registry` knows them all, `protocol` is their interface.
+"""A plug-in for each kind of volume. `registry` finds the plug-in of a volume, `protocol` is the interface.
 
-`empty_dir`, `host_path`, `config_map`, `secret`, `downward_api`, `projected` and `image` are volumes of the pod,
-`claim` and `inline_storage` are kept outside of it (`storage`).
+`empty_dir`, `host_path`, `config_map`, `secret`, `downward_api`, `projected` and `image` are volumes of the pod. The
+data of `claim` and `inline_storage` is outside of the pod (`storage`).
 """

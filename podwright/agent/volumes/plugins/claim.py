@@ -1,6 +1,6 @@
 """persistentVolumeClaim and ephemeral: the PersistentVolume that a claim is bound to.
 
-Both objects are read anew at every pass of the pod, as by a kubelet: a node may not watch them, and sizes change.
+Both objects are read in every pass of the pod, as by a kubelet: a node must not watch them, and their sizes change.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class ClaimVolume:
         return self._labelled(request, plan)
 
     def _labelled(self, request: VolumeRequest, plan: AnyPlan) -> AnyPlan:
-        """The plan with the SELinux label that the volume is to be mounted with."""
+        """The plan with the SELinux label to mount the volume with."""
         if self._selinux.file is None or not isinstance(plan, CsiPlan):
             return plan
         driver = self._objects.csi_driver(plan.driver)

@@ -1,6 +1,6 @@
 """emptyDir: a directory that lives as long as the pod, on disk, in memory, or in huge pages.
 
-`sizeLimit` bounds a tmpfs. On disk it is the eviction manager's to watch.
+`sizeLimit` limits a tmpfs. On disk the eviction manager enforces it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from podwright.k8s.objects import EmptyDirVolumeSource
 
 
 class EmptyDir:
-    """A volume of the pod's own."""
+    """An empty directory of the pod's own."""
 
     follows_changes = False
 

@@ -1,4 +1,4 @@
-"""hostPath: a path of this machine as it is. The pod's fsGroup does not touch it."""
+"""hostPath: a path of this machine, unchanged by the pod's fsGroup."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from podwright.agent.volumes.plugins.protocol import VolumeRequest
 
 
 class HostPath:
-    """A volume of the machine's."""
+    """A path of this machine."""
 
     follows_changes = False
 

@@ -1,4 +1,4 @@
-"""image: the content of an image, which the runtime mounts. Nothing is kept on disk here."""
+"""image: the content of an image, which the runtime mounts. The agent keeps nothing on disk for it."""
 
 from __future__ import annotations
 

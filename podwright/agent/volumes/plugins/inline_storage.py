@@ -1,4 +1,4 @@
-"""csi and nfs: volumes kept outside of the pod that the pod names itself."""
+"""csi and nfs: volumes outside of the pod that the pod itself names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from podwright.k8s.objects import CSIVolumeSource, NFSVolumeSource
 
 
 class InlineCsi:
-    """A CSI volume that the pod names. A driver may want to publish it again and again."""
+    """A CSI volume that the pod names. Some drivers want to publish it periodically."""
 
     follows_changes = True
 

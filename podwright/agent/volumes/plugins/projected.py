@@ -1,4 +1,4 @@
-"""projected: files of several sources in one volume, in memory. Where two have the same path, the later one wins."""
+"""projected: files of several sources in one volume, in memory. Of two files with one path the later one counts."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Projected:
     async def _cluster_files(
         self, request: VolumeRequest, index: int, projection: VolumeProjection, mode: int
     ) -> Files:
-        """Files that only the pod's user or group may read, where it has one."""
+        """Files that only the pod's user or group may read, if it has one."""
         pod, user = request.pod, token_user(request.pod)
         mode = PRIVATE_MODE if user is not None or fs_group(pod) is not None else mode
         contents: dict[str, bytes] = {}

@@ -18,7 +18,7 @@ AnyPlan = Plan | StoredPlan
 
 
 class VolumeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume of a pod. `directory` is the pod's."""
+    """The volume of a pod to plan. `directory` is the pod's directory."""
 
     pod: Pod
     volume: Volume
@@ -33,9 +33,9 @@ class VolumePlugin(Protocol):
         """Whether the content follows the pod and its objects while the pod runs."""
 
     async def plan(self, request: VolumeRequest) -> AnyPlan:
-        """Plan the volume as it should be now.
+        """Plan the volume's present content.
 
-        Raises NotProcessed when it cannot be planned yet, and other PodwrightErrors when it cannot be done.
+        Raises NotProcessed if it cannot be planned yet, and other PodwrightErrors if it is impossible.
         """
 
 

@@ -35,18 +35,18 @@ KINDS = tuple(field for field in msgspec.structs.fields(Volume) if field.name !=
 
 
 def kind_of(volume: Volume) -> str:
-    """The kind as the API writes it (configMap). A volume without a source is an emptyDir."""
+    """The kind in the API's spelling (configMap). A volume without a source is an emptyDir."""
     return next((field.encode_name for field in KINDS if getattr(volume, field.name) is not None), DEFAULT_KIND)
 
 
 def plugin_name(volume: Volume) -> str:
-    """What metrics call a volume's plug-in: `kubernetes.io/empty-dir`."""
+    """The plug-in's name in metrics: `kubernetes.io/empty-dir`."""
     kind = kind_of(volume)
     return f"kubernetes.io/{PLUGIN_NAMES.get(kind, kind.lower())}"
 
 
 def operating_plugin(volume: Volume, plan: AnyPlan) -> str:
-    """What metrics call the plug-in once the plan is known: that of the claim's volume, with the CSI driver's name."""
+    """The plug-in's name in metrics once the plan is known: that of the claim's volume, with the CSI driver's name."""
     if isinstance(plan, CsiPlan):
         return csi_plugin(plan.driver)
     if isinstance(plan, StoredPlan):
@@ -74,7 +74,7 @@ class Plugins:
         }
 
     def of(self, volume: Volume) -> VolumePlugin:
-        """The plug-in for the volume. Raises Unimplemented for a kind that has none."""
+        """The plug-in for the volume. Raises Unimplemented for an unknown kind."""
         kind = kind_of(volume)
         if kind not in self._plugins:
             known = ", ".join(sorted(self._plugins))

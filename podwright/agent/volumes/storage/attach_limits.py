@@ -1,7 +1,8 @@
-"""Volumes that cannot be attached because this node has reached the driver's limit.
+"""Finds volumes that cannot be attached because this node has reached the driver's limit.
 
-The scheduler counts volumes by the CSINode, whose limit may be old. Such a pod would wait for ever: it is refused, and
-the CSINode is corrected. The rule is the kubelet's (VerifyExhaustedResource in pkg/volume/csi of Kubernetes 1.36).
+The scheduler uses the limit in the CSINode, which may be out of date. A pod with such a volume would wait forever, so
+it is refused, and the CSINode is corrected. The rule is the kubelet's (VerifyExhaustedResource in pkg/volume/csi of
+Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ RESOURCE_EXHAUSTED = 8  # of gRPC
 
 
 class AttachLimits:
-    """Knows the volumes that pods wait for."""
+    """Checks the volumes that pods wait for."""
 
     def __init__(self, ports: VolumePorts) -> None:
         self._ports = ports
@@ -28,7 +29,7 @@ class AttachLimits:
 
     @contextlib.contextmanager
     def awaited(self, plan: CsiPlan) -> Iterator[None]:
-        """The pod waits for the volume in the block."""
+        """Note that the pod waits for the volume while the block runs."""
         plans = self._awaited.setdefault(plan.uid, [])
         plans.append(plan)
         try:
@@ -39,7 +40,7 @@ class AttachLimits:
                 del self._awaited[plan.uid]
 
     async def is_exceeded(self, uid: str) -> bool:
-        """Whether one of the volumes that the pod waits for is over its driver's limit."""
+        """Whether a volume that the pod waits for exceeds its driver's limit."""
         for plan in tuple(self._awaited.get(uid, ())):
             try:
                 if await self._is_over(plan):
@@ -50,9 +51,9 @@ class AttachLimits:
         return False
 
     async def _is_over(self, plan: CsiPlan) -> bool:
-        """Whether the volume's attachment failed by the driver's limit.
+        """Whether the volume's attachment failed because of the driver's limit.
 
-        Only for drivers whose CSIDriver wants corrections.
+        Only for drivers whose CSIDriver asks for such corrections.
         """
         storage = self._ports.storage
         driver = storage.csi_driver(plan.driver)

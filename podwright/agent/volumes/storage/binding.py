@@ -1,4 +1,4 @@
-"""Claims and the PersistentVolumes that they are bound to: what a pod may use. Pure.
+"""Checks whether a pod may use a claim and its PersistentVolume. Pure.
 
 The checks and their wording are the kubelet's (volumemanager/populator of Kubernetes 1.36).
 """
@@ -19,16 +19,16 @@ STORAGE = "storage"
 
 
 def claim_name(pod: Pod, volume: Volume) -> str:
-    """The claim that a volume is for. Empty for other volumes. An ephemeral volume's claim has a name of its own."""
+    """The name of a volume's claim, which an ephemeral volume has too. Empty for other volumes."""
     if volume.persistent_volume_claim is not None:
         return volume.persistent_volume_claim.claim_name
     return f"{pod.metadata.name}-{volume.name}" if volume.ephemeral is not None else ""
 
 
 def check_claim(claim: PersistentVolumeClaim) -> None:
-    """Raises FailedPrecondition for a claim that no pod may use now.
+    """Raise FailedPrecondition for a claim that no pod may use now.
 
-    One that is being deleted may be used as long as it is protected: a pod that runs keeps it, whenever we start.
+    A claim that is being deleted may be used as long as it is protected, so that running pods keep it.
     """
     if claim.metadata.deletion_timestamp is not None and PROTECTION not in claim.metadata.finalizers:
         raise FailedPrecondition("PVC is being deleted")
@@ -39,7 +39,7 @@ def check_claim(claim: PersistentVolumeClaim) -> None:
 
 
 def check_owner(claim: PersistentVolumeClaim, pod: Pod) -> None:
-    """Raises FailedPrecondition when the claim of an ephemeral volume was not made for this pod."""
+    """Raise FailedPrecondition if the claim of an ephemeral volume was not made for this pod."""
     owned = any(each.controller and each.uid == pod.metadata.uid for each in claim.metadata.owner_references)
     if claim.metadata.namespace != pod.metadata.namespace or not owned:
         raise FailedPrecondition(
@@ -49,7 +49,7 @@ def check_owner(claim: PersistentVolumeClaim, pod: Pod) -> None:
 
 
 def check_bound(volume: PersistentVolume, claim: PersistentVolumeClaim) -> None:
-    """Raises FailedPrecondition when the PersistentVolume is for another claim, as for an earlier one of this name."""
+    """Raise FailedPrecondition if the PersistentVolume is for another claim, such as an earlier one with this name."""
     name, reference = volume.metadata.name, volume.spec.claim_ref
     if reference is None:
         raise FailedPrecondition(
@@ -63,7 +63,7 @@ def check_bound(volume: PersistentVolume, claim: PersistentVolumeClaim) -> None:
 
 
 def check_use(pod: Pod, volume: Volume, mode: str) -> None:
-    """Raises FailedPrecondition when a container mounts a block device, or has a filesystem as a device."""
+    """Raise FailedPrecondition if a container mounts a block device, or has a filesystem as a device."""
     containers = tuple(all_containers(pod))
     is_mounted = any(each.name == volume.name for container in containers for each in container.volume_mounts)
     is_device = any(each.name == volume.name for container in containers for each in container.volume_devices)
@@ -76,7 +76,7 @@ def check_use(pod: Pod, volume: Volume, mode: str) -> None:
 
 
 def check_node(volume: PersistentVolume, node: str, labels: Mapping[str, str]) -> None:
-    """Raises FailedPrecondition when the PersistentVolume cannot be reached from this node."""
+    """Raise FailedPrecondition if the PersistentVolume cannot be reached from this node."""
     affinity = volume.spec.node_affinity
     if affinity is None or affinity.required is None:
         return

@@ -1,10 +1,10 @@
-"""CSI volumes: staged for the node, published for a pod, and both undone (pkg/volume/csi of Kubernetes 1.36).
+"""CSI volumes: stages them for the node, publishes them for a pod, and undoes both (pkg/volume/csi of 1.36).
 
     attached -> vol_data.json beside the stage -> NodeStage -> vol_data.json in the pod -> NodePublish -> fsGroup
     NodeUnpublish -> the pod's vol_data.json goes -> no pod has it: NodeUnstage -> its vol_data.json goes
 
-A file is written before the driver is called, and removed after it is called to undo that. So what a killed agent, or
-a driver that does not answer, leaves is found on disk and undone.
+A file is written before a call of the driver, and removed after the call that undoes the first. So everything that a
+killed agent or a silent driver leaves behind is found on disk and undone.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ DIRECTORY_MODE = 0o750
 
 
 class _CsiMount(msgspec.Struct, frozen=True, kw_only=True):
-    """The inputs of one mount: the driver and what it can do, the plan, and the attachment's data."""
+    """The inputs of one mount: the driver, its capabilities, the plan, and the attachment's data."""
 
     task: StorageTask
     plan: CsiPlan
@@ -75,7 +75,7 @@ class CsiStorage:
         self._limits = AttachLimits(ports)
 
     async def recover(self) -> None:
-        """Find out from the disk what is in use. Raises OSError."""
+        """Find the volumes in use on disk. Raises OSError."""
         found, staged = await self._work.run("", partial(_on_disk, self._root))
         for each in found:
             if each.volume is not None and not each.is_inline:
@@ -99,15 +99,15 @@ class CsiStorage:
         )
 
     def is_used_by(self, uid: str) -> bool:
-        """Whether the pod uses a volume, or is about to."""
+        """Whether the pod uses a volume, or will soon."""
         return self._in_use.is_held_by(uid)
 
     async def is_over_limit(self, uid: str) -> bool:
-        """Whether a volume that the pod waits for is one too many for this node."""
+        """Whether a volume that the pod waits for exceeds this node's limit."""
         return await self._limits.is_exceeded(uid)
 
     def _wants_again(self, plan: CsiPlan) -> bool:
-        """Whether the driver wants to publish the volume again and again."""
+        """Whether the driver wants to publish the volume periodically."""
         if plan.is_block:
             return False
         with contextlib.suppress(PodwrightError):
@@ -118,7 +118,7 @@ class CsiStorage:
     # -- mounting
 
     async def mount(self, task: StorageTask, plan: CsiPlan) -> None:
-        """See StorageKind. A volume that is there already may have to be published again, or to grow."""
+        """See StorageKind. A mounted volume may need another publish, or have to grow."""
         if task.is_mounted:
             await self._follow(task, plan)
             return
@@ -166,7 +166,7 @@ class CsiStorage:
         return _CsiMount(task=task, plan=plan, driver=driver, node=node, can=can, context=context)
 
     async def _attached(self, task: StorageTask, plan: CsiPlan) -> Mapping[str, str]:
-        """Wait until the node has it. What the attachment says to the driver."""
+        """Wait until the volume is attached to the node. Returns the attachment's data for the driver."""
         if not task.is_mounted:
             task.waiting(True)
             try:
@@ -196,7 +196,7 @@ class CsiStorage:
         await self._stages.stage(staged, data, call, partial(self._note, plan, node))
 
     def _note(self, plan: CsiPlan, node: str) -> None:
-        """Say on disk that the pod uses the volume. Blocking."""
+        """Write to disk that the pod uses the volume. Blocking."""
         data = csi_inputs.volume_data(plan, node)
         if plan.is_block:
             published = self._published_path(plan)
@@ -234,7 +234,7 @@ class CsiStorage:
             raise
 
     def _remove_published(self, plan: CsiPlan) -> None:
-        """After a final failure: remove what is left, unless an earlier attempt has left a mount. Blocking."""
+        """Clean up after a final failure, unless an earlier attempt left a mount behind. Blocking."""
         if plan.is_block:
             if not os.path.lexists(self._published_path(plan)):
                 devices.unlink_device(plan.device_link)
@@ -248,7 +248,7 @@ class CsiStorage:
         return self._places.block_staged(plan.name) if plan.is_block else self._places.staged(plan.driver, plan.handle)
 
     def _staged_path(self, mount: _CsiMount) -> str:
-        """Empty for a driver that does not stage."""
+        """Where the volume is staged. Empty for a driver that does not stage."""
         return self._stage_path(mount.plan) if mount.stages else ""
 
     async def _secret(self, reference: SecretReference | None) -> dict[str, str]:
@@ -260,12 +260,12 @@ class CsiStorage:
         try:
             return csi_inputs.is_attachable(self._ports.storage.csi_driver(driver))
         except PodwrightError:
-            return True  # as long as nobody knows
+            return True  # unknown counts as yes
 
     # -- removal
 
     async def clear(self, uid: str) -> None:
-        """See StorageKind. Everything is tried before the first failure is raised."""
+        """See StorageKind. Tries everything, then raises the first failure."""
         found = await self._work.run(removal(uid), partial(vol_data.of_pod, self._root, uid))
         outcomes = await asyncio.gather(*(self._unpublish(each) for each in found), return_exceptions=True)
         for outcome in outcomes:
@@ -298,7 +298,7 @@ class CsiStorage:
 
 @contextlib.asynccontextmanager
 async def _step(plan: CsiPlan, step: str) -> AsyncIterator[None]:
-    """Failures in the block become StepFailed, with the kubelet's name of the step."""
+    """Raise StepFailed for failures in the block, with the kubelet's name of the step."""
     try:
         yield
     except StepFailed:
@@ -310,7 +310,7 @@ async def _step(plan: CsiPlan, step: str) -> AsyncIterator[None]:
 
 
 def _remove(target: str, link: str) -> None:
-    """What is left after the driver's part. Blocking."""
+    """Remove what is left after the driver's call. Blocking."""
     if mounting.is_mounted(target):
         detached.detach(target)
     if not link:

@@ -1,4 +1,4 @@
-"""The requests to a CSI driver: from a volume's plan, the CSIDriver and the pod. Pure, but for what is passed in.
+"""Makes the requests to a CSI driver from a volume's plan, the CSIDriver and the pod. Pure.
 
 The rules are the kubelet's (pkg/volume/csi of Kubernetes 1.36).
 """
@@ -22,12 +22,12 @@ ONE_NODE = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
 
 
 def is_attachable(driver: CSIDriver | None) -> bool:
-    """Whether volumes have to be attached to the node by a controller before they are used."""
+    """Whether a controller must attach volumes to the node before they are used."""
     return driver is None or driver.spec.attach_required is not False
 
 
 def check_lifecycle(plan: CsiPlan, driver: CSIDriver | None) -> None:
-    """Raises FailedPrecondition when the driver does not do volumes of this life: the pod's, or a claim's."""
+    """Raise FailedPrecondition if the driver does not support this life cycle: that of the pod, or of a claim."""
     mode = EPHEMERAL if plan.is_inline else PERSISTENT
     if driver is None:
         if plan.is_inline:
@@ -44,7 +44,7 @@ def check_lifecycle(plan: CsiPlan, driver: CSIDriver | None) -> None:
 
 
 def checked_attachment(found: VolumeAttachment, handle: str) -> Mapping[str, str]:
-    """What the attachment hands on to the node. Raises FailedPrecondition while the volume is not attached."""
+    """The attachment's data for the node. Raises FailedPrecondition while the volume is not attached."""
     status = found.status
     if found.metadata.deletion_timestamp is not None:
         raise FailedPrecondition("volume attachment is being deleted")
@@ -56,7 +56,7 @@ def checked_attachment(found: VolumeAttachment, handle: str) -> Mapping[str, str
 
 
 def access_of(plan: CsiPlan, can: Capabilities) -> VolumeAccess:
-    """How the volume is used. A driver that can do it gives the files to the pod's group itself."""
+    """How the volume is used. If the driver can, it gives the files to the pod's group itself."""
     mode = plan.access_modes[0] if plan.access_modes else "ReadWriteOnce"
     if plan.is_block:
         return VolumeAccess(mode=mode, is_block=True)
@@ -67,7 +67,7 @@ def access_of(plan: CsiPlan, can: Capabilities) -> VolumeAccess:
 
 
 def changes_group(plan: CsiPlan, driver: CSIDriver | None, can: Capabilities) -> bool:
-    """Whether we give the files to the pod's group."""
+    """Whether the agent gives the files to the pod's group."""
     if plan.group is None or plan.read_only or plan.is_block or DriverCapability.VOLUME_MOUNT_GROUP in can:
         return False
     policy = driver.spec.fs_group_policy or BY_FS_TYPE if driver is not None else BY_FS_TYPE
@@ -77,7 +77,7 @@ def changes_group(plan: CsiPlan, driver: CSIDriver | None, can: Capabilities) ->
 
 
 def attributes_of(plan: CsiPlan, driver: CSIDriver | None, pod: Pod) -> dict[str, str]:
-    """The volume's attributes, with the pod's for drivers that ask for them."""
+    """The volume's attributes, with those of the pod for drivers that ask for them."""
     attributes = dict(plan.attributes)
     if driver is not None and driver.spec.pod_info_on_mount:
         attributes |= {
@@ -91,12 +91,12 @@ def attributes_of(plan: CsiPlan, driver: CSIDriver | None, pod: Pod) -> dict[str
 
 
 def tokens_text(tokens: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Tokens as a driver gets them."""
+    """Tokens in the format that a driver gets."""
     return {TOKENS: json.dumps(tokens, separators=(",", ":"), sort_keys=True)}
 
 
 def volume_data(plan: CsiPlan, node: str) -> dict[str, str]:
-    """What vol_data.json says in the pod's directory, or in that of a block volume."""
+    """The content of vol_data.json in the pod's directory, or in that of a block volume."""
     data = {
         "specVolID": plan.name,
         "volumeHandle": plan.handle,
@@ -109,7 +109,7 @@ def volume_data(plan: CsiPlan, node: str) -> dict[str, str]:
 
 
 def staged_data(plan: CsiPlan) -> dict[str, str]:
-    """What vol_data.json says beside a staged volume."""
+    """The content of vol_data.json beside a staged volume."""
     return {"volumeHandle": plan.handle, "driverName": plan.driver, **_label(plan)}
 
 

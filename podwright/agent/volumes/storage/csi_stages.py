@@ -1,7 +1,7 @@
 """Stages CSI volumes for all pods of the node, and unstages them after the last pod.
 
-The state is on disk: vol_data.json beside a staged volume, and beside each pod's. A pod's file is written, and an
-unstage looks for such files, in the volume's turn. So nothing is unstaged while a pod uses it.
+The state is on disk: vol_data.json beside a staged volume, and beside each pod's. While it holds the volume's turn, a
+caller writes a pod's file, or looks for such files to unstage. So nothing is unstaged while a pod uses it.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class Stages:
         call: Callable[[], Awaitable[None]] | None,
         note: Callable[[], None],
     ) -> None:
-        """Have the volume staged by `call` (None: the driver has no such thing), then `note` on disk who uses it.
+        """Stage the volume by `call` (None: the driver does not stage), then `note` on disk who uses it.
 
-        `note` blocks. Raises CsiFailed, OSError, and FailedPrecondition when other pods have it with another SELinux
-        label. A driver that has failed for good leaves nothing.
+        `note` blocks. Raises CsiFailed, OSError, and FailedPrecondition if other pods have it with another SELinux
+        label. After a final failure nothing is left.
         """
         async with self._turns.of(staged.path):
             await self._leave_other_label(staged, data.get(vol_data.LABEL, ""))
@@ -82,14 +82,14 @@ class Stages:
             await self._work.run("", note)
 
     async def collect(self) -> None:
-        """Unstage what no pod uses, in the background and until it succeeds. Raises OSError."""
+        """Unstage unused volumes in the background, each until it succeeds. Raises OSError."""
         for staged in await self._work.run("", partial(_unused, self._root)):
             if staged.path not in self._unstaging and not self._is_wanted(staged):
                 self._unstaging.add(staged.path)
                 self._tasks.start(self._unstage(staged), name=f"unstage {staged.path}")
 
     def _is_wanted(self, staged: StagedVolume) -> bool:
-        """Whether a pod is about to use it."""
+        """Whether a pod will use it soon."""
         return staged.volume is not None and self._in_use.has_pods(staged.volume)
 
     async def _unstage(self, staged: StagedVolume) -> None:
@@ -110,7 +110,7 @@ class Stages:
             self._unstaging.discard(staged.path)
 
     async def _try_unstage(self, staged: StagedVolume) -> None:
-        """Return when the volume is unstaged, or a pod uses it again."""
+        """Unstage the volume, unless a pod uses it again."""
         async with self._turns.of(staged.path):
             if self._is_wanted(staged) or await self._work.run("", partial(self._is_used, staged)):
                 return
@@ -134,7 +134,10 @@ class Stages:
         log.info("a volume is unstaged: path=%s", staged.path)
 
     async def _leave_other_label(self, staged: StagedVolume, wanted: str) -> None:
-        """A mount has one SELinux label. Raises FailedPrecondition when pods have it with another one."""
+        """Unstage an unused volume with another SELinux label.
+
+        A mount has one label. Raises FailedPrecondition if pods use the volume with the other one.
+        """
         if not await self._work.run("", partial(mounting.is_mounted, staged.path)):
             return
         label = await self._work.run("", partial(vol_data.label, self._data_directory(staged)))
@@ -156,13 +159,16 @@ class Stages:
         return os.path.dirname(staged.path)
 
     def _remove_unused(self, staged: StagedVolume) -> None:
-        """After a final failure: remove the files, unless a mount is left, which the next attempt uses."""
+        """Clean up after a final failure, unless a mount is left, which the next attempt uses."""
         if staged.volume is not None and not self._is_used(staged) and not mounting.is_mounted(staged.path):
             self._remove(staged)
             self._in_use.drop(staged.volume, NODE)
 
     def _remove(self, staged: StagedVolume) -> None:
-        """Raises FailedPrecondition when the driver has left its mount. Without a driver we unmount."""
+        """Remove the files of an unstaged volume, and its mount if the driver is unknown.
+
+        Raises FailedPrecondition if the driver left its mount behind.
+        """
         if staged.volume is None and mounting.is_mounted(staged.path):
             log.warning(
                 "a staged volume without a readable record is unmounted: record=%s path=%s", vol_data.FILE, staged.path
@@ -190,7 +196,7 @@ def _begin(staged: StagedVolume, directory: str, data: dict[str, str]) -> None:
 
 
 def _unused(root: str) -> list[StagedVolume]:
-    """What is staged and used by no pod that is on disk."""
+    """The staged volumes that no pod on disk uses."""
     staged = list(vol_data.staged(root))
     if not staged:
         return []

@@ -1,7 +1,7 @@
 """Block devices in pods: a link in the pod's directory, and a mount of the device that pins it. Blocking.
 
 The layout is the kubelet's (pkg/volume/util/volumepathhandler): a device is bound to <map>/<pod's UID>, and the pod's
-link leads to the device. The link comes first and goes last, so that what a killed agent leaves is found by it.
+link leads to the device. The link is made first and removed last, so that what a killed agent left behind is found.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOOP_CLR_FD = 0x4C01
 
 
 def link_device(device: str, link: str) -> None:
-    """Let the pod's link lead to the device. Raises OSError."""
+    """Make the pod's link lead to the device. Raises OSError."""
     os.makedirs(os.path.dirname(link), mode=DIRECTORY_MODE, exist_ok=True)
     with contextlib.suppress(OSError):
         if os.readlink(link) == device:
@@ -33,9 +33,9 @@ def link_device(device: str, link: str) -> None:
 
 
 def pin_device(device: str, map_directory: str, uid: str) -> bool:
-    """Bind the device to the pod's place in the map. False when it was there already.
+    """Bind the device to the pod's path in the map. Returns False if it was already bound.
 
-    Raises FailedPrecondition for what is no device, OSError.
+    Raises FailedPrecondition if it is not a device, and OSError.
     """
     path = os.path.realpath(device)
     wanted = os.stat(path)
@@ -55,9 +55,9 @@ def pin_device(device: str, map_directory: str, uid: str) -> bool:
 
 
 def unpin_device(map_directory: str, uid: str) -> None:
-    """Undo `pin_device`. Nothing there is fine. Raises OSError.
+    """Undo `pin_device`. An absent one succeeds. Raises OSError.
 
-    A kubelet also keeps a loop device on it, which goes with it.
+    Also removes the loop device that a kubelet makes for it.
     """
     target = f"{map_directory}/{uid}"
     for device in _loops_on(target):
@@ -65,12 +65,12 @@ def unpin_device(map_directory: str, uid: str) -> None:
     detached.detach(target)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(target)
-    with contextlib.suppress(OSError):  # other pods have the device, or it has gone
+    with contextlib.suppress(OSError):  # other pods have the device, or it is gone
         os.rmdir(map_directory)
 
 
 def _loops_on(path: str) -> list[str]:
-    """The loop devices whose file is at the path."""
+    """The loop devices of the file at the path."""
     found = []
     for file in glob.glob("/sys/block/loop*/loop/backing_file"):
         with contextlib.suppress(OSError), open(file, encoding="utf-8", errors="surrogateescape") as text:
@@ -88,7 +88,7 @@ def _free_loop(device: str) -> None:
 
 
 def unlink_device(link: str) -> None:
-    """Undo `link_device`. Nothing there is fine. Raises OSError."""
+    """Undo `link_device`. An absent one succeeds. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(link)
     with contextlib.suppress(OSError):

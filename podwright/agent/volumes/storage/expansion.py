@@ -1,4 +1,4 @@
-"""Growing a filesystem on this node after its volume has grown (operationexecutor/node_expander.go of 1.36)."""
+"""Grows a filesystem on this node after its volume has grown (operationexecutor/node_expander.go of 1.36)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SUCCEEDED, FAILED = "FileSystemResizeSuccessful", "VolumeResizeFailed"
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
-    """The size that a volume is to have, as the API writes it and in bytes."""
+    """The wanted size of a volume, as the API writes it and in bytes."""
 
     text: str
     size_bytes: int
 
 
 class DriverVolume(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume with its driver: `path` is where a pod has it, `staged` where it is staged, or empty."""
+    """A volume and its driver. `path` is where a pod has it, `staged` where it is staged, or empty."""
 
     node: CsiNode
     can: Capabilities
@@ -43,7 +43,7 @@ class DriverVolume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wanted_growth(plan: CsiPlan) -> Growth | None:
-    """How the volume is to grow on this node now. None when it is not, or not yet."""
+    """How the volume must grow on this node now. None if it must not, or not yet."""
     claim, volume = plan.claim, plan.persistent
     if claim is None or volume is None or plan.read_only:
         return None
@@ -58,7 +58,7 @@ def wanted_growth(plan: CsiPlan) -> Growth | None:
 
 
 def finished_status(growth: Growth) -> dict[str, Any]:
-    """The change of a claim's status when the volume has grown."""
+    """The change of a claim's status after the volume has grown."""
     return {
         "capacity": {STORAGE: growth.text},
         "allocatedResourceStatuses": {STORAGE: None},
@@ -67,11 +67,11 @@ def finished_status(growth: Growth) -> dict[str, Any]:
 
 
 class Expansion:
-    """Grows volumes, and reports it in their claims' statuses."""
+    """Grows volumes, and writes the result to their claims' statuses."""
 
     def __init__(self, ports: VolumePorts) -> None:
         self._ports = ports
-        self._refused: set[tuple[str, str, int]] = set()  # drivers that cannot do it as long as the volume is in use
+        self._refused: set[tuple[str, str, int]] = set()  # drivers that cannot grow this volume while it is in use
 
     async def at_mount(self, pod: Pod, plan: CsiPlan, volume: DriverVolume) -> None:
         """Grow the filesystem before the pod uses it. Raises StepFailed."""
@@ -81,7 +81,7 @@ class Expansion:
             raise StepFailed("MountVolume.Setup failed while expanding volume", plan.name, str(failure)) from failure
 
     async def while_mounted(self, pod: Pod, plan: CsiPlan, volume: DriverVolume) -> None:
-        """Grow the filesystem below a running pod. A failure becomes an event, and is tried again later."""
+        """Grow the filesystem of a running pod. A failure becomes an event, and the next call tries again."""
         try:
             await self._grow(pod, plan, volume)
         except PodwrightError as failure:
@@ -118,7 +118,7 @@ class Expansion:
         )
 
     async def _failed(self, claim: PersistentVolumeClaim, failure: CsiFailed) -> None:
-        """Say in the claim's status why it has not grown."""
+        """Write to the claim's status why it has not grown."""
         if not failure.is_final:
             return
         condition = {

@@ -1,4 +1,4 @@
-"""A block device as a filesystem: made if it is empty, checked if it is not, never made anew over what is there.
+"""Makes a filesystem on an empty block device, and checks an existing one. Never overwrites data.
 
 The rules and the programs' options are those of k8s.io/mount-utils (SafeFormatAndMount).
 """
@@ -10,14 +10,17 @@ import re
 from podwright.errors import FailedPrecondition
 from podwright.process import Command, ProcessRunner, find_executable
 
-TOOL_TIMEOUT_S = 600.0  # a large disk takes its time
+TOOL_TIMEOUT_S = 600.0  # a large disk takes long
 FS_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 NOTHING_FOUND = 2  # blkid's exit code for a device without a signature
 ERRORS_CORRECTED, ERRORS_LEFT = 1, 4  # fsck's
 
 
 async def format_if_empty(runner: ProcessRunner, device: str, fs_type: str, *, read_only: bool) -> None:
-    """Make or check the filesystem on the device. Raises FailedPrecondition for another one or a failure, OSError."""
+    """Make or check the filesystem on the device.
+
+    Raises FailedPrecondition if it fails or has another one, and OSError.
+    """
     if FS_TYPE.fullmatch(fs_type) is None:
         raise FailedPrecondition(f"{fs_type!r} cannot be the name of a filesystem")
     found = await _signature(runner, device)
@@ -34,7 +37,7 @@ async def format_if_empty(runner: ProcessRunner, device: str, fs_type: str, *, r
 
 
 async def _signature(runner: ProcessRunner, device: str) -> str:
-    """What is on the device. Empty for nothing."""
+    """The type of the data on the device. Empty if there is none."""
     argv = (find_executable("blkid"), "-p", "-s", "TYPE", "-s", "PTTYPE", "-o", "export", device)
     done = await runner.run(Command(argv=argv, timeout_s=TOOL_TIMEOUT_S))
     if done.returncode == NOTHING_FOUND:

@@ -1,7 +1,7 @@
 """local PersistentVolumes: a directory or a block device of this machine (pkg/volume/local of Kubernetes 1.36).
 
-A directory is bound into the pod's. A device with a filesystem is mounted once for all pods, below the plug-in's own
-directory, and that is bound. A device as a device is linked and pinned.
+A directory is bound into the pod's directory. A device with a filesystem is mounted once for all pods, below the
+plug-in's own directory, and bound from there. A raw device is linked and pinned.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class LocalStorage:
                 raise StepFailed("MountVolume.SetUp failed", plan.name, str(failure)) from failure
 
     async def clear(self, uid: str) -> None:
-        """See StorageKind: devices are no mounts in the pod's directory."""
+        """See StorageKind. Removes devices, which are not mounts in the pod's directory."""
         await self._work.run(removal(uid), partial(self._unmap_all, uid))
 
     async def collect(self) -> None:
-        """See StorageKind: the filesystems of devices that no pod has any more."""
+        """See StorageKind. Unmounts the filesystems of devices that no pod uses."""
         for name in await self._work.run("", partial(_names, self._mounts)):
             async with self._turns.of(name):
                 await self._work.run("", partial(self._unmount_unused, name))
@@ -106,12 +106,12 @@ class LocalStorage:
                 self._events.pod(task.pod, "Warning", "AlreadyMountedVolume", message)
         flags, _ = mount_flags(plan.options, read_only=plan.read_only)
         await self._work.run(plan.uid, partial(mounting.bind, source, plan.target, flags))
-        # The first pod gives the volume to its group; the others take it as it is.
+        # The first pod gives the volume to its group. Later pods do not change it.
         if plan.group is not None and not plan.read_only and not others:
             await give_to_group(self._work, self._events, task.pod, plan.target, plan.group)
 
     def _targets(self, name: str) -> list[str]:
-        """Where pods have the volume."""
+        """The paths at which pods have the volume."""
         return mounting.targets_below(pods_directory(self._root), f"/{places.VOLUMES}/{PLUGIN}/{name}")
 
     def _unmount_unused(self, name: str) -> None:

@@ -12,7 +12,7 @@ REASON = "SuccessfulMountVolume"
 
 
 def tell_mapped(events: EventRecorder, pod: Pod, plan: StoredPlan, map_directory: str) -> None:
-    """Where the device is pinned, and where the pod's link is."""
+    """Record events with the path of the pinned device and of the pod's link."""
     places = (("globalMapPath", map_directory), ("volumeMapPath", os.path.dirname(plan.device_link)))
     for name, path in places:
         message = f'MapVolume.MapPodDevice succeeded for volume "{plan.name}" {name} "{path}"'

@@ -1,4 +1,4 @@
-"""Mounts below the pods' directories that lead to storage elsewhere. Blocking."""
+"""Mounts and unmounts storage below the pods' directories. Blocking."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ DIRECTORY_MODE = 0o750
 
 
 def is_mounted(path: str) -> bool:
-    """Whether something is mounted exactly there. The file system itself is not asked: it may not answer."""
+    """Whether something is mounted exactly there. Does not touch the file system, which may not answer."""
     return any(point.target == path for point in mount.read_mounts(containing=os.path.basename(os.path.dirname(path))))
 
 
 def targets_below(directory: str, ending: str) -> list[str]:
-    """The mount points below a directory whose paths end so."""
+    """The mount points below a directory whose paths have that ending."""
     return [
         point.target
         for point in mount.read_mounts(containing=ending.rpartition("/")[2])
@@ -24,7 +24,7 @@ def targets_below(directory: str, ending: str) -> list[str]:
 
 
 def bind(source: str, target: str, flags: int) -> None:
-    """Bind a directory, with flags of mount(2) such as MS_RDONLY. Leaves nothing when it fails. Raises OSError."""
+    """Bind a directory, with flags of mount(2) such as MS_RDONLY. A failure leaves nothing. Raises OSError."""
     os.makedirs(target, mode=DIRECTORY_MODE, exist_ok=True)
     try:
         mount.bind(source, target)
@@ -37,7 +37,7 @@ def bind(source: str, target: str, flags: int) -> None:
 
 
 def unmount_directory(path: str) -> None:
-    """Unmount what is there, and remove the empty directory. Nothing there is fine. Raises OSError."""
+    """Unmount the directory and remove it. An absent one succeeds. Raises OSError."""
     if is_mounted(path):
         detached.detach(path)
     try:

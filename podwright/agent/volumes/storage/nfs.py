@@ -1,6 +1,6 @@
 """NFS volumes, mounted by the machine's mount.nfs (pkg/volume/nfs of Kubernetes 1.36).
 
-Nothing here touches the file system itself: while a server is away, every call would hang.
+No call here touches the file system itself: while the server is away, it would hang.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class NfsStorage:
             raise StepFailed("MountVolume.SetUp failed", plan.name, str(failure)) from failure
 
     async def clear(self, uid: str) -> None:
-        """See StorageKind: an unmount is all that is needed."""
+        """See StorageKind. Does nothing: an unmount is enough."""
 
     async def collect(self) -> None:
-        """See StorageKind: nothing is shared."""
+        """See StorageKind. Does nothing: pods share nothing."""
 
     async def _mount(self, plan: NfsPlan) -> None:
         target = plan.target
@@ -65,7 +65,7 @@ def _program() -> str:
 
 
 def source_of(plan: NfsPlan) -> str:
-    """`server:/path`, as mount.nfs takes it. Raises InvalidArgument for what would be an option to it."""
+    """`server:/path` for mount.nfs. Raises InvalidArgument if mount.nfs would take it for an option."""
     if not plan.server or plan.server.startswith("-"):
         raise InvalidArgument(f"{plan.server!r} is not an NFS server")
     try:

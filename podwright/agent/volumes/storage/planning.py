@@ -1,4 +1,4 @@
-"""From a PersistentVolume that a claim is bound to, or an inline volume, to the plan for one pod. Pure."""
+"""Makes the plan for one pod from a claim's PersistentVolume, or from an inline volume. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULT_FS_TYPE = "ext4"
 def plan_persistent(
     request: VolumeRequest, volume: PersistentVolume, claim: PersistentVolumeClaim, *, read_only: bool
 ) -> AnyPlan:
-    """The plan for what the claim is bound to. Raises Unimplemented and FailedPrecondition."""
+    """The plan for the PersistentVolume of a claim. Raises Unimplemented and FailedPrecondition."""
     spec = volume.spec
     if spec.csi is not None:
         return _csi(request, volume, claim, read_only=read_only)
@@ -50,7 +50,7 @@ def plan_persistent(
 
 
 def plan_nfs(request: VolumeRequest, source: NFSVolumeSource) -> NfsPlan:
-    """The plan for an NFS volume that the pod names itself."""
+    """The plan for an NFS volume of the pod itself."""
     return NfsPlan(
         name=request.volume.name,
         directory=request.directory,
@@ -62,7 +62,7 @@ def plan_nfs(request: VolumeRequest, source: NFSVolumeSource) -> NfsPlan:
 
 
 def plan_inline_csi(request: VolumeRequest, source: CSIVolumeSource) -> CsiPlan:
-    """The plan for a CSI volume that the pod names itself: it lives and ends with the pod."""
+    """The plan for an inline CSI volume, which lives as long as the pod."""
     pod, secret = request.pod, source.node_publish_secret_ref
     return CsiPlan(
         name=request.volume.name,
@@ -81,7 +81,7 @@ def plan_inline_csi(request: VolumeRequest, source: CSIVolumeSource) -> CsiPlan:
 
 
 class _Persistent(TypedDict):
-    """What plans have in common for volumes that have a PersistentVolume: see `StoredPlan`."""
+    """The fields that all plans with a PersistentVolume share: see `StoredPlan`."""
 
     name: str
     directory: str

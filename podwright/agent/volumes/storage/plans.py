@@ -1,4 +1,4 @@
-"""Plans of volumes whose data is kept outside of the pod. Pure data."""
+"""The plans of volumes whose data is outside of the pod. Pure data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podwright.k8s.objects import PersistentVolume, PersistentVolumeClaim, Secre
 
 
 class StoredPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume of a pod. `name` is the PersistentVolume's, or that of a volume without one.
+    """A volume of a pod. `name` is the PersistentVolume's, or the volume's own if it has none.
 
     `directory` and `uid` are the pod's. A block volume is a device in the pod, any other a directory. `group` is the
     pod's fsGroup with its policy, `gid` the group that the PersistentVolume demands. `options` are mount options.
@@ -38,7 +38,7 @@ class StoredPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def target(self) -> str:
-        """What containers mount. Raises InvalidArgument."""
+        """The path that containers mount. Raises InvalidArgument."""
         return places.volume_directory(self.directory, self.plugin, self.name)
 
     @property
@@ -48,7 +48,7 @@ class StoredPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mounted(self) -> MountedVolume:
-        """What containers get."""
+        """The volume as containers mount it."""
         path = self.device_link if self.is_block else self.target
         return MountedVolume(
             path=path,
@@ -62,17 +62,17 @@ class StoredPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_labelled(self) -> bool:
-        """Whether the runtime is to give it the pod's SELinux label."""
+        """Whether the runtime must give it the pod's SELinux label."""
         return True
 
     @property
     def stored(self) -> StoredVolume | None:
-        """What its driver calls it."""
+        """The volume in the driver's terms. None without a CSI driver."""
         return None
 
 
 class LocalPlan(StoredPlan, frozen=True, kw_only=True):
-    """A directory or block device of this machine. `fs_type` is for a device that is to be a filesystem."""
+    """A directory or block device of this machine. `fs_type` is the filesystem to make on a device."""
 
     path: str
     fs_type: str = "ext4"
@@ -125,7 +125,7 @@ class CsiPlan(StoredPlan, frozen=True, kw_only=True):
 
     @property
     def is_labelled(self) -> bool:
-        """See StoredPlan. A volume that is mounted with a label needs no other."""
+        """See StoredPlan. Not if it is mounted with a label."""
         return not self.label
 
     @property
@@ -135,7 +135,7 @@ class CsiPlan(StoredPlan, frozen=True, kw_only=True):
 
     @property
     def unique_name(self) -> str:
-        """What the node's status calls it."""
+        """The volume's name in the node's status."""
         return unique_name(self.driver, self.handle)
 
     @property
@@ -144,7 +144,7 @@ class CsiPlan(StoredPlan, frozen=True, kw_only=True):
 
 
 def csi_plugin(driver: str) -> str:
-    """What metrics call the plug-in of a driver's volumes. `driver` is empty when its name is lost."""
+    """The plug-in's name in metrics. `driver` is empty if its name is lost."""
     return f"{places.CSI}:{driver}" if driver else places.CSI
 
 
@@ -154,7 +154,7 @@ def unique_name(driver: str, handle: str) -> str:
 
 
 def attachment_name(driver: str, handle: str, node: str) -> str:
-    """The VolumeAttachment's name, which is made of all three."""
+    """The name of the VolumeAttachment, which is computed from all three."""
     return f"csi-{hashlib.sha256(f'{handle}{driver}{node}'.encode()).hexdigest()}"
 
 
@@ -164,7 +164,7 @@ def inline_handle(uid: str, volume: str) -> str:
 
 
 class CsiPlaces(msgspec.Struct, frozen=True):
-    """Where a kubelet keeps what all pods share of CSI volumes. `root` is the agent's root directory."""
+    """The kubelet's paths of what pods share of CSI volumes. `root` is the agent's root directory."""
 
     root: str
 

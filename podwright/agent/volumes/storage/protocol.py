@@ -16,7 +16,7 @@ Plan_contra = TypeVar("Plan_contra", bound=StoredPlan, contravariant=True)
 class StorageTask(msgspec.Struct, frozen=True, kw_only=True):
     """One call for a volume.
 
-    `is_mounted`: it is there already. `waiting` is called with whether it waits to be attached.
+    `is_mounted`: it is already mounted. `waiting` is called with whether it waits for its attachment.
     """
 
     pod: Pod
@@ -31,7 +31,7 @@ class StorageKind(Protocol[Plan_contra]):
         """Mount the volume in the pod's directory, or bring it up to date."""
 
     async def clear(self, uid: str) -> None:
-        """Remove what the pod has of this kind, beyond what unmounting everything removes."""
+        """Remove what the pod has of this kind and what an unmount of everything leaves."""
 
     async def collect(self) -> None:
-        """Remove what several pods shared and none uses any more."""
+        """Remove what pods shared and none uses any more."""

@@ -1,8 +1,8 @@
-"""SELinux labels that volumes are mounted with, so that nobody has to label each of their files. Pure.
+"""Chooses SELinux labels to mount volumes with, so that the runtime need not label every file. Pure.
 
-It is done where the host has SELinux, the volume is of a CSI driver that can do it, all containers with the volume
-agree on a label, and the pod does not want its files labelled one by one. A label without a level (`s0:c1,c2`) is no
-use, since the runtime chooses the level then. Otherwise the runtime labels the files. The rules are the kubelet's
+A volume gets a label if the host has SELinux, its CSI driver supports it, all containers with the volume agree on one
+label, and the pod does not ask for labelled files. The label needs a level (`s0:c1,c2`), because without one the
+runtime chooses the level. In all other cases the runtime labels the files. The rules are the kubelet's
 (volume/util/selinux.go of Kubernetes 1.36).
 """
 
@@ -24,7 +24,7 @@ ONE_POD = ("ReadWriteOncePod",)
 
 
 class SelinuxMounts(msgspec.Struct, frozen=True, kw_only=True):
-    """`file` is what the policy labels containers' files with. None on a host without SELinux.
+    """`file` is the policy's label for containers' files. None on a host without SELinux.
 
     `all_access_modes`: the gate SELinuxMount. Otherwise only volumes of one pod are mounted with a label.
     """
@@ -33,7 +33,10 @@ class SelinuxMounts(msgspec.Struct, frozen=True, kw_only=True):
     all_access_modes: bool = False
 
     def label(self, pod: Pod, volume: str, plan: CsiPlan, driver: CSIDriver | None) -> str:
-        """The label to mount `volume` of the pod with. Empty for none. Raises FailedPrecondition for two of them."""
+        """The label to mount `volume` of the pod with, empty for none.
+
+        Raises FailedPrecondition if containers disagree.
+        """
         if self.file is None or plan.is_block or not (self.all_access_modes or plan.access_modes == ONE_POD):
             return ""
         labels = sorted({self._label_of(self.file, options) for options in _options(pod, volume)})
@@ -48,17 +51,17 @@ class SelinuxMounts(msgspec.Struct, frozen=True, kw_only=True):
         return labels[0] if labels and can and not is_recursive else ""
 
     def _label_of(self, file: Label, options: SELinuxOptions) -> str:
-        """A file's label for what processes have: the type is always the policy's."""
+        """The label of files for that of processes. The type is always the policy's."""
         return str(replace(file, user=options.user or file.user, level=options.level))
 
 
 def mount_option(label: str) -> str:
-    """The option of mount(8). The quotes are for commas in a level."""
+    """The option of mount(8). The quotes protect commas in a level."""
     return f'context="{label}"'
 
 
 def _options(pod: Pod, volume: str) -> Iterator[SELinuxOptions]:
-    """Those of the containers that mount the volume, as far as they say a level."""
+    """The options of the containers that mount the volume, if they have a level."""
     context = pod.spec.security_context
     for container in all_containers(pod):
         own = container.security_context

@@ -1,4 +1,4 @@
-"""Volumes whose data is kept outside of the pod, of all kinds of storage."""
+"""All kinds of storage for volumes whose data is outside of the pod."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from podwright.k8s.objects import PersistentVolume, Pod
 
 
 class Storage:
-    """Hands each volume to its kind of storage. `root` is the agent's root directory."""
+    """Gives each volume to its kind of storage. `root` is the agent's root directory."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work) -> None:
         self._ports = ports
@@ -31,7 +31,7 @@ class Storage:
         self._nfs = NfsStorage(work, ports.runner)
 
     async def recover(self) -> None:
-        """Find out from the disk what is in use. Raises OSError."""
+        """Find the volumes in use on disk. Raises OSError."""
         await self._csi.recover()
 
     async def close(self) -> None:
@@ -55,7 +55,7 @@ class Storage:
             await self._nfs.mount(task, plan)
 
     def check_node(self, volume: PersistentVolume | None, name: str, *, is_block: bool) -> None:
-        """Raises StepFailed when the PersistentVolume cannot be reached from this node."""
+        """Raise StepFailed if the PersistentVolume cannot be reached from this node."""
         if volume is None:
             return
         node = self._ports.node
@@ -66,18 +66,18 @@ class Storage:
             raise StepFailed(f"{kind}.NodeAffinity check failed", name, str(failure)) from failure
 
     async def is_over_limit(self, uid: str) -> bool:
-        """Whether a volume that the pod waits for is one too many for this node."""
+        """Whether a volume that the pod waits for exceeds this node's limit."""
         return await self._csi.is_over_limit(uid)
 
     def has_left(self, uid: str) -> bool:
-        """Whether the pod has, or may have, something for `clear` or `collect`: a few looks at the disk."""
+        """Whether `clear` or `collect` may have something to do for the pod, by a quick check of the disk."""
         pod = pod_directory(self._root, uid)
         kinds = (places.escaped(plugin) for plugin in (places.CSI, places.LOCAL))
         parts = (places.DEVICES, *(f"{places.VOLUMES}/{kind}" for kind in kinds))
         return self._csi.is_used_by(uid) or any(os.path.lexists(f"{pod}/{part}") for part in parts)
 
     async def clear(self, uid: str) -> None:
-        """Remove what the pod has, beyond what unmounting everything below its directory removes.
+        """Remove what the pod has and what an unmount of everything below its directory leaves.
 
         Raises PodwrightError, OSError.
         """
@@ -85,6 +85,6 @@ class Storage:
         await self._local.clear(uid)
 
     async def collect(self) -> None:
-        """Remove what several pods shared and none uses any more. Raises PodwrightError, OSError."""
+        """Remove what pods shared and none uses any more. Raises PodwrightError and OSError."""
         await self._local.collect()
         await self._csi.collect()

@@ -1,4 +1,4 @@
-"""One caller at a time for each of many things, by name."""
+"""Locks by name: one caller at a time for each."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 
 
 class Turns:
-    """Locks that are kept as long as somebody has or wants them."""
+    """The locks, each kept only while a caller holds it or waits for it."""
 
     def __init__(self) -> None:
         self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
     async def of(self, name: Hashable) -> AsyncIterator[None]:
-        """Wait for one's turn, and have it in the block."""
+        """Hold the turn of `name` during the block."""
         lock, count = self._locks.get(name, (asyncio.Lock(), 0))
         self._locks[name] = (lock, count + 1)
         try:

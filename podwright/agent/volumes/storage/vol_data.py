@@ -1,6 +1,6 @@
 """vol_data.json: the kubelet's file beside a CSI volume that names the driver and the volume. Blocking.
 
-Keys and places are the kubelet's (pkg/volume/csi), so that a kubelet and this agent can follow each other on a node.
+Keys and paths are the kubelet's (pkg/volume/csi), so that a kubelet and this agent can replace each other on a node.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from podwright.linux.files import replace_file
 FILE = "vol_data.json"
 MODE = 0o640
 LIMIT_BYTES = 64 * 1024
-SHARED = frozenset({"staging", "publish"})  # beside the directories of block volumes
+SHARED = frozenset({"staging", "publish"})  # found beside the directories of block volumes
 HANDLE, DRIVER, LIFECYCLE = "volumeHandle", "driverName", "volumeLifecycleMode"
 LABEL = "seLinuxMountContext"
 EPHEMERAL = "Ephemeral"
 
 
 class FoundVolume(msgspec.Struct, frozen=True, kw_only=True):
-    """A CSI volume that a pod has on disk. `volume` is None when its file cannot be read.
+    """A CSI volume that a pod has on disk. `volume` is None if its file cannot be read.
 
     An inline volume belongs to the pod alone, and is never attached.
     """
@@ -42,9 +42,9 @@ class FoundVolume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StagedVolume(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume that is, or may be, staged. `path` is where. `name` is a block volume's PersistentVolume.
+    """A volume that is, or may be, staged at `path`. `name` is the PersistentVolume of a block volume.
 
-    `volume` is None when its file cannot be read: an agent was killed before it was there.
+    `volume` is None if its file cannot be read, because an agent was killed before it was complete.
     """
 
     volume: StoredVolume | None
@@ -59,7 +59,7 @@ def write(directory: str, data: dict[str, str]) -> None:
 
 
 def read(directory: str) -> StoredVolume | None:
-    """The volume. None when the file is missing or invalid. Raises OSError for other failures."""
+    """The volume. None if the file is missing or invalid. Raises OSError for other failures."""
     data = _read(directory)
     driver, handle = data.get(DRIVER), data.get(HANDLE)
     if not (isinstance(driver, str) and isinstance(handle, str) and driver and handle):
@@ -68,7 +68,7 @@ def read(directory: str) -> StoredVolume | None:
 
 
 def _read(directory: str) -> dict[str, Any]:
-    """The file's content. Empty when it is missing or invalid."""
+    """The file's content. Empty if it is missing or invalid."""
     try:
         fd = os.open(f"{directory}/{FILE}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -89,7 +89,7 @@ def label(directory: str) -> str:
 
 
 def remove(directory: str) -> None:
-    """Remove the files, and the directory when that leaves it empty. Nothing there is fine. Raises OSError."""
+    """Remove the files, and then the directory if it is empty. An absent one succeeds. Raises OSError."""
     for name in (FILE, f".{FILE}"):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(f"{directory}/{name}")
@@ -119,7 +119,7 @@ def of_pod(root: str, uid: str) -> list[FoundVolume]:
 
 
 def of_all_pods(root: str) -> Iterator[FoundVolume]:
-    """The same of every pod that is on disk."""
+    """The same for every pod on disk."""
     for uid in _names(pods_directory(root)):
         yield from of_pod(root, uid)
 

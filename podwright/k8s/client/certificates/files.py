@@ -63,7 +63,7 @@ class CertificateFiles:
         os.replace(temporary, self.current_path)
 
     def _forget(self, before: str, name: str) -> None:
-        """Remove all but the newest and the one before it, which somebody may just be reading."""
+        """Remove all except the newest and the one before it, which somebody may be reading."""
         pattern = re.compile(rf"{re.escape(self._prefix)}-\d{{4}}(-\d\d){{5}}\.pem")
         for other in os.listdir(self._folder):
             if pattern.fullmatch(other) and other not in (name, os.path.basename(before)):

@@ -32,7 +32,7 @@ def validity_of(pem: bytes) -> Validity:
     try:
         first, second = _times(_der(pem))
     except (ValueError, IndexError) as failure:
-        raise InvalidArgument(f"this is no certificate in PEM: {failure}") from failure
+        raise InvalidArgument(f"this is not a PEM certificate: {failure}") from failure
     return Validity(begin=first, end=second)
 
 
@@ -41,7 +41,7 @@ def hosts_of(pem: bytes) -> frozenset[str]:
     try:
         return frozenset(_hosts(_der(pem)))
     except (ValueError, IndexError) as failure:
-        raise InvalidArgument(f"this is no certificate in PEM: {failure}") from failure
+        raise InvalidArgument(f"this is not a PEM certificate: {failure}") from failure
 
 
 def _der(pem: bytes) -> memoryview:

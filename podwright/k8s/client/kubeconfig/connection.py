@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from podwright.addresses import host_port
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.k8s.client.endpoint import Credentials, Endpoint
 from podwright.k8s.client.kubeconfig.exec_plugin import ExecCredentials
-from podwright.k8s.client.kubeconfig.files import Merged, paths_of, read_all
+from podwright.k8s.client.kubeconfig.files import Merged, paths_of, read_all, read_file
 from podwright.k8s.client.kubeconfig.model import (
     API_VERSIONS,
     ExecClusterInfo,
@@ -76,21 +77,21 @@ def in_cluster(environ: Mapping[str, str], folder: str = ACCOUNT) -> Connection:
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
     if not host or not port:
         names = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT"
-        raise FailedPrecondition(f"{names} are not set: this is no pod of a cluster")
+        raise FailedPrecondition(f"{names} are not set: this is not a pod of a cluster")
     where = f"service account {folder}"
-    netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    authorities = _content(f"{folder}/ca.crt", f"{where}: ca.crt")
+    netloc = host_port(host, port)
+    authorities = read_file(f"{folder}/ca.crt", f"{where}: ca.crt")
     credentials = UserCredentials(KubeUser(token_file=f"{folder}/token"), where)
     namespace = ""
     if os.path.exists(f"{folder}/namespace"):
-        namespace = _content(f"{folder}/namespace", f"{where}: namespace").decode().strip()
+        namespace = read_file(f"{folder}/namespace", f"{where}: namespace").decode().strip()
     endpoint = Endpoint(url=f"https://{netloc}", authorities=authorities)
     return Connection(endpoint=endpoint, credentials=credentials, namespace=namespace or "default")
 
 
 def _named(merged: Merged, known: Mapping[str, tuple[str, T]], name: str, where: str) -> tuple[str, T]:
     if name not in known:
-        raise InvalidArgument(f"kubeconfig {where} {name!r} is in none of {', '.join(merged.files)}")
+        raise InvalidArgument(f"kubeconfig {where} {name!r} is not in {', '.join(merged.files)}")
     return known[name]
 
 
@@ -101,7 +102,7 @@ def _endpoint(cluster: KubeconfigCluster, where: str) -> Endpoint:
         )
     authorities = cluster.certificate_authority_data
     if not authorities and cluster.certificate_authority:
-        authorities = _content(cluster.certificate_authority, f"{where}: certificate-authority")
+        authorities = read_file(cluster.certificate_authority, f"{where}: certificate-authority")
     if authorities and cluster.insecure_skip_tls_verify:
         raise InvalidArgument(f"{where}: insecure-skip-tls-verify and a certificate authority exclude each other")
     if cluster.proxy_url and urlsplit(cluster.proxy_url).scheme not in ("http", "https"):
@@ -156,11 +157,3 @@ def _cluster_info(cluster: KubeconfigCluster, endpoint: Endpoint) -> ExecCluster
         proxy_url=cluster.proxy_url,
         config=config,
     )
-
-
-def _content(path: str, where: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as failure:
-        raise FailedPrecondition(f"{where}: {path} cannot be read: {failure.strerror}") from failure

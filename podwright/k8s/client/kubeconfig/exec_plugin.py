@@ -88,7 +88,7 @@ class ExecCredentials:
         try:
             credential = decode(output, ExecCredential)
         except (InvalidArgument, msgspec.DecodeError) as failure:
-            raise FailedPrecondition(f"{self._where}: its output is no ExecCredential") from failure
+            raise FailedPrecondition(f"{self._where}: its output is not an ExecCredential") from failure
         wanted = ("ExecCredential", self._program.api_version)
         if (credential.kind, credential.api_version) != wanted:
             raise FailedPrecondition(f"{self._where}: did not give an {' of '.join(wanted)}")

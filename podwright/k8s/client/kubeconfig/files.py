@@ -99,3 +99,12 @@ def _rooted_user(user: KubeUser, folder: str) -> KubeUser:
 
 def _rooted(path: str, folder: str) -> str:
     return os.path.join(folder, path) if path else path
+
+
+def read_file(path: str, where: str) -> bytes:
+    """A file that a kubeconfig names. `where` names the entry. Raises FailedPrecondition."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as failure:
+        raise FailedPrecondition(f"{where}: {path} cannot be read: {failure.strerror}") from failure

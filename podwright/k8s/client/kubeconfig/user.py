@@ -8,6 +8,7 @@ import os
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.k8s.client.endpoint import Identity, KeyPair
+from podwright.k8s.client.kubeconfig.files import read_file
 from podwright.k8s.client.kubeconfig.model import KubeUser
 from podwright.k8s.client.tls import check_key_pair
 
@@ -64,9 +65,9 @@ class UserCredentials:
         user = self._user
         certificate, key = user.client_certificate_data, user.client_key_data
         if not certificate and user.client_certificate:
-            certificate = _bytes(user.client_certificate, f"{self._where}: client-certificate")
+            certificate = read_file(user.client_certificate, f"{self._where}: client-certificate")
         if not key and user.client_key:
-            key = _bytes(user.client_key, f"{self._where}: client-key")
+            key = read_file(user.client_key, f"{self._where}: client-key")
         if not certificate:
             return None
         pair = KeyPair(certificate=certificate, key=key)
@@ -92,16 +93,8 @@ def _mark(path: str) -> _Mark | None:
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _bytes(path: str, where: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as failure:
-        raise FailedPrecondition(f"{where}: {path} cannot be read: {failure.strerror}") from failure
-
-
 def _text(path: str, where: str) -> str:
-    text = _bytes(path, where).decode(errors="replace").strip()
+    text = read_file(path, where).decode(errors="replace").strip()
     if not text:
         raise FailedPrecondition(f"{where}: {path} is empty")
     return text

@@ -1,1 +1,4 @@
-"""A set of objects kept up to date by lists and watches. `reflector` does it, `progress` decides, `cache` holds it."""
+"""A set of objects kept up to date by lists and watches.
+
+`reflector` does it, with a `backoff` after failures. `progress` decides, `cache` holds the objects.
+"""

@@ -12,8 +12,8 @@ from podwright.runtime.engines.docker.facts import EngineFacts
 from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, SecurityProfile, SelinuxOptions
 from podwright.runtime.model.container import Container, ContainerConfig, Mount, Propagation
 from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.sandbox.host_parts import ipc_sysctls
 from podwright.runtime.sandbox.paths import SandboxPaths
-from podwright.runtime.sandbox.place import ipc_sysctls
 
 PROPAGATIONS = {
     Propagation.PRIVATE: "rprivate",

@@ -15,7 +15,7 @@ from podwright.errors import FailedPrecondition
 from podwright.linux import cgroup
 from podwright.process import Completed
 from podwright.runtime.container import execution, validate
-from podwright.runtime.container.requests import Containers, key
+from podwright.runtime.container.requests import ContainerRequests, key
 from podwright.runtime.container.updating import check_memory
 from podwright.runtime.engines.docker import creating, limits, refusals
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
@@ -36,7 +36,7 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 
-class EngineContainers(Containers):
+class EngineContainers(ContainerRequests):
     """All containers of the daemon."""
 
     def __init__(self, env: EngineEnvironment) -> None:
@@ -162,7 +162,7 @@ class EngineContainers(Containers):
         """The cgroup with the container's usage."""
         return container.cgroup if container.state is ContainerState.RUNNING else None
 
-    async def told_usages(self, _wanted: Iterable[Container]) -> dict[ContainerId, Usage]:
+    async def reported_usages(self, _wanted: Iterable[Container]) -> dict[ContainerId, Usage]:
         """None: the usage of all is in cgroups of this host."""
         return {}
 

@@ -41,7 +41,7 @@ from podwright.runtime.pods.service import PodService
 from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.sandbox.base_cgroup import BaseCgroup
 from podwright.runtime.sandbox.parents import Parents
-from podwright.runtime.sandbox.service import open_store as open_sandboxes
+from podwright.runtime.sandbox.records import open_store as open_sandboxes
 from podwright.runtime.security.profiles import load_profile
 from podwright.runtime.state import Boots, Database, Store
 from podwright.runtime.stats.service import StatsService
@@ -56,7 +56,7 @@ DAEMON_JSON = "/etc/docker/daemon.json"
 class DockerEngine(msgspec.Struct, frozen=True, kw_only=True):
     """All services, made by `make`. They accept calls after `recover`."""
 
-    lock: WarmCgroupLock
+    cgroup_lock: WarmCgroupLock
     host: EngineHost
     feed: EventFeed
     reconciler: Reconciler
@@ -163,7 +163,7 @@ async def _make(base: _DockerBase, database: Database) -> DockerEngine:
     reconciler = Reconciler(host, sandboxes, containers, images)
     feed = EventFeed(host, reconciler.compare, reconciler.note)
     return DockerEngine(
-        lock=WarmCgroupLock(host_facts.own_procs_file(base.cgroups)),
+        cgroup_lock=WarmCgroupLock(host_facts.own_procs_file(base.cgroups)),
         host=host,
         feed=feed,
         reconciler=reconciler,

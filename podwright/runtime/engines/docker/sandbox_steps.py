@@ -22,7 +22,7 @@ from podwright.runtime.engines.docker.host import EngineHost, EngineRecord
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.network import NetworkService
-from podwright.runtime.sandbox import files, place
+from podwright.runtime.sandbox import files, host_parts
 from podwright.runtime.sandbox.building import attach_request
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
@@ -61,13 +61,13 @@ def remove_unknown(env: SandboxEnvironment) -> None:
     for name in os.listdir(f"{env.state}/sandboxes"):
         if env.store.find(name) is None:
             log.warning("removing directory of unknown sandbox: id=%s", name[:12])
-            place.unmake(env.paths(SandboxId(name)))
+            host_parts.unmake(env.paths(SandboxId(name)))
 
 
 async def build(env: SandboxEnvironment, sandbox: Sandbox) -> None:
     """Run all steps until READY. After a failure the caller calls `tear_down`."""
     paths = env.paths(sandbox.id)
-    place.make_log_directory(sandbox.config)
+    host_parts.make_log_directory(sandbox.config)
     await asyncio.to_thread(_make_files, sandbox, paths)
     with Step("first process"):
         sandbox = await _start_process(env, sandbox)
@@ -76,13 +76,13 @@ async def build(env: SandboxEnvironment, sandbox: Sandbox) -> None:
             await asyncio.to_thread(namespaces.pin, f"/proc/{sandbox.pid}", {"net": paths.netns})
         attachment = await env.network.attach(attach_request(sandbox))
         sandbox = env.store.put(msgspec.structs.replace(sandbox, attachment=attachment))
-        await asyncio.to_thread(place.apply_network_sysctls, sandbox.config, paths)
+        await asyncio.to_thread(host_parts.apply_network_sysctls, sandbox.config, paths)
     env.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
 
 
 def _make_files(sandbox: Sandbox, paths: SandboxPaths) -> None:
     make_private(paths.directory, group=0)
-    place.write_files(sandbox.config, paths)
+    host_parts.write_files(sandbox.config, paths)
 
 
 async def _start_process(env: SandboxEnvironment, sandbox: Sandbox) -> Sandbox:
@@ -118,7 +118,7 @@ async def tear_down(env: SandboxEnvironment, sandbox: Sandbox) -> None:
         await env.network.detach(attach_request(sandbox), sandbox.attachment)
     with Step("first process"):
         await env.host.remove(sandbox.id)
-    await asyncio.to_thread(place.unpin, env.paths(sandbox.id))
+    await asyncio.to_thread(host_parts.unpin, env.paths(sandbox.id))
     current = env.store.find(sandbox.id)
     if current is None:
         return
@@ -140,7 +140,7 @@ async def undo(env: SandboxEnvironment, sandbox: Sandbox) -> None:
 
 async def clear(env: SandboxEnvironment, sandbox: Sandbox) -> None:
     """Delete the files of a sandbox that is torn down."""
-    await asyncio.to_thread(place.unmake, env.paths(sandbox.id))
+    await asyncio.to_thread(host_parts.unmake, env.paths(sandbox.id))
 
 
 async def forget(env: SandboxEnvironment, sandbox: Sandbox) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from podwright.errors import InvalidArgument, NotFound
+from podwright.errors import InvalidArgument
 from podwright.linux import namespaces
 from podwright.runtime.engines.docker import refusals, sandbox_steps
 from podwright.runtime.engines.docker.host import ListedContainer
@@ -24,18 +24,19 @@ from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxState
 from podwright.runtime.sandbox import naming, validate
 from podwright.runtime.sandbox.document import document
+from podwright.runtime.sandbox.records import SandboxRecords
 from podwright.runtime.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
 
-class EngineSandboxes:
+class EngineSandboxes(SandboxRecords):
     """All sandboxes of the daemon."""
 
     def __init__(self, env: SandboxEnvironment) -> None:
         """`recover` must run before any other call."""
+        super().__init__(env.store)
         self._env = env
-        self._store = env.store
         self._runs: naming.Runs = SingleFlight("run sandbox")
 
     async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
@@ -88,13 +89,6 @@ class EngineSandboxes:
 
     # -- steps for `pods`
 
-    def note_stopping(self, sandbox_id: SandboxId) -> Sandbox:
-        """Set it to STOPPING: clients see it as NOTREADY from now on."""
-        sandbox = self._store.get(sandbox_id)
-        if sandbox.state is SandboxState.READY:
-            sandbox = self._store.observe(msgspec.structs.replace(sandbox, state=SandboxState.STOPPING))
-        return sandbox
-
     async def tear_down(self, sandbox: Sandbox) -> None:
         """Remove its parts except its files. Absent parts are skipped."""
         await sandbox_steps.tear_down(self._env, sandbox)
@@ -128,31 +122,6 @@ class EngineSandboxes:
             raise
 
     # -- look-up
-
-    @property
-    def generation(self) -> int:
-        """A number that changes with every change of a record."""
-        return self._store.generation
-
-    def now(self) -> int:
-        """The time in nanoseconds since the epoch. Clients compare it with the times of events."""
-        return self._store.now()
-
-    def find(self, sandbox_id: str) -> Sandbox | None:
-        """A sandbox by an id or its prefix, also one that clients do not see yet. Raises InvalidArgument."""
-        return self._store.find(sandbox_id)
-
-    def get(self, sandbox_id: str) -> Sandbox:
-        """A sandbox that is visible to clients. Raises NotFound and InvalidArgument."""
-        sandbox = self._store.get(sandbox_id)
-        if sandbox.state is SandboxState.CREATING:
-            raise NotFound(f"sandbox {sandbox_id[:64]!r} does not exist")
-        return sandbox
-
-    def visible(self) -> list[Sandbox]:
-        """All sandboxes that are visible to clients, oldest first."""
-        shown = [sandbox for sandbox in self._store if sandbox.state is not SandboxState.CREATING]
-        return sorted(shown, key=lambda sandbox: sandbox.created_at)
 
     def document(self, sandbox: Sandbox) -> dict[str, Any]:
         """The document for a verbose status."""

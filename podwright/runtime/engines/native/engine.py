@@ -22,6 +22,7 @@ from podwright.runtime.checkpoint.service import CheckpointService
 from podwright.runtime.classes import ResourceClasses
 from podwright.runtime.config import Config
 from podwright.runtime.container import editing
+from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.requests import open_store as open_containers
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.engines.native import listeners
@@ -41,8 +42,8 @@ from podwright.runtime.sandbox.base_cgroup import BaseCgroup
 from podwright.runtime.sandbox.building import SandboxSettings
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
+from podwright.runtime.sandbox.records import open_store as open_sandboxes
 from podwright.runtime.sandbox.service import SandboxService
-from podwright.runtime.sandbox.service import open_store as open_sandboxes
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.security.apparmor import AppArmor
 from podwright.runtime.security.confining import PodConfinement
@@ -56,7 +57,7 @@ from podwright.runtime.streaming.tls import server_context
 class NativeEngine(msgspec.Struct, frozen=True, kw_only=True):
     """All services, made by `make`. They accept calls after `recover`."""
 
-    lock: WarmCgroupLock
+    cgroup_lock: WarmCgroupLock
     handlers: Handlers
     network: NetworkService
     node: NativeNode
@@ -142,7 +143,7 @@ async def make(
     pods = PodService(sandboxes, containers, heard.life)
     criu = Criu(config.checkpoint.criu_dir, runner)
     return NativeEngine(
-        lock=WarmCgroupLock(host.own_procs_file(base.cgroups)),
+        cgroup_lock=WarmCgroupLock(host.own_procs_file(base.cgroups)),
         handlers=base.handlers,
         network=network,
         node=NativeNode(config, base.handlers, network, sandboxes.users),
@@ -204,18 +205,23 @@ def _make_containers(
     edits: tuple[editing.SpecEdit, ...],
     life: LifeCycles,
 ) -> ContainerService:
-    return ContainerService(
-        store,
-        base.config,
+    config = base.config
+    environment = ContainerEnvironment(
+        root=config.root,
+        state=config.state,
+        settings=config.containers,
         host=base.facts,
         cgroups=base.cgroups,
-        profiles=base.profiles,
+        default_profile=base.profiles.seccomp,
+        apparmor=base.profiles.apparmor,
+        store=store,
         sandboxes=sandboxes,
         images=images,
         handlers=base.handlers,
-        life=life,
         edits=edits,
+        life=life,
     )
+    return ContainerService(environment)
 
 
 def _profiles(config: Config, facts: HostAbilities, runner: ProcessRunner) -> Profiles:

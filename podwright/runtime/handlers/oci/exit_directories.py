@@ -11,17 +11,24 @@ from __future__ import annotations
 
 import os
 
+from podwright.errors import FailedPrecondition
 from podwright.linux import mount
 
 SIZE_BYTES = 64 * 1024 * 1024  # 16384 ends, of a page each; memory that is not used is not taken
 
 
 def open_place(state: str) -> None:
-    """Mount the filesystem, unless an earlier daemon has. Raises OSError."""
+    """Mount the filesystem, unless an earlier daemon has. Raises OSError, or FailedPrecondition if it must not."""
     place = _place(state)
     os.makedirs(place, mode=0o700, exist_ok=True)
-    if not os.path.ismount(place):
-        mount.mount_tmpfs(place, size_bytes=SIZE_BYTES, mode=0o700)
+    try:
+        if not os.path.ismount(place):
+            mount.mount_tmpfs(place, size_bytes=SIZE_BYTES, mode=0o700)
+    except PermissionError as failure:
+        raise FailedPrecondition(
+            f"cannot mount a tmpfs at {place}: {failure.strerror}",
+            hint="run podwright as root, with CAP_SYS_ADMIN; podwright doctor shows what this machine lacks",
+        ) from failure
 
 
 def close_place(state: str) -> None:

@@ -46,7 +46,7 @@ class CompiledFilters:
             spec["annotations"] = {**spec.get("annotations", {}), ANNOTATION: known}
 
     def learn(self, spec_file: str, filter_file: str) -> None:
-        """Keep what crun has made of a container's profile. No filter, and a spec that had one, are fine."""
+        """Keep the filter that crun compiled from a container's profile, if there is one and it is not kept yet."""
         try:
             with open(filter_file, "rb") as file:
                 compiled = file.read(FILTER_LIMIT_BYTES)

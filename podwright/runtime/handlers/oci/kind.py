@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
-from podwright.process import ProcessRunner, find_executable
+from podwright.process import ProcessRunner, find_executable, has_program
 from podwright.runtime.config import Config, OciHandlerSettings
 from podwright.runtime.handlers.oci import abandoned, exit_directories, launcher, waiter
 from podwright.runtime.handlers.oci.handler import Launchers, OciHandler
@@ -105,7 +105,7 @@ def _wanted(config: Config) -> dict[str, OciHandlerSettings]:
     """Those of the configuration. Without any handler there, every one of PREFERENCE that is installed."""
     if config.handlers:
         return {name: one for name, one in config.handlers.items() if isinstance(one, OciHandlerSettings)}
-    return {name: OciHandlerSettings() for name in PREFERENCE if _installed(name)}
+    return {name: OciHandlerSettings() for name in PREFERENCE if has_program(name)}
 
 
 def _launchers(folder: str) -> Launchers:
@@ -126,11 +126,3 @@ def _program(name: str) -> str:
     if not os.access(path, os.X_OK) or os.path.isdir(path):
         raise FailedPrecondition(f"{path} is not a program", hint="install it, or correct [handlers] in the config")
     return path
-
-
-def _installed(name: str) -> bool:
-    try:
-        find_executable(name)
-    except FailedPrecondition:
-        return False
-    return True

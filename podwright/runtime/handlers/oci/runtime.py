@@ -308,7 +308,8 @@ def release_from_fifo(path: str) -> bool:
         return False
     try:
         os.write(fifo, b"\0")
-        os.unlink(path)  # last: killed in between, we find it "created" again, and not a process that waits for ever
+        # Last: if we are killed in between, the container is "created" again, not a process that waits forever.
+        os.unlink(path)
     finally:
         os.close(fifo)
     return True

@@ -120,11 +120,7 @@ class OciTask:
 
         with self._noting_hangs(), Step(f"{self._runtime.name} create"):
             created = await monitor.create(self._runtime, self._monitored, self._host.runner, spawned)
-        self._record = OciRecord(
-            monitor_pid=self._record.monitor_pid,
-            monitor_start_time=self._record.monitor_start_time,
-            pid=created.pid,
-        )
+        self._record = msgspec.structs.replace(self._record, pid=created.pid)
 
     async def start(self) -> int | None:
         first_process.set_up(self._bundle, self._record.pid)
@@ -149,11 +145,7 @@ class OciTask:
             log.warning("runtime does not report a container's state: id=%s error=%s", self._bundle.id[:12], failure)
             return TaskStatus(state=TaskState.NONE)
         if status.state is TaskState.RUNNING and status.pid:
-            self._record = OciRecord(
-                monitor_pid=self._record.monitor_pid,
-                monitor_start_time=self._record.monitor_start_time,
-                pid=status.pid,
-            )
+            self._record = msgspec.structs.replace(self._record, pid=status.pid)
         return status
 
     async def wait(self) -> Exit:

@@ -29,7 +29,7 @@ def limited(cgroups: CgroupHost, path: str) -> str:
 def freeze(cgroups: CgroupHost, path: str) -> None:
     """Freeze the cgroup in which the container's processes are. Blocks. See freezer.freeze.
 
-    CRIU freezes that one and lets it run again to write a checkpoint: below a frozen scope it would wait for ever.
+    CRIU freezes that one and lets it run again to write a checkpoint: below a frozen scope it would never finish.
     """
     freezer.freeze(cgroups, limited(cgroups, path))
 

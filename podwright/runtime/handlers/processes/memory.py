@@ -1,4 +1,4 @@
-"""Which containers ended for want of memory: the reason that CRI shows. Pure but for `seen`."""
+"""Which containers the kernel ended because memory ran out: the reason that CRI shows. Pure except for `seen`."""
 
 from __future__ import annotations
 

@@ -125,8 +125,8 @@ class PodShims:
         client = await connect(address.path, timeout_s=CONNECT_S)
         shim = PodShim(pod, address, ShimCalls(client, address.version, self._timeout_s))
         try:
-            told = (await shim.calls.connect(pod)).shim_pid
-            shim.pid = told if self._launcher.is_shim(told, pod) else 0  # what it says is not enough to kill a process
+            pid = (await shim.calls.connect(pod)).shim_pid
+            shim.pid = pid if self._launcher.is_shim(pid, pod) else 0  # what it says is not enough to kill a process
         except DeadlineExceeded:
             if not patient:
                 client.close()

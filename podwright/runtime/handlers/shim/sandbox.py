@@ -132,7 +132,7 @@ def is_alive(record: HandlerRecord) -> bool:
 
 
 async def stop(host: ShimHost, bundle: SandboxBundle) -> None:
-    """End it and remove what there is of it. Absent is fine."""
+    """End it and remove its remains. Does nothing if there are none."""
     if not os.path.exists(f"{bundle.directory}/config.json"):
         await host.pods.leave(bundle.id, bundle.id)  # a shim that was started for a container that was never created
         return

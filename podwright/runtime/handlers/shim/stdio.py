@@ -56,7 +56,7 @@ class Fifos(msgspec.Struct, frozen=True, kw_only=True):
         return held
 
     def remove(self) -> None:
-        """Delete them. Absent is fine."""
+        """Delete them if they exist."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -19,7 +19,7 @@ DRAIN_S = 5.0  # from the end to that of the output
 
 
 class EndWatch:
-    """Watches one container. Fulfils `events.ShimListener`."""
+    """Watches one container. Implements `events.ShimListener`."""
 
     def __init__(self, member: ShimMember, background: Tasks) -> None:
         self._member = member

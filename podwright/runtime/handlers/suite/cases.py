@@ -276,7 +276,7 @@ async def deleting_twice_is_a_success(world: World) -> None:
     assert await task.pids() == frozenset()
 
 
-async def usage_is_in_a_cgroup_or_told(world: World) -> None:
+async def usage_is_in_a_cgroup_or_reported(world: World) -> None:
     """One of the two."""
     async with _running(world, *SLEEP) as task:
         assert task.cgroup is not None or await task.stats() is not None
@@ -334,7 +334,7 @@ CASES: tuple[Case, ...] = (
     what_never_was_is_not_adopted,
     after_a_reboot_nothing_runs,
     deleting_twice_is_a_success,
-    usage_is_in_a_cgroup_or_told,
+    usage_is_in_a_cgroup_or_reported,
     a_pod_has_a_first_process,
     a_detached_client_does_not_end_it,
 )

@@ -101,12 +101,12 @@ class Chain:
         """The best version that the file allows and every plugin supports. Raises PodwrightError."""
         spoken = await asyncio.gather(*(self._plugins.versions(network, plugin) for plugin in network.plugins))
         for version in network.versions:
-            if all(told is None or version in told for told in spoken):
+            if all(versions is None or version in versions for versions in spoken):
                 return version
-        for plugin, told in zip(network.plugins, spoken, strict=True):
-            if told is not None and not told & set(network.versions):
+        for plugin, versions in zip(network.plugins, spoken, strict=True):
+            if versions is not None and not versions & set(network.versions):
                 raise FailedPrecondition(
-                    f"CNI network {network.name}: plugin {plugin.type} speaks {', '.join(sorted(told))}, "
+                    f"CNI network {network.name}: plugin {plugin.type} speaks {', '.join(sorted(versions))}, "
                     f"the configuration wants {', '.join(network.versions)}"
                 )
         raise FailedPrecondition(f"CNI network {network.name}: its plugins support no common version")

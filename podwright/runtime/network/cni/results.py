@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-INCOMPATIBLE_VERSION = 1
 TRY_AGAIN_LATER = 11
 CONFIGURATION_CODES = frozenset({1, 2, 4, 6, 7})
 
@@ -23,8 +22,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """The plugin, its message, and its code."""
-        told = f"{self.message}: {self.details}" if self.details else self.message
-        return f"plugin {self.plugin}: {told}" + (f" (CNI error {self.code})" if self.code else "")
+        text = f"{self.message}: {self.details}" if self.details else self.message
+        return f"plugin {self.plugin}: {text}" + (f" (CNI error {self.code})" if self.code else "")
 
 
 def parse_result(output: bytes) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from podwright.errors import FailedPrecondition
-from podwright.process import ProcessRunner
+from podwright.process import ProcessRunner, has_program
 from podwright.runtime.network.firewall.iptables import TABLES
 from podwright.runtime.network.firewall.iptables_firewall import IptablesFirewall
 from podwright.runtime.network.firewall.nft_firewall import NftFirewall
-from podwright.runtime.network.firewall.programs import has_program, run
+from podwright.runtime.network.firewall.programs import run
 from podwright.runtime.network.firewall.rules import Published, Scope
 
 

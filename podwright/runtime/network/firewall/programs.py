@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from podwright.errors import FailedPrecondition
 from podwright.process import Command, ProcessRunner
-from podwright.process.runner import find_executable
 
 TIMEOUT_S = 15.0
-
-
-def has_program(name: str) -> bool:
-    """Whether a program is installed."""
-    try:
-        find_executable(name)
-    except FailedPrecondition:
-        return False
-    return True
 
 
 async def run(runner: ProcessRunner, argv: tuple[str, ...], stdin: str) -> str:

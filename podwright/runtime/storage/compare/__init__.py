@@ -1,1 +1,4 @@
-"""A separate program that compares two trees. Uses the standard library only. Started by `storage.comparing`."""
+"""A separate program that compares two trees. `storage.comparing` starts it.
+
+`program` is all of it. It uses the standard library only.
+"""

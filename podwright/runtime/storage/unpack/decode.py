@@ -42,7 +42,6 @@ class GzipReader:
     def __init__(self, source: GrowingFile) -> None:
         self._source = source
         self._member: Any = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-        self._fresh = True  # no data of the member was read yet
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """As `Readable.read`. Raises UnpackError."""

@@ -52,12 +52,12 @@ def test_a_kubelets_file_with_whole_pods(entry: bytes, pods: dict[str, frozenset
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no checkpoint"),
+        ("{", "not a checkpoint"),
         ('{"policyName":"static","defaultCpuSet":"1-3","checksum":1337}', "corrupted"),
         ('{"policyName":"none","defaultCpuSet":"1-3"}', 'configured policy "static" differs .* policy "none"'),
         ('{"policyName":"static","defaultCpuSet":"x"}', "could not parse"),
         ('{"policyName":"static","entries":{"pod":{"one":"1-"}}}', "could not parse"),
-        ('{"policyName":"static","entries":{"container-id":"1-3"}}', "no checkpoint"),
+        ('{"policyName":"static","entries":{"container-id":"1-3"}}', "not a checkpoint"),
     ],
 )
 def test_what_cannot_be_used(content: str, message: str) -> None:

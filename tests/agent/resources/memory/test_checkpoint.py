@@ -61,7 +61,7 @@ def test_a_node_without_the_policy() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{", "no checkpoint"),
+        (b"{", "not a checkpoint"),
         (KUBELETS.replace(b"2048", b"2049"), "corrupted"),
         (encode("None", MemoryState()), 'configured policy "static" differs'),
     ],

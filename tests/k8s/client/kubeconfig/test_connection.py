@@ -133,7 +133,7 @@ def test_home_and_pod(tmp_path: Path) -> None:
         load_environment(
             {"HOME": "/nowhere", "KUBERNETES_SERVICE_HOST": "::1", "KUBERNETES_SERVICE_PORT": "1"}, RUNNER
         )
-    with pytest.raises(PodwrightError, match="this is no pod"):
+    with pytest.raises(PodwrightError, match="this is not a pod"):
         in_cluster({})
 
 
@@ -195,10 +195,10 @@ def test_what_is_wrong_is_named_with_its_file(case: str, tmp_path: Path) -> None
         ("", "0 documents"),
         ("a: 1", "a: no such field"),
         ("current-context: x", "there is no context 'x'"),
-        ("contexts: [{name: x, context: {cluster: k}}]\ncurrent-context: x", "cluster 'k' is in none of"),
+        ("contexts: [{name: x, context: {cluster: k}}]\ncurrent-context: x", "cluster 'k' is not in"),
         (
             "contexts: [{name: x, context: {cluster: k, user: z}}]\nclusters: [{name: k}]\ncurrent-context: x",
-            "user 'z' is in none of",
+            "user 'z' is not in",
         ),
     ],
 )

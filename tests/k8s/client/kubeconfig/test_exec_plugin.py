@@ -116,7 +116,7 @@ async def test_a_certificate_from_a_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("secret", "its output is no ExecCredential"),
+        ("secret", "its output is not an ExecCredential"),
         ("{}", "did not give an ExecCredential of"),
         (credential(), "neither a token nor a certificate"),
         (credential(clientCertificateData="c"), "without its key"),

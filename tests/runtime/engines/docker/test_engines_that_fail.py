@@ -192,7 +192,7 @@ async def test_an_answer_of_another_shape_does_not_end_the_events(
         async with asyncio.timeout(patient(60.0)):
             while "Docker Engine: " not in feed.trouble:  # noqa: ASYNC110 # as Status polls it
                 await asyncio.sleep(0.01)
-            assert "no object" in feed.trouble or "not what the Engine's API defines" in feed.trouble
+            assert "not an object" in feed.trouble or "not what the Engine's API defines" in feed.trouble
             assert heard.empty()
             engine.is_good()
             assert (await heard.get()).name == "n"

@@ -201,7 +201,7 @@ def _document(line: bytes, what: str) -> dict[str, Any]:
     except msgspec.DecodeError as failure:
         raise Internal(f"Docker Engine: {what}: the answer has a line that is not JSON: {line[:200]!r}") from failure
     if not isinstance(found, dict):
-        raise Internal(f"Docker Engine: {what}: the answer has a line that is no object: {line[:200]!r}")
+        raise Internal(f"Docker Engine: {what}: the answer has a line that is not an object: {line[:200]!r}")
     return found
 
 

@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable
 
 from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.linux.files import remove_file
 from podwright.linux.inotify import IN_MODIFY, Inotify
-from podwright.runtime.engines.docker.logs import position
 from podwright.runtime.engines.docker.logs.copying import LogCopy
 from podwright.runtime.model.ids import ContainerId
 from podwright.tasks import Tasks
@@ -65,7 +65,7 @@ class LogCopies:
 
     def forget(self, container_id: ContainerId) -> None:
         """Remove what is kept of a removed container."""
-        position.remove(self._position(container_id))
+        remove_file(self._position(container_id))
 
     def _position(self, container_id: ContainerId) -> str:
         return f"{self._folder}/{container_id}"

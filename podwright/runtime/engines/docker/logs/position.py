@@ -5,7 +5,6 @@ A write of less than a page is never seen by halves after `kill -9`. After a pow
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 import msgspec
@@ -58,9 +57,3 @@ class PositionFile:
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)
-
-
-def remove(path: str) -> None:
-    """Remove the file. An absent one succeeds."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)

@@ -150,7 +150,7 @@ class Writer:
             return
         paths = request["streams"]
         if not isinstance(paths, dict):
-            raise TypeError("streams is no object")
+            raise TypeError("streams is not an object")
         with contextlib.ExitStack() as undo:
             limit = request.get("limit", 0)
             log = Log(str(request["log"]), limit if isinstance(limit, int) else 0)

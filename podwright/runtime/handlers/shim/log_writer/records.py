@@ -22,7 +22,7 @@ def records(stream: str, data: bytes, now_ns: int) -> bytes:
 
 
 def _pieces(line: bytes, last: bytes, part: bytes) -> list[bytes]:
-    """A line as records, of which all but the last are parts."""
+    """A line as records, of which all except the last are partial."""
     if len(line) <= LINE_LIMIT_BYTES:
         return [last + line + b"\n"]
     cuts = range(0, len(line), LINE_LIMIT_BYTES)

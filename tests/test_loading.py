@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def answer(script: str) -> str:
 def test_nothing_is_collected_inside_and_what_was_loaded_is_frozen(inside: str, said: str) -> None:
     script = f"""
 import gc
-from podwright.cli.loading import modules_to_keep
+from podwright.loading import modules_to_keep
 try:
     with modules_to_keep():
         during = gc.isenabled()
@@ -53,3 +54,23 @@ flags = {{"agent": ["--fail-cgroupv1=false", "--fail-swap-on=false", "--lock-fil
 sys.exit(cli([{command!r}, *flags[{command!r}]]))
 """
     assert answer(script).splitlines()[-1] == "True True"
+
+
+@pytest.mark.parametrize("engine", ["native", "docker"])
+def test_the_modules_of_an_engine_are_frozen_as_well(engine: str, tmp_path: Path) -> None:
+    script = f"""
+import asyncio, contextlib, gc, sys
+from podwright.errors import PodwrightError
+from podwright.process import PosixProcessRunner
+from podwright.runtime.config import parse_config
+from podwright.runtime.engines import making
+from podwright.runtime.state import Database
+root = {str(tmp_path)!r}
+settings = {{"engine": {engine!r}, "root": root, "state": root, "docker": {{"socket": root + "/none.sock"}}}}
+with contextlib.closing(Database(root)) as database:
+    with contextlib.suppress(PodwrightError):  # without root, or without an Engine
+        asyncio.run(making.make(parse_config(settings, "test"), database, PosixProcessRunner()))
+engine = sys.modules["podwright.runtime.engines.{engine}.engine"]
+print(gc.isenabled(), any(each is vars(engine) for each in gc.get_objects()))
+"""
+    assert answer(script) == "True False"

@@ -26,7 +26,12 @@ class RestoredContent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make(
-    paths: ContainerPaths, image: ImageTree, *, group: int = 0, label: str = "", kept: RestoredContent | None = None
+    paths: ContainerPaths,
+    image: ImageTree,
+    *,
+    group: int = 0,
+    label: str = "",
+    restored: RestoredContent | None = None,
 ) -> None:
     """Create the directories and mount the root over the image's layers. Raises OSError.
 
@@ -35,9 +40,9 @@ def make(
     make_private(paths.bundle, group=group)
     os.mkdir(paths.rootfs, 0o711)
     os.makedirs(paths.storage, mode=0o711)
-    if kept is not None:
-        os.rename(kept.upper, paths.upper)
-        os.rename(kept.images, paths.checkpoint)
+    if restored is not None:
+        os.rename(restored.upper, paths.upper)
+        os.rename(restored.images, paths.checkpoint)
     else:
         os.mkdir(paths.upper, 0o711)
     os.mkdir(paths.work, 0o700)

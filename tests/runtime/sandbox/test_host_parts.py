@@ -1,4 +1,4 @@
-"""A sandbox's place on the host, and the smallest first process."""
+"""A sandbox's parts on the host, and the smallest first process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from podwright.process import Command, PosixProcessRunner
 from podwright.runtime.handlers.processes import pause
 from podwright.runtime.model.base import NamespaceMode, NamespaceOptions
 from podwright.runtime.model.sandbox import DnsConfig, SandboxConfig, SandboxName, SandboxSecurity
-from podwright.runtime.sandbox import place
+from podwright.runtime.sandbox import host_parts
 from podwright.runtime.sandbox.paths import SandboxPaths
 
 NAME = SandboxName(name="n", namespace="ns", uid="u")
@@ -31,42 +31,42 @@ def paths(tmp_path: Path) -> SandboxPaths:
 @pytest.mark.root
 def test_made_and_unmade(paths: SandboxPaths) -> None:
     config = SandboxConfig(name=NAME, hostname="pod", dns=DnsConfig(servers=("1.1.1.1",)))
-    place.make(config, paths, 1 << 20)
+    host_parts.make(config, paths, 1 << 20)
     try:
-        assert place.is_intact(config, paths)
+        assert host_parts.is_intact(config, paths)
         assert namespaces.run_in(paths.utsns, "uts", socket.gethostname) == "pod"
         assert Path(paths.hostname).read_text() == "pod\n"
         assert Path(paths.resolv_conf).read_text() == "nameserver 1.1.1.1\n"
         assert os.stat(paths.shm).st_mode & 0o7777 == 0o1777
-        place.unpin(paths)
-        assert not place.is_intact(config, paths)
+        host_parts.unpin(paths)
+        assert not host_parts.is_intact(config, paths)
         assert Path(paths.hostname).exists()
     finally:
-        place.unmake(paths)
+        host_parts.unmake(paths)
     assert not os.path.exists(paths.directory)
-    place.unmake(paths)
+    host_parts.unmake(paths)
 
 
 @pytest.mark.root
 def test_the_hosts_namespaces_need_no_pins(paths: SandboxPaths) -> None:
     config = SandboxConfig(name=NAME, security=HOST)
-    place.make(config, paths, 1 << 20)
+    host_parts.make(config, paths, 1 << 20)
     try:
-        assert place.pinned_paths(config, paths) == {}
-        assert place.is_intact(config, paths)
+        assert host_parts.pinned_paths(config, paths) == {}
+        assert host_parts.is_intact(config, paths)
         assert not os.path.exists(paths.shm)
         assert Path(paths.hostname).read_text().strip() == socket.gethostname()
     finally:
-        place.unmake(paths)
+        host_parts.unmake(paths)
 
 
 @pytest.mark.root
 def test_a_sysctl_value_that_the_kernel_refuses_leaves_no_pins(paths: SandboxPaths) -> None:
     config = SandboxConfig(name=NAME, sysctls={"kernel.msgmax": "nonsense"})
     with pytest.raises(InvalidArgument, match=r"kernel\.msgmax"):
-        place.make(config, paths, 1 << 20)
+        host_parts.make(config, paths, 1 << 20)
     assert not any(point.target.startswith(paths.directory) for point in mount.read_mounts())
-    place.unmake(paths)
+    host_parts.unmake(paths)
 
 
 @pytest.mark.parametrize(("machine", "number"), [("x86_64", 62), ("aarch64", 183)])
