@@ -2,7 +2,8 @@
 
 The status is computed every ten seconds, and at once when the runtime has changed. It is written when more than its
 heartbeats has changed, or when the last write is five minutes ago. In between the lease shows that the node is alive.
-Labels of the platform that somebody changed are put back with it (pkg/kubelet/kubelet_node_status.go of Kubernetes 1.36).
+Labels of the platform that somebody changed are put back with it (pkg/kubelet/kubelet_node_status.go of
+Kubernetes 1.36).
 """
 
 from __future__ import annotations
