@@ -90,9 +90,7 @@ def runtime_features(facts: Facts) -> Finding:
     shown = "; ".join(parts)
     if silent:
         return note(
-            f"{shown}; {', '.join(silent)}: features not reported"
-            if shown
-            else f"{', '.join(silent)}: features not reported",
+            "; ".join([*parts, f"{', '.join(silent)}: features not reported"]),
             cost="features such as ID-mapped and recursively read-only mounts are taken as absent there",
             remedy="crun reports them from 1.8.6, runc from 1.1.0",
         )
