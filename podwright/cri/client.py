@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -27,6 +28,11 @@ Response = TypeVar("Response")
 
 # Enough for two ExecSync streams of 16 MiB each and their frame.
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
+# What gRPC says of a connection that failed or broke. A server that stops sends words of its own, which are kept.
+NO_CONNECTION = re.compile(
+    "failed to connect|all backends|empty address list|Socket closed|GOAWAY|Stream removed|[Ee]ndpoint"
+    "|recvmsg|sendmsg|[Cc]onnection reset|Broken pipe|unix:"
+)
 DEFAULT_TIMEOUT_S = 120.0  # the kubelet's --runtime-request-timeout
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
@@ -114,7 +120,9 @@ class CriClient:
     def _error_from(self, failure: grpc.aio.AioRpcError) -> PodwrightError:
         """The failure of a call. If there is no connection, it says why in words of ours instead of gRPC's."""
         error = error_from(failure)
-        if not isinstance(error, Unavailable) or self.channel.get_state() is grpc.ChannelConnectivity.READY:
+        if not isinstance(error, Unavailable) or NO_CONNECTION.search(error.message) is None:
+            return error
+        if self.channel.get_state() is grpc.ChannelConnectivity.READY:
             return error
         reason = why_unreachable(self.endpoint)
         if reason is not None:

@@ -116,11 +116,12 @@ def test_a_full_disk_ends_who_filled_it(agent: AgentProcess, api: ApiServerThrea
     assert (disruption.status, disruption.reason) == ("True", "TerminationByKubelet")
     assert disruption.message == status.message
     assert disruption.last_transition_time is not None
+    agent.until(lambda: event_documents(api, "writer", "Evicted"), "the event is written")
     [event] = event_documents(api, "writer", "Evicted")
     assert event["metadata"]["annotations"]["starved_resource"] == "ephemeral-storage"
     assert (event["type"], event["message"]) == ("Warning", status.message)
     agent.until(lambda: event_documents(api, NODE, "NodeHasDiskPressure"), "the node shows the pressure")
-    assert event_documents(api, NODE, "EvictionThresholdMet")
+    agent.until(lambda: event_documents(api, NODE, "EvictionThresholdMet"), "the event is written")
     agent.until(lambda: has_condition(api, "DiskPressure", "False"), "the pressure is over")
     assert runs(api, "quiet")
     assert b'kubelet_evictions{eviction_signal="nodefs.available"} 1' in agent.get("/metrics")

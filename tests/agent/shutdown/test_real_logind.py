@@ -94,6 +94,7 @@ def test_the_machine_waits_for_pods(agent: AgentProcess, api: ApiServerThread, i
     assert ends[0].finished_at <= ends[1].finished_at  # type: ignore[operator] # both have ended
 
     agent.until(lambda: readiness(api).status == "True", "the shutdown is called off")
+    agent.until(lambda: len(event_documents(api, NODE, "Shutdown")) == 2, "the events are written")
     messages = [event["message"] for event in event_documents(api, NODE, "Shutdown")]
     assert messages == ["Shutdown manager detected shutdown event", "Shutdown manager detected shutdown cancellation"]
     assert locks()

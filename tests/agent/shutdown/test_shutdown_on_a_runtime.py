@@ -78,7 +78,7 @@ def test_pods_end_before_the_machine_does(
     assert ends[0].finished_at <= ends[1].finished_at  # type: ignore[operator] # both have ended
     ready = readiness(api)
     assert (ready.status, ready.reason, ready.message) == ("False", "KubeletNotReady", "node is shutting down")
-    assert event_documents(api, NODE, "Shutdown")
+    agent.until(lambda: event_documents(api, NODE, "Shutdown"), "the event is written")
     times = json.loads((agent.root / "graceful_node_shutdown_state").read_text())
     assert times["startTime"] <= times["endTime"]
     assert b"kubelet_graceful_shutdown_start_time_seconds 0" not in agent.get("/metrics")

@@ -225,7 +225,7 @@ def helper(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     [
         ("sleep 3600", "docker-credential-test does not run: .*0.3 s"),
         ("exit 3", "failed with exit code 3"),
-        (f"echo {SECRET}", "something else than its protocol"),
+        (f"echo {SECRET}", "something other than its protocol"),
         (f'echo "{SECRET}" >&2; exit 1', "failed with exit code 1"),
         ("head -c 3000000 /dev/zero", "docker-credential-test"),
         ("echo credentials not found in native keychain; exit 1", "there are none"),
