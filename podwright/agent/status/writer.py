@@ -2,8 +2,7 @@
 
 A change is written when it is the pod's turn (`write_order`), as a patch of the differences to the newest known
 version of the pod, from the watch or from the answer to an earlier write. Every ten seconds all pods are compared,
-which repairs lost writes
-(pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
+which repairs lost writes (pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -110,7 +109,6 @@ class StatusWriter:
         entry, shown = self._ports.statuses.newest(uid), self._shown(uid)
         if entry is None or shown is None:
             return False
-        shown = self._newer(uid, shown)
         return self._merged(entry, shown) != shown.status or _may_go(entry, shown)
 
     async def _take_turn(self, turn: WriteTurn) -> None:
@@ -138,7 +136,7 @@ class StatusWriter:
         if entry is None or shown is None:
             return
         try:
-            written = await self._patch(entry, self._newer(uid, shown))
+            written = await self._patch(entry, shown)
             if _may_go(entry, written):
                 await self._delete(written)
         except (NotFound, Conflict):
@@ -171,20 +169,20 @@ class StatusWriter:
         log.info("the pod has ended and is deleted from the API: pod=%s/%s", metadata.namespace, metadata.name)
 
     def _shown(self, uid: str) -> Pod | None:
+        """The newest known version of the pod's object: the watch's, or the answer to the last write."""
+        watched, answer = self._watched(uid), self._answers.get(uid)
+        if watched is None or answer is None or answer.metadata.uid != watched.metadata.uid:
+            return watched
+        if not is_older(watched.metadata.resource_version, answer.metadata.resource_version):
+            return watched
+        return replace(watched, metadata=answer.metadata, status=answer.status)
+
+    def _watched(self, uid: str) -> Pod | None:
         """The pod's object from the watch: a static pod's mirror, or the pod itself."""
         pod = self._ports.registry.get(uid)
         if pod is None or not is_static(pod):
             return pod
         return self._ports.registry.mirror_of(pod)
-
-    def _newer(self, uid: str, shown: Pod) -> Pod:
-        """The answer to the last write if it is newer than the watch's version."""
-        answer = self._answers.get(uid)
-        if answer is None or answer.metadata.uid != shown.metadata.uid:
-            return shown
-        if not is_older(shown.metadata.resource_version, answer.metadata.resource_version):
-            return shown
-        return replace(shown, metadata=answer.metadata, status=answer.status)
 
 
 def _may_go(entry: VersionedStatus, pod: Pod) -> bool:
