@@ -11,15 +11,8 @@ import os
 from podwright.linux.cgroup import CgroupHost
 from podwright.linux.slices import nested
 from podwright.runtime.config import ContainerSettings
-from podwright.runtime.model.base import Value
 from podwright.runtime.oci_spec.cgroups import slice_name
-from podwright.runtime.state import BOOT_ID, Database, RecordTable
-
-
-class AbsentBase(Value, frozen=True, kw_only=True):
-    """A base cgroup that was absent when a daemon started, in this boot: cgroups do not survive a reboot."""
-
-    boot_id: str
+from podwright.runtime.state import BOOT_ID, Boot, Database, RecordTable, this_boot
 
 
 class BaseCgroup:
@@ -32,9 +25,8 @@ class BaseCgroup:
         self.name = settings.cgroup_parent
         systemd = settings.cgroup_driver == "systemd"
         self._directories = cgroups.directories(nested(slice_name(self.name)) if systemd else self.name)
-        with open(boot_id_path, encoding="ascii") as file:
-            now = AbsentBase(boot_id=file.read().strip())
-        table: RecordTable[AbsentBase] = RecordTable(database, "absent_bases", AbsentBase)
+        now = this_boot(boot_id_path)  # cgroups do not survive a reboot
+        table: RecordTable[Boot] = RecordTable(database, "base_cgroups", Boot)  # when one was absent, by its path
         self._ours = table.load().get(self.name) == now
         if not self._ours and not any(os.path.isdir(directory) for directory in self._directories):
             table.put(self.name, now)

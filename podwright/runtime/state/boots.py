@@ -18,14 +18,19 @@ class Boot(Value, frozen=True, kw_only=True):
     id: str
 
 
+def this_boot(path: str = BOOT_ID) -> Boot:
+    """The present boot. `path` is the kernel's file with the boot id."""
+    with open(path, encoding="ascii") as file:
+        return Boot(id=file.read().strip())
+
+
 class Boots:
     """The boot of the daemon's last recovery."""
 
     def __init__(self, database: Database, path: str = BOOT_ID) -> None:
         """`path` is the kernel's file with the boot id."""
         self._table: RecordTable[Boot] = RecordTable(database, "boots", Boot)
-        with open(path, encoding="ascii") as file:
-            self._now = Boot(id=file.read().strip())
+        self._now = this_boot(path)
         last = self._table.load().get(KEY)
         self.is_new = last is not None and last != self._now
 
