@@ -6,7 +6,6 @@ python -m tools.agent_config_docs    rewrite what stands between the markers
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from podwright.agent.config.defaults import LEGACY, complete
 from podwright.agent.config.gates import GATES, HONOURED, Gate, enabled
 from podwright.agent.config.setting import Setting
 from podwright.agent.config.settings import FIELDS, FLAGS
+from tools.marked import with_marked
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs/agent-config.md"
 MARKERS = ("<!-- settings: made by tools.agent_config_docs -->", "<!-- /settings -->")
@@ -92,9 +92,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def rewritten(text: str) -> str:
     """The document with its tables made anew."""
-    begin, end = MARKERS
-    made = f"{begin}\n\n{tables()}\n\n{end}"
-    return re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: made, text, flags=re.DOTALL)
+    return with_marked(text, MARKERS, tables())
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from podwright.runtime import config
+from tools.marked import with_marked
 
 TREE = Path(__file__).resolve().parent.parent
 SOURCE = TREE / "podwright/runtime/config.py"
@@ -113,9 +114,7 @@ def _sentence(text: str) -> str:
 
 def rewritten(text: str) -> str:
     """The document with its tables made anew."""
-    begin, end = MARKERS
-    made = f"{begin}\n\n{tables()}\n\n{end}"
-    return re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: made, text, flags=re.DOTALL)
+    return with_marked(text, MARKERS, tables())
 
 
 def main() -> int:
