@@ -261,3 +261,25 @@ def test_versions_that_are_no_numbers_tell_nothing() -> None:
     assert is_older("9", "10")
     assert not is_older("10", "9")
     assert not is_older("a", "b")
+
+
+def test_versions_of_any_length_are_compared() -> None:
+    assert is_older("9" * 5000, "1" + "0" * 5000)
+    assert not is_older("010", "9")
+
+
+def test_a_list_without_a_version_is_not_believed() -> None:
+    """A proxy's `{}` would be a list of nothing, and end every pod."""
+    for streaming in (True, False):
+        progress: Progress[ConfigMap] = Progress(Cache(), streaming=streaming, lean=lambda obj: obj)
+        progress.ask()
+        with pytest.raises(Garbled, match="no resource version"):
+            _first_answer(progress, streaming=streaming)
+        assert not progress.synced
+
+
+def _first_answer(progress: Progress[ConfigMap], *, streaming: bool) -> None:
+    if streaming:
+        progress.take(Change(type=ChangeType.BOOKMARK, object=None, resource_version="", initial_end=True))
+    else:
+        progress.take_page(Page(items=(), resource_version=""))
