@@ -126,7 +126,12 @@ class Progress(Generic[K]):
             self._version = self._floor = version
 
     def fail(self, failure: PodwrightError) -> bool:
-        """The request, or the stream, has failed. Whether to wait before the next one."""
+        """The request, or the stream, has failed. Whether to wait before the next one.
+
+        A watch that has come as far as the server and then hears nothing is asked for anew at once: a server whose
+        etcd reports no progress sends no bookmarks for a kind that does not change.
+        """
+        was_following = bool(self._version)
         if not self._version and self._streaming and isinstance(failure, InvalidArgument | Unimplemented):
             self._streaming = False
             return False
@@ -136,7 +141,7 @@ class Progress(Generic[K]):
             self._version = self._floor = self._more = ""
         elif not isinstance(failure, Unavailable):
             self._more = ""
-        return not isinstance(failure, Renewed)
+        return not (isinstance(failure, Renewed) or (was_following and isinstance(failure, Silent)))
 
 
 def key_of(obj: Kind) -> Key:

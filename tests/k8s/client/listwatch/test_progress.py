@@ -234,6 +234,15 @@ def test_an_old_version_asks_for_the_newest_state() -> None:
     assert progress.ask() == Watching(resource_version="", initial_events=True)
 
 
+def test_a_watch_that_hears_nothing_is_asked_for_anew_at_once_unless_it_never_heard_anything() -> None:
+    progress, _ = progress_of(ModelServer())
+    progress.take(bookmark(50, end=True))
+    assert not progress.fail(Silent("nothing for 100 s"))
+    assert progress.ask() == Watching(resource_version="", initial_events=True)
+    assert progress.fail(Silent("nothing for 100 s"))
+    assert progress.fail(Unreachable("refused"))
+
+
 def test_a_list_is_never_older_than_what_was_seen() -> None:
     progress, _ = progress_of(ModelServer())
     progress.take(bookmark(50, end=True))
