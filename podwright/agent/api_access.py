@@ -54,7 +54,7 @@ async def connect(
     bootstrap = _bootstrap(config, node_name)
     if bootstrap is not None:
         await _have_certificate(bootstrap, runner)
-    connection = load([api.kubeconfig], runner)
+    connection = load(api.kubeconfig, runner)
     files = CertificateFiles(config.security.cert_dir, CLIENT_PREFIX)
     rotates = config.security.rotate_client_certificate
     credentials = RotatedCredentials(files.current_path, connection.credentials) if rotates else connection.credentials
