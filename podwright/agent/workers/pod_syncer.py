@@ -85,6 +85,7 @@ class PodSyncer:
 
     async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:
         ports = self._ports
+        await ports.resizer.allocation_saved()
         ports.resizer.note_progress(pod, observed)
         status = ports.statuses.set(pod, await ports.statuses.build(pod, observed))
         if status.phase in TERMINAL:
@@ -148,7 +149,7 @@ class PodSyncer:
                 message = f"unable to ensure pod container exists: {failure}"
                 ports.events.pod(pod, "Warning", "FailedCreatePodContainer", message)
                 raise
-            ports.resizer.note_cgroup(pod)
+            await ports.resizer.note_cgroup(pod)
 
     async def _act(self, pod: Pod, observed: ObservedPod) -> SyncResult:
         """Do what `decisions` says is next. Raises BackOff and Internal if containers fail."""
@@ -302,7 +303,7 @@ class PodSyncer:
         ports = self._ports
         try:
             self._restarts.check(pod, container, observed)
-            ports.resizer.note_created(pod, container)
+            await ports.resizer.note_created(pod, container)
             with Step(f"start of container {container.name}"):
                 container_id = await ports.starter.start(pod, container, sandbox, observed)
         except ContainerFailure as failure:
