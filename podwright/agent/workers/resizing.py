@@ -8,25 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from msgspec import structs
 from msgspec.structs import replace
 
 from podwright.agent.allocation import messages
 from podwright.agent.allocation.conditions import ERROR
-from podwright.agent.allocation.resizes import Resizes
-from podwright.agent.clock import Clock
 from podwright.agent.decisions.resizing import ContainerResize, PodResize, is_in_progress, refused_decreases
-from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.agent.pods.allocation import PodAllocation, effective, mixed
 from podwright.agent.pods.containers import AnyContainer, find_container
 from podwright.agent.resources.limits import CgroupLimits
-from podwright.agent.resources.protocol import Cgroups
 from podwright.agent.resources.resize_steps import cgroup_steps, memory_decrease
-from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.workers.ports import Configs
+from podwright.agent.workers.ports import SyncerPorts
 from podwright.agent.workers.starting import TargetSandbox
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError, Unimplemented
@@ -35,22 +28,10 @@ from podwright.k8s.objects import Container, Pod, ResourceRequirements
 MEMORY_FIRST = ("memory", "cpu")
 
 
-class ResizerPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the resizer needs."""
-
-    runtime: CriRuntime
-    cgroups: Cgroups
-    configs: Configs
-    resizes: Resizes
-    events: EventRecorder
-    clock: Clock
-    metrics: ResizeMetrics
-
-
 class Resizer:
     """Resizes all pods."""
 
-    def __init__(self, ports: ResizerPorts) -> None:
+    def __init__(self, ports: SyncerPorts) -> None:
         self._ports = ports
 
     # -- what is on record
@@ -100,7 +81,7 @@ class Resizer:
             raise
         finally:
             took_ms = (ports.clock.monotonic() - began) * 1000
-            ports.metrics.durations_ms.observe(took_ms, "true" if is_done else "false")
+            ports.metrics.resizes.durations_ms.observe(took_ms, "true" if is_done else "false")
 
     async def _resize(self, pod: Pod, resize: PodResize, sandbox: TargetSandbox) -> None:
         current = self._ports.cgroups.current(pod)
