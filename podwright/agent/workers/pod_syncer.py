@@ -144,7 +144,7 @@ class PodSyncer:
         _check_ended(await ports.looks.look(observed.uid))
 
     async def sync_terminated_pod(self, pod: Pod, observed: ObservedPod) -> None:
-        """See `syncer.Syncer`."""
+        """See `syncer.Syncer`. The last status is published first. Raises PodwrightError and OSError."""
         ports = self._ports
         ports.statuses.set(pod, await ports.statuses.build(pod, observed, is_terminal=True))
         await ports.volumes.release(pod)
