@@ -96,7 +96,7 @@ def _check(user: KubeUser, where: str) -> None:
 def _mark(path: str) -> _Mark | None:
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # absent, or with a NUL byte
         return None
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
