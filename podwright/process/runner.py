@@ -279,6 +279,8 @@ def _spawn(command: Command, fds: dict[int, int]) -> Process:
             )
     except OSError as failure:
         raise FailedPrecondition(f"cannot run {path}: {os.strerror(failure.errno or errno.EIO)}") from failure
+    except ValueError as failure:  # a NUL byte, or a variable without a name or with = in it
+        raise FailedPrecondition(f"cannot run {path}: its arguments or its environment: {failure}") from failure
     try:
         if command.oom_score_adj is not None:
             proc.set_oom_score_adj(pid, command.oom_score_adj)

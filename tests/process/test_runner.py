@@ -87,6 +87,15 @@ async def test_missing_program_says_its_name() -> None:
         await RUNNER.run(Command(argv=("/no/such/path",), timeout_s=1))
 
 
+async def test_what_no_program_can_be_given_is_an_error_of_its_own() -> None:
+    for command in (
+        Command(argv=("true", "a\0b"), timeout_s=1),
+        Command(argv=("true",), env={"A=B": ""}, timeout_s=1),
+    ):
+        with pytest.raises(FailedPrecondition, match=r"cannot run .*/true: its arguments or its environment"):
+            await RUNNER.run(command)
+
+
 async def test_a_child_that_cannot_be_watched_is_not_left_alone() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []

@@ -1,8 +1,9 @@
 """Writes the status of pods to the API server, and deletes pods whose end is complete.
 
 A change is written when it is the pod's turn (`write_order`), as a patch of the differences to the newest known
-version of the pod, from the watch or from the answer to an earlier write. Every ten seconds all pods are compared,
-which repairs lost writes (pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
+version of the pod, from the watch or from the answer to an earlier write. What a pod says before it runs waits for
+a second: most pods run by then, and one write says all. Every ten seconds all pods are compared, which repairs lost
+writes (pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from podwright.k8s.strategic import difference
 log = logging.getLogger(__name__)
 
 RECONCILE_S = 10.0
+PENDING_WAIT_S = 1.0  # before the status of a pod is written that does not run yet
 FIRST_PAUSE_S = 0.5  # after a pod's write that failed; doubled up to RECONCILE_S
 STATUS = "status"
 _NO_SPEC = PodSpec(containers=())
@@ -87,11 +89,17 @@ class StatusWriter:
             unlisten()
 
     def _changed(self, entry: VersionedStatus) -> None:
-        self._add(entry.uid, later=entry.shown.phase == PENDING)
+        if entry.shown.phase == PENDING:
+            asyncio.get_running_loop().call_later(PENDING_WAIT_S, self._add_later, entry.uid)
+        else:
+            self._add(entry.uid)
 
     def _add(self, uid: str, *, later: bool = False) -> None:
         self._order.add(uid, later=later)
         self._wake.set()
+
+    def _add_later(self, uid: str) -> None:
+        self._add(uid, later=True)
 
     async def _compare_forever(self) -> None:
         """Compare every pod with what the API shows of it, from time to time."""

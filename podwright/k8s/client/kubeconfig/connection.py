@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from podwright.errors import InvalidArgument
+from podwright.k8s.client.dialing import PORTS
 from podwright.k8s.client.endpoint import Credentials, Endpoint
 from podwright.k8s.client.kubeconfig.exec_plugin import ExecCredentials
 from podwright.k8s.client.kubeconfig.files import read, read_file
@@ -60,17 +61,20 @@ def load(path: str, runner: ProcessRunner) -> Connection:
 
 
 def _endpoint(cluster: KubeconfigCluster, where: str) -> Endpoint:
-    if urlsplit(cluster.server).scheme not in ("http", "https") or not urlsplit(cluster.server).hostname:
+    _check_url(cluster.server, f"{where}: server")
+    if cluster.proxy_url:
+        _check_url(cluster.proxy_url, f"{where}: proxy-url")
+    if "@" in urlsplit(cluster.server).netloc:
         raise InvalidArgument(
-            f"{where}: server: {cluster.server!r} is not a URL", hint="such as https://10.0.0.1:6443"
+            f"{where}: server: a URL with a login cannot be used", hint="a login is part of the user"
         )
+    if cluster.tls_server_name and not _is_host(cluster.tls_server_name):
+        raise InvalidArgument(f"{where}: tls-server-name: {cluster.tls_server_name!r} is not the name of a host")
     authorities = cluster.certificate_authority_data
     if not authorities and cluster.certificate_authority:
         authorities = read_file(cluster.certificate_authority, f"{where}: certificate-authority")
     if authorities and cluster.insecure_skip_tls_verify:
         raise InvalidArgument(f"{where}: insecure-skip-tls-verify and a certificate authority exclude each other")
-    if cluster.proxy_url and urlsplit(cluster.proxy_url).scheme not in ("http", "https"):
-        raise InvalidArgument(f"{where}: proxy-url: only http:// and https:// proxies are supported")
     return Endpoint(
         url=cluster.server,
         authorities=authorities,
@@ -78,6 +82,30 @@ def _endpoint(cluster: KubeconfigCluster, where: str) -> Endpoint:
         insecure=cluster.insecure_skip_tls_verify,
         proxy_url=cluster.proxy_url,
     )
+
+
+def _check_url(url: str, where: str) -> None:
+    """Raises InvalidArgument, which shows no login."""
+    if not _is_url(url):
+        shown = url.rpartition("@")[2]
+        hint = "such as https://10.0.0.1:6443"
+        raise InvalidArgument(f"{where}: {shown!r} is not an http:// or https:// URL", hint=hint)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_complete = parts.scheme in PORTS and parts.port != 0 and _is_host(parts.hostname or "")
+    except ValueError:  # an invalid IPv6 address or port
+        return False
+    return is_complete and text.isascii() and text.isprintable() and " " not in text
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return name.isprintable() and bool(name.encode("idna"))
+    except UnicodeError:  # an empty label, or a long one
+        return False
 
 
 def _credentials(
