@@ -253,7 +253,7 @@ class PodWorkers:
         return record.should_content_be_removed() if record is not None else self._reconciled
 
     def activity(self, uid: str) -> WorkerActivity | None:
-        """What the pod's worker does. None for a pod without a worker."""
+        """The activity of the pod's worker. None for a pod without a worker."""
         record = self._records.get(uid)
         if record is None:
             return None

@@ -251,7 +251,7 @@ class CsiStorage:
         return self._places.block_staged(plan.name) if plan.is_block else self._places.staged(plan.driver, plan.handle)
 
     def _staged_path(self, mount: _CsiMount) -> str:
-        """Where the volume is staged. Empty for a driver that does not stage."""
+        """The path at which the volume is staged. Empty for a driver that does not stage."""
         return self._stage_path(mount.plan) if mount.stages else ""
 
     async def _secret(self, reference: SecretReference | None) -> dict[str, str]:

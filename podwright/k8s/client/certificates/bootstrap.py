@@ -41,7 +41,7 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def node_subject(node_name: str) -> Subject:
-    """Whom a node's client certificate names."""
+    """The subject of a node's client certificate."""
     return Subject(common_name=f"system:node:{node_name}", organizations=(NODES,))
 
 
