@@ -9,11 +9,7 @@ from podwright.agent.admission.chain import Admission
 from podwright.agent.engine.ports import EnginePorts, EngineSettings, PodSource
 from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.housekeeping import Housekeeping, HousekeepingPorts
-from podwright.agent.loop import (
-    LoopPorts,
-    PodsChanged,
-    SyncLoop,
-)
+from podwright.agent.loop import LoopPorts, PodsChanged, SyncLoop
 from podwright.agent.pleg.generator import Generator
 from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.deadlines import deadline_ns

@@ -9,11 +9,7 @@ import msgspec
 
 from podwright.agent.admission.chain import Check
 from podwright.agent.housekeeping import OrphanMirrors, PerPodParts, PerPodState
-from podwright.agent.loop import (
-    HOUSEKEEPING_S,
-    DeadContainers,
-    LoopStatuses,
-)
+from podwright.agent.loop import HOUSEKEEPING_S, DeadContainers, LoopStatuses
 from podwright.agent.workers.ports import PodMirrors, StatusKeeper, SyncerPorts
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Pod, PodStatus
