@@ -17,8 +17,8 @@ from podwright.process import ProcessRunner
 from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
 from podwright.runtime.image import lookup, trees
 from podwright.runtime.image.catalog import ContentLease, ImageCatalog
-from podwright.runtime.image.progress import PullTracker
-from podwright.runtime.image.pull import ImagePuller
+from podwright.runtime.image.pulling.progress import PullTracker
+from podwright.runtime.image.pulling.pull import ImagePuller
 from podwright.runtime.image.records import Hold, ImageRecord
 from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.lifecycle import LifeCycles

@@ -19,7 +19,7 @@ from podwright.runtime.engines.docker import image_values
 from podwright.runtime.engines.docker.api.shapes import shaped
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.pause import PauseImage
-from podwright.runtime.image.progress import PullTracker
+from podwright.runtime.image.pulling.progress import PullTracker
 from podwright.runtime.insisting import insist
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
