@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
 from podwright.conformance.patience import patient
@@ -57,3 +59,22 @@ async def test_a_server_that_dies_in_a_call_is_missed(tmp_path: Path) -> None:
 
     async with await asyncio.start_unix_server(leave, tmp_path / "s.sock"):
         assert await _version(tmp_path / "s.sock") == f"no process listens on {tmp_path}/s.sock"
+
+
+async def test_the_words_of_a_server_that_stops_are_kept(tmp_path: Path) -> None:
+    """gRPC's code and the channel's state are those of a broken connection."""
+    begun = asyncio.Event()
+
+    async def wait(_request: Any, _context: Any) -> bytes:
+        begun.set()
+        return await asyncio.get_running_loop().create_future()
+
+    server = grpc.aio.server()
+    methods = {"Version": grpc.unary_unary_rpc_method_handler(wait)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("runtime.v1.RuntimeService", methods),))
+    server.add_insecure_port(f"unix://{tmp_path}/s.sock")
+    await server.start()
+    called = asyncio.create_task(_version(tmp_path / "s.sock"))
+    await begun.wait()
+    await server.stop(None)
+    assert await called == "Cancelling all calls"
