@@ -104,14 +104,15 @@ class ImageSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_unpacked_bytes: int = 64 * 1024**3  # of a layer, including holes of sparse files
     max_entries: int = 4_000_000  # files in a layer
     max_archive_bytes: int = 64 * 1024**3  # of one `load`, after decompression
-    pinned: tuple[str, ...] = ()  # complete names, `*` matches anything; the kubelet and `prune` keep these images
+    pinned: tuple[str, ...] = ()  # references, `*` matches anything; the kubelet and `prune` keep these images
     keep_blobs: bool = True  # false: delete compressed layers after unpacking; save and push download them again
 
 
 class SignatureRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[signatures.rules."PREFIX"]: what is required of the image PREFIX and of images whose names start with PREFIX/.
 
-    Names are complete, such as docker.io/library. The longest matching rule applies.
+    Names are complete, such as docker.io/library. The longest matching rule applies. [signatures.default] has the same
+    keys, for images without a rule. Without it they are accepted.
     """
 
     action: Literal["accept", "reject", "signed"]  # accept or reject images, or require a signature
