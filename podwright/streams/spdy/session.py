@@ -187,10 +187,6 @@ class SpdySession:
 
     # -- looking
 
-    def is_open(self, stream_id: int) -> bool:
-        """Whether any direction of the stream is open."""
-        return stream_id in self._streams
-
     def is_writable(self, stream_id: int) -> bool:
         """Whether we may send on the stream."""
         stream = self._streams.get(stream_id)

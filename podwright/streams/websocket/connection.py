@@ -90,11 +90,6 @@ class WebSocket:
         self._protocol.send_close(code, short)
         return self.take_answers()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether neither side has closed."""
-        return self._protocol.state is State.OPEN
-
     def _sending(self, send: object, payload: Buffer) -> bytes:
         try:
             send(payload)  # type: ignore[operator] # one of the library's bound methods

@@ -271,7 +271,7 @@ def test_data_that_crosses_a_reset_is_dropped() -> None:
     reset = pair.server.reset(stream_id)
     assert events(pair.server, under_way) == []
     assert events(pair.client, reset) == [StreamReset(stream_id, ResetStatus.CANCEL)]
-    assert not pair.client.is_open(stream_id)
+    assert stream_id not in pair.client.open_streams
 
 
 def test_each_direction_ends_by_itself() -> None:
