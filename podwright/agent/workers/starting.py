@@ -22,6 +22,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Container, Pod
 from podwright.linux.directories import ensure_directory
+from podwright.linux.files import remove_file
 
 log = logging.getLogger(__name__)
 
@@ -158,8 +159,7 @@ class Starter:
         link = f"{self._links_directory}/{link_name(pod, name, container_id)}"
         try:
             ensure_directory(self._links_directory, 0o755)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(link)
+            remove_file(link)
             os.symlink(path, link)
         except OSError as failure:
             log.warning("cannot link a container's log: link=%s error=%s", link, failure)

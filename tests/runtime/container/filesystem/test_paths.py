@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.runtime.container.paths import log_file
+from podwright.runtime.container.filesystem.paths import log_file
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ import msgspec
 
 from podwright.process import ProcessRunner
 from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
-from podwright.runtime.image import describe
 from podwright.runtime.image.catalog import ContentLease
-from podwright.runtime.image.documents import DocumentReader, Documents, DocumentSource
-from podwright.runtime.image.fetch import LayerFetcher, WantedLayer
-from podwright.runtime.image.progress import PullProgress
+from podwright.runtime.image.pulling import describe
+from podwright.runtime.image.pulling.documents import DocumentReader, Documents, DocumentSource
+from podwright.runtime.image.pulling.fetch import LayerFetcher, WantedLayer
+from podwright.runtime.image.pulling.progress import PullProgress
+from podwright.runtime.image.pulling.signatures import SignatureChecks
 from podwright.runtime.image.records import ImageTarget
-from podwright.runtime.image.signatures import SignatureChecks
 from podwright.runtime.model.image import Image, RegistryAuth, hex_of
 from podwright.runtime.registry.client import Client, Resolved
 from podwright.runtime.registry.logins import DaemonLogins

@@ -15,8 +15,8 @@ from podwright.process import ProcessRunner
 from podwright.runtime.config import RegistrySettings
 from podwright.runtime.image.catalog import ImageCatalog
 from podwright.runtime.image.records import ImageRecord, ImageTarget
-from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.saving import found, whole
+from podwright.runtime.image.tools.refetch import Refetcher
+from podwright.runtime.image.tools.saving import found, whole
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.model.image_store import Pushed
 from podwright.runtime.registry import failure as failures

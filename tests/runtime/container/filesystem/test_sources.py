@@ -9,7 +9,7 @@ import pytest
 
 from podwright.errors import InvalidArgument
 from podwright.linux import libc, mount
-from podwright.runtime.container import sources
+from podwright.runtime.container.filesystem import sources
 from podwright.runtime.model.container import ContainerConfig, ImageSpec, Mount, Propagation
 
 OURS = ("/nowhere/of/ours",)

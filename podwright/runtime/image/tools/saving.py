@@ -10,7 +10,7 @@ from podwright.runtime.archive.writing import ArchiveLayer, Saved
 from podwright.runtime.image import lookup
 from podwright.runtime.image.catalog import ContentLease, ImageCatalog
 from podwright.runtime.image.records import ImageRecord, ImageTarget
-from podwright.runtime.image.refetch import Refetcher
+from podwright.runtime.image.tools.refetch import Refetcher
 from podwright.runtime.model.image_store import ArchiveFormat
 from podwright.runtime.registry import manifest
 from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manifest, RootFs

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, NotFound, ResourceExhausted
-from podwright.runtime.image.progress import LayerProgress
+from podwright.runtime.image.pulling.progress import LayerProgress
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.storage.blobs import BlobStore, DigestMismatch, Ingest, open_blob

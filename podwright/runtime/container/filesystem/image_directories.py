@@ -4,7 +4,7 @@ Most are the VOLUMEs of the image's config. A container may write to them even i
 of the container's own root, with the image's content, and are deleted with it. A missing one is created. Below a
 read-only root, each is bind-mounted over itself, writable. A mount of the request replaces it.
 
-Called by `creation` on a root where nothing runs yet. Paths come from the image, so links are resolved inside the
+Called by `root` on a root where nothing runs yet. Paths come from the image, so links are resolved inside the
 root only.
 """
 

@@ -10,9 +10,9 @@ import pytest
 from podwright.errors import FailedPrecondition, Unknown
 from podwright.linux import detached, mount
 from podwright.process import PosixProcessRunner
-from podwright.runtime.container import staging
-from podwright.runtime.container.paths import ContainerPaths, container_paths
-from podwright.runtime.container.volumes import Held
+from podwright.runtime.container.filesystem import staging
+from podwright.runtime.container.filesystem.image_volumes import Held
+from podwright.runtime.container.filesystem.paths import ContainerPaths, container_paths
 from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.base import IdMapping, NamespaceMode, NamespaceOptions, UserNamespace
 from podwright.runtime.model.container import Mount, Propagation

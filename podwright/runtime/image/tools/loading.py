@@ -12,7 +12,7 @@ from podwright.runtime.archive.contents import ArchiveImage
 from podwright.runtime.archive.members import Members, taken_apart
 from podwright.runtime.config import ImageSettings
 from podwright.runtime.image.catalog import ContentLease
-from podwright.runtime.image.pull import PulledImage
+from podwright.runtime.image.pulling.pull import PulledImage
 from podwright.runtime.image.service import ImageService
 
 log = logging.getLogger(__name__)

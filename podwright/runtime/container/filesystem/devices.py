@@ -1,6 +1,6 @@
 """The host's devices that a container requests, with links resolved and directories expanded. Blocks.
 
-Called by `creation`. The spec lists the numbers, owner and permissions of each device node.
+Called by `creating`. The spec lists the numbers, owner and permissions of each device node.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podwright.errors import InvalidArgument
-from podwright.runtime.container import devices
+from podwright.runtime.container.filesystem import devices
 from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, Device, ImageSpec
 from podwright.runtime.oci_spec.builder import HostDevice
 

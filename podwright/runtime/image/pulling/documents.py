@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from podwright.errors import FailedPrecondition
-from podwright.runtime.image import describe
+from podwright.runtime.image.pulling import describe
 from podwright.runtime.registry import manifest, platforms
 from podwright.runtime.registry.client import DOCUMENT_LIMIT_BYTES, Client
 from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manifest, NoPlatform, RootFs

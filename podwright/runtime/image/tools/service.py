@@ -9,13 +9,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from podwright.process import ProcessRunner
 from podwright.runtime.config import Config
-from podwright.runtime.image.accounts import Accountant
-from podwright.runtime.image.loading import Loader
-from podwright.runtime.image.pushing import Pusher
-from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.saving import Saver
 from podwright.runtime.image.service import ImageService
-from podwright.runtime.image.verifying import Verifier
+from podwright.runtime.image.tools.accounts import Accountant
+from podwright.runtime.image.tools.loading import Loader
+from podwright.runtime.image.tools.pushing import Pusher
+from podwright.runtime.image.tools.refetch import Refetcher
+from podwright.runtime.image.tools.saving import Saver
+from podwright.runtime.image.tools.verifying import Verifier
 from podwright.runtime.model.image import Image, RegistryAuth
 from podwright.runtime.model.image_store import Accounts, ArchiveFormat, Damage, Pushed, VerifySummary
 

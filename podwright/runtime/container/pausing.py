@@ -9,39 +9,22 @@ container fails, because its process would be frozen as well.
 from __future__ import annotations
 
 import logging
-from typing import Protocol
 
 from podwright.errors import FailedPrecondition
+from podwright.runtime.container.protocol import Environment
 from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.single_flight import SingleFlight
-from podwright.runtime.state import Store
 
 log = logging.getLogger(__name__)
 
 
-class Freezable(Protocol):
-    """What a pause needs of a running container: see Task."""
-
-    async def pause(self) -> None: ...
-    async def resume(self) -> None: ...
-
-
-class Freezables(Protocol):
-    """Finds what runs."""
-
-    @property
-    def store(self) -> Store[Container]: ...
-    def task(self, container: Container) -> Freezable:
-        """Raises FailedPrecondition for a container that does not run."""
-
-
-class Freezer:
+class Pauser:
     """The pauses in progress. They continue when their callers leave."""
 
-    def __init__(self, env: Freezables, stopper: Stopper) -> None:
+    def __init__(self, env: Environment, stopper: Stopper) -> None:
         self._env = env
         self._stopper = stopper
         self._turns: KeyedLocks[ContainerId] = KeyedLocks()
@@ -62,9 +45,7 @@ class Freezer:
                 raise FailedPrecondition(f"container {container_id[:12]} is being stopped")
             task = self._env.task(container)
             await task.pause()
-            if (
-                container_id in self._stopper
-            ):  # a stop began in the meantime, and may have resumed the container before the pause
+            if container_id in self._stopper:  # began in the meantime, and may have resumed it before the pause
                 await task.resume()
                 raise FailedPrecondition(f"container {container_id[:12]} is being stopped")
             log.info("container is paused: id=%s", container_id[:12])

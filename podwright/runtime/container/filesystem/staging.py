@@ -21,8 +21,8 @@ import msgspec
 from podwright.errors import FailedPrecondition, Unknown
 from podwright.linux import detached, mount
 from podwright.linux.files import make_private, write_new
-from podwright.runtime.container.paths import ContainerPaths
-from podwright.runtime.container.volumes import Held
+from podwright.runtime.container.filesystem.image_volumes import Held
+from podwright.runtime.container.filesystem.paths import ContainerPaths
 from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.base import NamespaceMode, UserNamespace, Value
 from podwright.runtime.model.container import Mount, Propagation

@@ -17,9 +17,9 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError, Unknown
 from podwright.runtime.config import SignatureSettings
-from podwright.runtime.image import simple_signing
-from podwright.runtime.image.policy import Policy
-from podwright.runtime.image.simple_signing import ImageSignature
+from podwright.runtime.image.pulling import simple_signing
+from podwright.runtime.image.pulling.policy import Policy
+from podwright.runtime.image.pulling.simple_signing import ImageSignature
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.manifest import Descriptor

@@ -14,11 +14,11 @@ from collections.abc import AsyncGenerator, Sequence
 import msgspec
 
 from podwright.errors import PodwrightError
-from podwright.runtime.image import describe
 from podwright.runtime.image.catalog import ContentLease, ImageCatalog
+from podwright.runtime.image.pulling import describe
 from podwright.runtime.image.records import ImageRecord, ImageTarget
-from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.saving import found
+from podwright.runtime.image.tools.refetch import Refetcher
+from podwright.runtime.image.tools.saving import found
 from podwright.runtime.model.image_store import Damage, VerifySummary
 from podwright.runtime.registry import manifest
 from podwright.runtime.registry.manifest import Descriptor, Manifest

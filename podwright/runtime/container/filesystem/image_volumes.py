@@ -1,10 +1,10 @@
 """Image volumes: the trees of images, mounted read-only for mounts of a container that name an image.
 
-Each mount has its own overlay below the container's bundle, so it has the container's lifetime: `host_parts.unmake`
+Each mount has its own overlay below the container's bundle, so it has the container's lifetime: `root.unmake`
 removes it like the root, also after a crash. Its layers are held together with those of the container's own image. So
 an image may be removed while it is mounted, and its layers are deleted after the last container.
 
-Called by `creation`. Every failure carries CRI's sentinel.
+Called by `root` and `creating`. Every failure carries CRI's sentinel.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import msgspec
 
 from podwright.errors import PodwrightError, Unknown
 from podwright.linux import openat2
-from podwright.runtime.container import image_mounts
-from podwright.runtime.container.paths import ContainerPaths
+from podwright.runtime.container.filesystem import overlays
+from podwright.runtime.container.filesystem.paths import ContainerPaths
 from podwright.runtime.image import ImageService
 from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.container import Container, ContainerConfig, Mount, Propagation
@@ -101,7 +101,7 @@ def _mount(paths: ContainerPaths, number: int, image: ImageTree, label: str) -> 
     target, top = f"{paths.volumes}/{number}", f"{paths.volumes}/root{number}"
     for folder in (target, top):
         os.makedirs(folder, mode=0o711, exist_ok=True)
-    image_mounts.mount_readonly(image, target, top=top, label=label)
+    overlays.mount_readonly(image, target, top=top, label=label)
     return target
 
 

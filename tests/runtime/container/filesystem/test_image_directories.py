@@ -11,7 +11,7 @@ from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import running_pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.container.image_directories import LIMIT, make, wanted
+from podwright.runtime.container.filesystem.image_directories import LIMIT, make, wanted
 from podwright.runtime.model.container import Mount
 from tests.faults.node import Node, running_node
 from tests.fixtures import FreshPodwright

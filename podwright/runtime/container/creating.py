@@ -12,10 +12,18 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.linux.selinux import Contexts
-from podwright.runtime.container import devices, host_parts, targets, volumes
+from podwright.runtime.container import targets
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.paths import log_file
-from podwright.runtime.container.root import PreparedMounts, Root, make_root, prepare_mounts
+from podwright.runtime.container.filesystem import devices, image_volumes
+from podwright.runtime.container.filesystem.paths import log_file
+from podwright.runtime.container.filesystem.root import (
+    PreparedMounts,
+    RestoredContent,
+    Root,
+    make_root,
+    prepare_mounts,
+    unmake,
+)
 from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, User
 from podwright.runtime.model.ids import ContainerId, new_id
@@ -40,7 +48,7 @@ async def create(
     env: ContainerEnvironment,
     sandbox: Sandbox,
     config: ContainerConfig,
-    restored: host_parts.RestoredContent | None = None,
+    restored: RestoredContent | None = None,
 ) -> ContainerId:
     """Make the container and set its record to CREATED. If a step fails, undo the earlier ones.
 
@@ -51,7 +59,7 @@ async def create(
 
 
 async def _create(
-    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, restored: host_parts.RestoredContent | None
+    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, restored: RestoredContent | None
 ) -> ContainerId:
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
@@ -62,7 +70,7 @@ async def _create(
     container_id = ContainerId(new_id())
     record = msgspec.structs.replace(
         new_record(container_id, sandbox, config, image, created_at=env.store.now(), resources=resources),
-        volume_images=volumes.find(env.images, config),
+        volume_images=image_volumes.find(env.images, config),
         cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
     )
     handler.check(env.bundle(record))
@@ -82,7 +90,7 @@ async def _create(
             msgspec.structs.replace(container, state=ContainerState.CREATED, user=prepared.root.user)
         )
     except BaseException:
-        await asyncio.shield(asyncio.to_thread(host_parts.unmake, paths))
+        await asyncio.shield(asyncio.to_thread(unmake, paths))
         env.images.release(container_id)
         env.store.delete(container_id)
         raise
@@ -109,8 +117,8 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True):
     container: Container
     sandbox: Sandbox
     image: Image
-    held: volumes.Held
-    restored: host_parts.RestoredContent | None  # of a checkpoint
+    held: image_volumes.Held
+    restored: RestoredContent | None  # of a checkpoint
     target_pid: int
     apparmor_profile: str  # empty: none
     labels: Contexts | None  # None on a host without SELinux
@@ -127,13 +135,13 @@ async def _decide(
     container: Container,
     sandbox: Sandbox,
     image: Image,
-    restored: host_parts.RestoredContent | None,
+    restored: RestoredContent | None,
 ) -> Creation:
     return Creation(
         container=container,
         sandbox=sandbox,
         image=image,
-        held=volumes.hold(env.images, container),
+        held=image_volumes.hold(env.images, container),
         restored=restored,
         target_pid=await targets.pid_of(env, sandbox, container.config),
         apparmor_profile=await env.apparmor.profile(container.config.security),
