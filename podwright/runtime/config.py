@@ -6,7 +6,6 @@ known key. The comment beside a key is its text in docs/config.md: run `python -
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
@@ -15,6 +14,7 @@ import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.entry_points import offers
+from podwright.spelling import nearest
 
 DEFAULT_PATH = "/etc/podwright/config.toml"
 DEFAULT_HANDLER_TYPE = "oci"  # of [handlers.NAME] without a type
@@ -328,8 +328,8 @@ def _check_foreign(kind: Any, where: str) -> None:
     """Raises InvalidArgument if no installed package has this type of handlers."""
     known = {*HANDLER_TYPES, *(offer.name for offer in offers(ENTRY_POINTS))}
     if kind not in known:
-        near = difflib.get_close_matches(str(kind), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known types: {', '.join(sorted(known))}"
+        near = nearest(str(kind), known)
+        hint = f"did you mean {near!r}?" if near else f"known types: {', '.join(sorted(known))}"
         raise InvalidArgument(f"{where} {kind!r} is unknown", hint=hint)
 
 
@@ -346,8 +346,8 @@ def _check_keys(document: dict[str, Any], section: type[Section], prefix: str, n
         fields[section.__struct_config__.tag_field] = str
     for key, value in document.items():
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys: {', '.join(sorted(fields))}"
+            near = nearest(key, fields)
+            hint = f"did you mean {prefix}{near}?" if near else f"known keys: {', '.join(sorted(fields))}"
             raise InvalidArgument(f"config {name}: unknown key {prefix}{key}", hint=hint)
         if isinstance(value, dict) and get_origin(fields[key]) is dict:
             for entry, settings in value.items():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
 from podwright.conformance.patience import patient
@@ -39,8 +41,9 @@ async def test_a_socket_that_is_not_there_is_named_in_plain_words(tmp_path: Path
 
 
 async def test_a_server_of_another_protocol_is_told_apart(tmp_path: Path) -> None:
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read()  # until the client has gone: it tells of its own broken write otherwise
         writer.close()
 
     async with await asyncio.start_unix_server(answer, tmp_path / "s.sock"):
@@ -57,3 +60,23 @@ async def test_a_server_that_dies_in_a_call_is_missed(tmp_path: Path) -> None:
 
     async with await asyncio.start_unix_server(leave, tmp_path / "s.sock"):
         assert await _version(tmp_path / "s.sock") == f"no process listens on {tmp_path}/s.sock"
+
+
+async def test_the_words_of_a_server_that_stops_are_kept(tmp_path: Path) -> None:
+    """gRPC's code and the channel's state are those of a broken connection."""
+    begun = asyncio.Event()
+
+    async def wait(_request: Any, _context: Any) -> bytes:
+        begun.set()
+        await asyncio.Event().wait()
+        return b""
+
+    server = grpc.aio.server()
+    methods: dict[str, Any] = {"Version": grpc.unary_unary_rpc_method_handler(wait)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("runtime.v1.RuntimeService", methods),))
+    server.add_insecure_port(f"unix://{tmp_path}/s.sock")
+    await server.start()
+    called = asyncio.create_task(_version(tmp_path / "s.sock"))
+    await begun.wait()
+    await server.stop(None)
+    assert await called == "Cancelling all calls"

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
 
 from podwright.errors import AlreadyExists, FailedPrecondition, NotFound
-from podwright.runtime.container.freezing import Freezable, Freezer
-from podwright.runtime.container.stopping import Ends, Killable, Stopper
+from podwright.runtime.container.pausing import Pauser
+from podwright.runtime.container.protocol import Environment, Runner
+from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.single_flight import SingleFlight
@@ -37,26 +37,6 @@ def key(sandbox_id: SandboxId, config: ContainerConfig) -> tuple[str | int, ...]
     return (sandbox_id, config.name, config.attempt)
 
 
-class RunningTask(Killable, Freezable, Protocol):
-    """What the requests need of a running container."""
-
-
-class Environment(Protocol):
-    """Where the records are, and what runs."""
-
-    @property
-    def store(self) -> Store[Container]: ...
-    def task(self, container: Container) -> RunningTask:
-        """Raises FailedPrecondition for a container that does not run."""
-
-
-class Runner(Ends, Protocol):
-    """Starts containers, and knows when they end."""
-
-    async def start(self, container: Container) -> None:
-        """Start a CREATED container and record it as RUNNING."""
-
-
 class ContainerRequests(ABC):
     """All containers of an engine."""
 
@@ -64,7 +44,7 @@ class ContainerRequests(ABC):
         self._store = env.store
         self._starter = runner
         self._stopper = Stopper(env, runner)
-        self._freezer = Freezer(env, self._stopper)
+        self._pauser = Pauser(env, self._stopper)
         self._creates: SingleFlight[tuple[str | int, ...], ContainerId] = SingleFlight("create container")
         self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
         self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
@@ -144,12 +124,12 @@ class ContainerRequests(ABC):
         await self._delete(container_id)
 
     async def pause(self, container_id: str) -> None:
-        """Pause the container: see `freezing`. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
-        await self._freezer.pause(self.get(container_id))
+        """Pause the container: see `pausing`. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
+        await self._pauser.pause(self.get(container_id))
 
     async def unpause(self, container_id: str) -> None:
         """Unpause the container. Raises NotFound and FailedPrecondition."""
-        await self._freezer.unpause(self.get(container_id))
+        await self._pauser.unpause(self.get(container_id))
 
     # -- look-up
 
@@ -204,7 +184,7 @@ class ContainerRequests(ABC):
         """Wait for requests in progress, then cancel and undo them."""
         for flight in (self._creates, self._starts, self._removes):
             await flight.settle(timeout_s)
-        await self._freezer.settle(timeout_s)
+        await self._pauser.settle(timeout_s)
 
 
 def starts_once(container: Container, *, removing: bool) -> FailedPrecondition:

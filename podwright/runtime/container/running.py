@@ -14,8 +14,9 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, RuntimeFailed
 from podwright.linux.files import check_space
-from podwright.runtime.container import staging, targets
+from podwright.runtime.container import targets
 from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.filesystem import staging
 from podwright.runtime.handlers.protocol import Exit, HandlerRecord, Task
 from podwright.runtime.insisting import insist
 from podwright.runtime.model.container import Container, ContainerState
@@ -48,7 +49,7 @@ class ContainerRunner:
             raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
         handler = env.handler_of(container)
         try:
-            targets.check(env, container)
+            targets.target_of(env.store, sandbox.id, container.config)  # it must still run
             if env.life:
                 await env.life.start_container(sandbox, container)
             async with staging.ready(env.paths(container.id), env.sandboxes.users):

@@ -6,7 +6,7 @@ import posixpath
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.cdi import names as cdi_names
-from podwright.runtime.container import volumes
+from podwright.runtime.container.filesystem import image_volumes
 from podwright.runtime.model.base import check_namespaces, check_no_nul, check_path, check_profile
 from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
 from podwright.runtime.security import selinux
@@ -66,7 +66,7 @@ def _check_mount(name: str, mount: Mount) -> None:
     if posixpath.normpath("/" + mount.container_path) == "/":
         raise InvalidArgument(f"{label}: container_path must not be /")
     if mount.image is not None:
-        volumes.check(name, mount)
+        image_volumes.check(name, mount)
     elif not mount.host_path.startswith("/"):
         raise InvalidArgument(f"{label}: host_path {mount.host_path[:200]!r} is not absolute")
     if bool(mount.uid_mappings) is not bool(mount.gid_mappings):

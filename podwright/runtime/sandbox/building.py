@@ -28,6 +28,7 @@ from podwright.runtime.sandbox import host_parts
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
+from podwright.runtime.sandbox.requests import note_torn_down
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.security.selinux import of_sandbox
 from podwright.runtime.single_flight import SingleFlight
@@ -166,12 +167,7 @@ class Builder:
         if not host_parts.is_unpinned(paths):
             with Step("namespaces"):
                 await asyncio.to_thread(host_parts.unpin, paths)
-        current = self.store.find(sandbox.id)
-        if current is None:
-            return
-        state = SandboxState.NOTREADY if current.state is SandboxState.STOPPING else current.state
-        if current.attachment is not None or current.process or current.state is not state:
-            self.store.observe(msgspec.structs.replace(current, state=state, attachment=None, pid=0, process={}))
+        note_torn_down(self.store, sandbox.id)
 
     async def _unplug(self, sandbox: Sandbox) -> None:
         if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):

@@ -5,12 +5,9 @@ A repeated request joins the first one. The steps themselves are in `building`.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from typing import Any
-
-import msgspec
 
 from podwright.linux.selinux import free_level
 from podwright.runtime.handlers.protocol import Handler
@@ -19,20 +16,19 @@ from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
 from podwright.runtime.network import NetworkService
-from podwright.runtime.sandbox import naming, rebuilding, recovery, validate
+from podwright.runtime.sandbox import rebuilding, recovery, validate
 from podwright.runtime.sandbox.building import Builder, SandboxSettings
 from podwright.runtime.sandbox.document import document
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.paths import SandboxPaths
-from podwright.runtime.sandbox.records import SandboxRecords
+from podwright.runtime.sandbox.requests import SandboxRequests, key
 from podwright.runtime.sandbox.userns import UserNamespaces
-from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Store
 
 log = logging.getLogger(__name__)
 
 
-class SandboxService(SandboxRecords):
+class SandboxService(SandboxRequests):
     """All sandboxes of the daemon."""
 
     def __init__(
@@ -48,7 +44,6 @@ class SandboxService(SandboxRecords):
         self._builder = Builder(store, settings, handlers, network, first_processes)
         self._settings = settings
         self._handlers = handlers
-        self._runs: naming.Runs = SingleFlight("run sandbox")
 
     async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
         """Run a sandbox and return when it is READY.
@@ -59,34 +54,29 @@ class SandboxService(SandboxRecords):
         """
         validate.check(config)
         chosen = self.handler(handler).name
-        return await naming.run_once(
-            self._store, self._runs, config, chosen, lambda: self._create(config, chosen, handler)
+        return await self._run_once(config, chosen, handler)
+
+    def _new_record(self, config: SandboxConfig, handler: str, requested: str) -> Sandbox:
+        sandbox_id = SandboxId(new_id())
+        is_host = config.security.namespaces.network is NamespaceMode.NODE
+        return Sandbox(
+            id=sandbox_id,
+            config=config,
+            handler=handler,
+            requested_handler=requested,
+            state=SandboxState.CREATING,
+            created_at=self._store.now(),
+            netns="" if is_host else self._builder.paths(sandbox_id).netns,
+            cgroup_parent=self._settings.parents.of(config, sandbox_id),
+            selinux_level=self._selinux_level(sandbox_id),
         )
 
-    async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
-        sandbox_id = SandboxId(new_id())
-        netns = self._builder.paths(sandbox_id).netns
-        sandbox = self._store.put(
-            Sandbox(
-                id=sandbox_id,
-                config=config,
-                handler=handler,
-                requested_handler=requested,
-                state=SandboxState.CREATING,
-                created_at=self._store.now(),
-                netns="" if config.security.namespaces.network is NamespaceMode.NODE else netns,
-                cgroup_parent=self._settings.parents.of(config, sandbox_id),
-                selinux_level=self._selinux_level(sandbox_id),
-            )
-        )
-        try:
-            async with self._settings.life.held():
-                await self._builder.build(sandbox)
-        except BaseException:
-            await asyncio.shield(self._builder.undo(sandbox))
-            raise
-        log.info("sandbox is ready: id=%s pod=%s/%s", sandbox_id[:12], config.name.namespace, config.name.name)
-        return sandbox_id
+    async def _build(self, sandbox: Sandbox) -> None:
+        async with self._settings.life.held():
+            await self._builder.build(sandbox)
+
+    async def _undo(self, sandbox: Sandbox) -> None:
+        await self._builder.undo(sandbox)
 
     def _selinux_level(self, sandbox_id: SandboxId) -> str:
         """A level that no other pod has. Empty on a host without SELinux."""
@@ -152,7 +142,7 @@ class SandboxService(SandboxRecords):
     async def note_resources(
         self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
     ) -> None:
-        """Record the resources of the pod as a whole. A kubelet limits the pod's cgroup by itself.
+        """Record the resources of the pod as a whole.
 
         Raises NotFound, ResourceExhausted, and what a listener of the life cycle raises.
         """
@@ -160,18 +150,13 @@ class SandboxService(SandboxRecords):
         async with life.held():
             if life:
                 await life.update_sandbox(self.get(sandbox_id), overhead, resources)
-            sandbox = self.get(sandbox_id)
-            changed = self._store.put(
-                msgspec.structs.replace(
-                    sandbox, overhead=overhead or sandbox.overhead, resources=resources or sandbox.resources
-                )
-            )
+            changed = self._put_resources(sandbox_id, overhead, resources)
             if life:
                 await life.sandbox_updated(changed)
 
     def named(self, name: SandboxName) -> Sandbox | None:
         """The sandbox with that name and attempt, including one that clients do not see yet."""
-        return self._store.named(naming.key(name))
+        return self._store.named(key(name))
 
     def handler(self, requested: str) -> Handler:
         """The handler that a request names, or the default one for "". Raises InvalidArgument."""

@@ -41,7 +41,7 @@ from podwright.runtime.pods.service import PodService
 from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.sandbox.base_cgroup import BaseCgroup
 from podwright.runtime.sandbox.parents import Parents
-from podwright.runtime.sandbox.records import open_store as open_sandboxes
+from podwright.runtime.sandbox.requests import open_store as open_sandboxes
 from podwright.runtime.security.profiles import load_profile
 from podwright.runtime.state import Boots, Database, Store
 from podwright.runtime.stats.service import StatsService

@@ -12,8 +12,8 @@ import logging
 import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.runtime.container import targets
 from podwright.runtime.container.running import START_ERROR, START_ERROR_CODE
-from podwright.runtime.engines.docker import targets
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
 from podwright.runtime.engines.docker.host import EngineRecord
 from podwright.runtime.engines.docker.process_user import user_of
@@ -49,7 +49,7 @@ class EngineRunner:
             raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
         async with self._turns[container.id]:
             try:
-                targets.engine_id(env, sandbox, container.config)  # it must still run
+                targets.target_of(env.store, sandbox.id, container.config)  # it must still run
                 if container.log_path:
                     await asyncio.to_thread(log_files.make, container.log_path)
                 await env.host.start(container.id)

@@ -26,6 +26,7 @@ from podwright.runtime.sandbox import files, host_parts
 from podwright.runtime.sandbox.building import attach_request
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
+from podwright.runtime.sandbox.requests import note_torn_down
 from podwright.runtime.security.profiles import localhost_profile
 from podwright.runtime.state import Store
 from podwright.timeline import Step
@@ -119,12 +120,7 @@ async def tear_down(env: SandboxEnvironment, sandbox: Sandbox) -> None:
     with Step("first process"):
         await env.host.remove(sandbox.id)
     await asyncio.to_thread(host_parts.unpin, env.paths(sandbox.id))
-    current = env.store.find(sandbox.id)
-    if current is None:
-        return
-    state = SandboxState.NOTREADY if current.state is SandboxState.STOPPING else current.state
-    if current.attachment is not None or current.process or current.state is not state:
-        env.store.observe(msgspec.structs.replace(current, state=state, attachment=None, pid=0, process={}))
+    note_torn_down(env.store, sandbox.id)
 
 
 async def undo(env: SandboxEnvironment, sandbox: Sandbox) -> None:

@@ -42,7 +42,7 @@ from podwright.runtime.sandbox.base_cgroup import BaseCgroup
 from podwright.runtime.sandbox.building import SandboxSettings
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
-from podwright.runtime.sandbox.records import open_store as open_sandboxes
+from podwright.runtime.sandbox.requests import open_store as open_sandboxes
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.security.apparmor import AppArmor

@@ -1,0 +1,147 @@
+"""Which sandbox a request gets, and look-ups: the same whatever runs the pods.
+
+An engine extends `SandboxRequests` with its steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+
+import msgspec
+
+from podwright.errors import AlreadyExists, NotFound
+from podwright.runtime.model.base import Resources
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
+from podwright.runtime.single_flight import SingleFlight
+from podwright.runtime.state import Database, Store
+
+log = logging.getLogger(__name__)
+
+
+def open_store(database: Database) -> Store[Sandbox]:
+    """The store of sandbox records."""
+    return Store(
+        database,
+        Sandbox,
+        table="sandboxes",
+        label="sandbox",
+        id_of=lambda record: record.id,
+        name_of=lambda record: key(record.config.name),
+    )
+
+
+def key(name: SandboxName) -> tuple[str | int, ...]:
+    """What is unique among sandboxes."""
+    return (name.namespace, name.name, name.uid, name.attempt)
+
+
+class SandboxRequests(ABC):
+    """All sandboxes of an engine. Those that are being made have records too, but clients do not see them."""
+
+    def __init__(self, store: Store[Sandbox]) -> None:
+        self._store = store
+        self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
+
+    # -- steps of the engine
+
+    @abstractmethod
+    def _new_record(self, config: SandboxConfig, handler: str, requested: str) -> Sandbox:
+        """The record of a sandbox before anything of it is made. `requested` is the request's word for `handler`."""
+
+    @abstractmethod
+    async def _build(self, sandbox: Sandbox) -> None:
+        """Make all its parts and record it as READY."""
+
+    @abstractmethod
+    async def _undo(self, sandbox: Sandbox) -> None:
+        """Undo what a failed `_build` has made, and delete the record."""
+
+    # -- requests
+
+    async def _run_once(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
+        """Run a sandbox. A repeated request joins the first one or returns its sandbox.
+
+        Raises AlreadyExists if a different or stopped sandbox has the name, and what the steps raise.
+        """
+        name = key(config.name)
+        existing = self._store.named(name)
+        if existing is None or existing.state is SandboxState.CREATING:
+            made = await self._runs.join(name, lambda: self._create(config, handler, requested))
+            existing = self._store.find(made)
+            if existing is None or (existing.config, existing.handler) == (config, handler):
+                return made
+        elif existing.state is SandboxState.READY and (existing.config, existing.handler) == (config, handler):
+            return existing.id
+        raise AlreadyExists(
+            f"sandbox {config.name.namespace}/{config.name.name} attempt {config.name.attempt} exists already as "
+            f"{existing.id[:12]} ({existing.state})",
+            hint="remove it, or increase the attempt number",
+        )
+
+    async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
+        sandbox = self._store.put(self._new_record(config, handler, requested))
+        try:
+            await self._build(sandbox)
+        except BaseException:
+            await asyncio.shield(self._undo(sandbox))
+            raise
+        log.info("sandbox is ready: id=%s pod=%s/%s", sandbox.id[:12], config.name.namespace, config.name.name)
+        return sandbox.id
+
+    def _put_resources(self, sandbox_id: str, overhead: Resources | None, resources: Resources | None) -> Sandbox:
+        """Record the resources that are given. A kubelet limits the pod's cgroup by itself. Raises as `get`."""
+        sandbox = self.get(sandbox_id)
+        return self._store.put(
+            msgspec.structs.replace(
+                sandbox, overhead=overhead or sandbox.overhead, resources=resources or sandbox.resources
+            )
+        )
+
+    # -- look-up
+
+    @property
+    def generation(self) -> int:
+        """A number that changes with every change of a record."""
+        return self._store.generation
+
+    def now(self) -> int:
+        """The time in nanoseconds since the epoch. Clients compare it with the times of events."""
+        return self._store.now()
+
+    def find(self, sandbox_id: str) -> Sandbox | None:
+        """A sandbox by an id or its prefix, also one that clients do not see yet. Raises InvalidArgument."""
+        return self._store.find(sandbox_id)
+
+    def get(self, sandbox_id: str) -> Sandbox:
+        """A sandbox that is visible to clients. Raises NotFound and InvalidArgument."""
+        sandbox = self._store.get(sandbox_id)
+        if sandbox.state is SandboxState.CREATING:
+            raise NotFound(f"sandbox {sandbox_id[:64]!r} does not exist")
+        return sandbox
+
+    def visible(self) -> list[Sandbox]:
+        """All sandboxes that are visible to clients, oldest first."""
+        shown = [sandbox for sandbox in self._store if sandbox.state is not SandboxState.CREATING]
+        return sorted(shown, key=lambda sandbox: sandbox.created_at)
+
+    # -- steps for `pods`
+
+    def note_stopping(self, sandbox_id: SandboxId) -> Sandbox:
+        """Set it to STOPPING: clients see it as NOTREADY from now on."""
+        sandbox = self._store.get(sandbox_id)
+        if sandbox.state is SandboxState.READY:
+            sandbox = self._store.observe(msgspec.structs.replace(sandbox, state=SandboxState.STOPPING))
+        return sandbox
+
+
+def note_torn_down(store: Store[Sandbox], sandbox_id: SandboxId) -> None:
+    """Record that a sandbox has no parts but its files. One that was being stopped is NOTREADY."""
+    current = store.find(sandbox_id)
+    if current is None:
+        return
+    state = SandboxState.NOTREADY if current.state is SandboxState.STOPPING else current.state
+    if current.attachment is not None or current.process or current.state is not state:
+        store.observe(msgspec.structs.replace(current, state=state, attachment=None, pid=0, process={}))
