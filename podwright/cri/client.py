@@ -124,5 +124,12 @@ class CriClient:
         if self.channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
             path = socket_path(self.endpoint)
             said = error.message.rpartition(f"{path}: ")[2]
-            return Unavailable(f"the process that listens on {path} does not speak gRPC: {said}")
+            return Unavailable(_no_answer(path, said))
         return error
+
+
+def _no_answer(path: str, said: str) -> str:
+    """Why a socket on which a process listens gives no answer. `said` is gRPC's reason of the last try."""
+    if said.startswith("connect failed"):  # the process has begun to listen since then
+        return f"no process listened on {path} at the last try to connect"
+    return f"the process that listens on {path} does not speak gRPC: {said}"

@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from podwright.conformance.patience import patient
+from podwright.cri import client
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, Unavailable
@@ -38,6 +39,14 @@ async def test_a_socket_that_is_not_there_is_named_in_plain_words(tmp_path: Path
     assert await _version(tmp_path / "none.sock") == f"no process listens on {tmp_path}/none.sock"
     (tmp_path / "file").touch()
     assert await _version(tmp_path / "file") == f"no process listens on {tmp_path}/file"
+
+
+async def test_a_server_that_has_begun_to_listen_since_is_not_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "why_unreachable", lambda _: None)
+    said = await _version(tmp_path / "none.sock")
+    assert said == f"no process listened on {tmp_path}/none.sock at the last try to connect"
 
 
 async def test_a_server_of_another_protocol_is_told_apart(tmp_path: Path) -> None:
