@@ -30,7 +30,7 @@ from podwright.runtime.engines.docker.missing import NoCheckpoints, NoRestores
 from podwright.runtime.engines.docker.node import EngineNode
 from podwright.runtime.engines.docker.pause import pause_image
 from podwright.runtime.engines.docker.reconciling import Reconciler
-from podwright.runtime.engines.docker.sandbox_steps import SandboxEnvironment
+from podwright.runtime.engines.docker.sandbox_steps import EngineSandboxEnvironment
 from podwright.runtime.engines.docker.sandboxes import EngineSandboxes
 from podwright.runtime.events.hub import EventHub
 from podwright.runtime.model.container import Container
@@ -188,7 +188,7 @@ async def _make_sandboxes(
 ) -> EngineSandboxes:
     config = base.config
     return EngineSandboxes(
-        SandboxEnvironment(
+        EngineSandboxEnvironment(
             state=config.state,
             store=store,
             host=base.host,
