@@ -74,10 +74,6 @@ class DockerEngine(msgspec.Struct, frozen=True, kw_only=True):
     checkpoints: NoCheckpoints
     restores: NoRestores
 
-    def check_handler(self, name: str) -> object:
-        """Raises InvalidArgument for a runtime handler that there is not."""
-        return self.sandboxes.handler(name)
-
     async def recover(self, database: Database) -> None:
         """Compare the records with the Engine and correct them."""
         await self.network.start()

@@ -73,10 +73,6 @@ class NativeEngine(msgspec.Struct, frozen=True, kw_only=True):
     restores: RestoreService
     listeners: Listeners
 
-    def check_handler(self, name: str) -> object:
-        """Raises InvalidArgument for a runtime handler that there is not."""
-        return self.sandboxes.handler(name)
-
     async def recover(self, database: Database) -> None:
         """Compare the records with the host and correct them.
 
