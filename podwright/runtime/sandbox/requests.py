@@ -120,8 +120,13 @@ class SandboxRequests(ABC):
         """A level that no other pod has. Empty if the engine has no SELinux."""
         return ""
 
-    def _put_resources(self, sandbox_id: str, overhead: Resources | None, resources: Resources | None) -> Sandbox:
-        """Record the resources that are given. A kubelet limits the pod's cgroup by itself. Raises as `get`."""
+    async def note_resources(
+        self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
+    ) -> Sandbox:
+        """Record the resources of the pod as a whole that are given. A kubelet limits the pod's cgroup by itself.
+
+        Raises NotFound and ResourceExhausted.
+        """
         sandbox = self.get(sandbox_id)
         return self._store.put(
             msgspec.structs.replace(

@@ -115,18 +115,16 @@ class SandboxService(SandboxRequests):
 
     async def note_resources(
         self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
-    ) -> None:
-        """Record the resources of the pod as a whole.
-
-        Raises NotFound, ResourceExhausted, and what a listener of the life cycle raises.
-        """
+    ) -> Sandbox:
+        """The same, and listeners of the life cycle are asked. Raises what they raise too."""
         life = self._env.life
         async with life.held():
             if life:
                 await life.update_sandbox(self.get(sandbox_id), overhead, resources)
-            changed = self._put_resources(sandbox_id, overhead, resources)
+            changed = await super().note_resources(sandbox_id, overhead=overhead, resources=resources)
             if life:
                 await life.sandbox_updated(changed)
+            return changed
 
     def named(self, name: SandboxName) -> Sandbox | None:
         """The sandbox with that name and attempt, including one that clients do not see yet."""

@@ -19,7 +19,6 @@ from podwright.linux import namespaces
 from podwright.runtime.engines.docker import refusals, sandbox_steps
 from podwright.runtime.engines.docker.host import ListedContainer
 from podwright.runtime.engines.docker.sandbox_steps import EngineSandboxEnvironment
-from podwright.runtime.model.base import Resources
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxState
 from podwright.runtime.sandbox import validate
@@ -106,12 +105,6 @@ class EngineSandboxes(SandboxRequests):
         """The document for a verbose status."""
         pins = {"net": sandbox.netns} if sandbox.netns else {}
         return {**document(sandbox, pins), "engine": sandbox.process}
-
-    async def note_resources(
-        self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
-    ) -> None:
-        """Record the resources of the pod as a whole. Raises NotFound and ResourceExhausted."""
-        self._put_resources(sandbox_id, overhead, resources)
 
     # -- reconciliation
 
