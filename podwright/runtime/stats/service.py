@@ -201,9 +201,8 @@ class StatsService:
             pace, found = WalkPace(lambda: False), []
             for container in containers:
                 with contextlib.suppress(OSError, PodwrightError):  # it is gone, or too large to be measured
-                    found.append(
-                        (container, measure(self._containers.written_files(container), pace.starting()).used_bytes)
-                    )
+                    files = self._containers.written_files(container)
+                    found.append((container, measure(files, pace.starting()).used_bytes))
             return found
 
         return await in_fresh_thread(measure_all)
