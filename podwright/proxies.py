@@ -22,9 +22,17 @@ def choose(url: str, environ: Mapping[str, str]) -> str | None:
     if not proxy or is_loopback(parts.hostname or "") or _goes_directly(parts, _value("no_proxy", environ)):
         return None
     whole = proxy if "://" in proxy else f"http://{proxy}"
-    if urlsplit(whole).scheme not in PORTS or not urlsplit(whole).hostname:
+    if not _is_proxy(whole):
         raise ValueError(f"{variable.upper()} is not the http:// or https:// URL of a proxy")
     return whole
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in PORTS and parts.port != 0 and bool(parts.hostname)
+    except ValueError:  # an invalid IPv6 address or port
+        return False
 
 
 def is_loopback(name: str) -> bool:

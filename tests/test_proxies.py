@@ -61,7 +61,7 @@ def test_who_is_reached_directly(exceptions: str, host: str, directly: bool) -> 
     assert (choose(f"https://{host}/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": exceptions}) is None) == directly
 
 
-@pytest.mark.parametrize("value", ["socks5://p:1080", "ftp://me:hush@p", "http://"])
+@pytest.mark.parametrize("value", ["socks5://p:1080", "ftp://me:hush@p", "http://", "me:hush@p:abc", "http://[::1"])
 def test_what_is_no_proxy(value: str) -> None:
     with pytest.raises(ValueError, match="HTTPS_PROXY is not") as refusal:
         choose("https://r.io", {"HTTPS_PROXY": value})

@@ -19,6 +19,7 @@ SLEEP = ("sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; don
 DEAF = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
 LISTENS = 'until grep -qs ":{port:04X} [0:]* 0A" /proc/net/tcp /proc/net/tcp6; do sleep 0.02; done'
 WAIT_S, POLL_S = patient(60.0), patient(0.02)
+EXEC_S = int(patient(20.0))  # what ExecSync gives a command that should end
 
 
 def serving(commands: Mapping[int, str]) -> tuple[str, ...]:
@@ -95,7 +96,7 @@ class CasePod:
                 await asyncio.sleep(POLL_S)
         return status
 
-    async def exec(self, container_id: str, *command: str, timeout: int = 20) -> api.ExecSyncResponse:
+    async def exec(self, container_id: str, *command: str, timeout: int = EXEC_S) -> api.ExecSyncResponse:
         """ExecSync."""
         request = api.ExecSyncRequest(container_id=container_id, cmd=command, timeout=timeout)
         return await self.cri.call(self.cri.runtime.ExecSync, request)

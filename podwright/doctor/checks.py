@@ -41,6 +41,7 @@ CHECKS = (
     DoctorCheck(name="security.apparmor", title="AppArmor", judge=security.apparmor),
     DoctorCheck(name="security.selinux", title="SELinux", judge=security.selinux),
     DoctorCheck(name="storage.disk", title="Disk space", judge=storage.disk),
+    DoctorCheck(name="storage.images", title="Disk space of images", judge=storage.image_disk),
     DoctorCheck(name="limits.open_files", title="Open files", judge=storage.open_files),
     DoctorCheck(name="limits.inotify", title="File watchers", judge=storage.inotify),
     DoctorCheck(name="time.clock", title="Clock", judge=storage.clock),

@@ -122,7 +122,7 @@ class SecurityFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StorageFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The filesystem of the root directory, which may not exist yet."""
+    """The filesystem of a directory, the daemon's root or that of images, which may not exist yet."""
 
     root: str = ""
     filesystem: str = ""
@@ -157,4 +157,5 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkFacts = msgspec.field(default_factory=NetworkFacts)
     security: SecurityFacts = msgspec.field(default_factory=SecurityFacts)
     storage: StorageFacts = msgspec.field(default_factory=StorageFacts)
+    images: StorageFacts | None = None  # None: images are below the root
     limits: LimitFacts = msgspec.field(default_factory=LimitFacts)

@@ -14,6 +14,7 @@ class DoctorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     root: str = "/var/lib/podwright"
+    image_store: str = ""  # the directory of images; empty: root
     network_mode: Literal["auto", "cni", "bridge"] = "auto"
     cni_conf_dir: str = "/etc/cni/net.d"
     cni_bin_dirs: tuple[str, ...] = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")

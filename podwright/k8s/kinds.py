@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
-from podwright.errors import InvalidArgument
 from podwright.k8s import objects
-from podwright.k8s.codec import from_document
 from podwright.k8s.objects.base import Kind
 from podwright.k8s.objects.generic import List
 
@@ -15,16 +12,6 @@ from podwright.k8s.objects.generic import List
 def find_kind(api_version: str, kind: str) -> type[Kind] | None:
     """The type of an object that stands by itself, or None for one that is not known here."""
     return _kinds().get((api_version, kind))
-
-
-def from_any(document: Any) -> Kind:
-    """The object in a document, by the document's kind. Raises InvalidArgument."""
-    fields = document if isinstance(document, dict) else {}
-    api_version, kind = str(fields.get("apiVersion") or ""), str(fields.get("kind") or "")
-    cls = find_kind(api_version, kind)
-    if cls is None:
-        raise InvalidArgument(f"no kind {kind or '(none)'} in apiVersion {api_version or '(none)'} is known")
-    return from_document(document, cls)
 
 
 @cache

@@ -20,7 +20,10 @@ def parse_time(text: str) -> datetime:
         raise InvalidArgument(f"{text!r} is not a time", hint="such as 2026-03-01T10:00:00Z") from failure
     if time.tzinfo is None:
         raise InvalidArgument(f"{text!r} has no time zone", hint="such as 2026-03-01T10:00:00Z")
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as failure:  # before the year 1 or after 9999 in UTC
+        raise InvalidArgument(f"{text!r} is not a time") from failure
 
 
 def whole_seconds(time: datetime) -> datetime:

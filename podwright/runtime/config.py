@@ -97,20 +97,22 @@ class RegistrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class ImageSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[images]: limits for pulls and archives, and what is kept of an image."""
+    """[images]: where images are, limits for pulls and archives, and what is kept of an image."""
 
+    store: str = ""  # the directory of images, such as one on a disk of its own; empty: root
     max_layers: int = 256  # of an image
     max_unpacked_bytes: int = 64 * 1024**3  # of a layer, including holes of sparse files
     max_entries: int = 4_000_000  # files in a layer
     max_archive_bytes: int = 64 * 1024**3  # of one `load`, after decompression
-    pinned: tuple[str, ...] = ()  # complete names, `*` matches anything; the kubelet and `prune` keep these images
+    pinned: tuple[str, ...] = ()  # references, `*` matches anything; the kubelet and `prune` keep these images
     keep_blobs: bool = True  # false: delete compressed layers after unpacking; save and push download them again
 
 
 class SignatureRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[signatures.rules."PREFIX"]: what is required of the image PREFIX and of images whose names start with PREFIX/.
 
-    Names are complete, such as docker.io/library. The longest matching rule applies.
+    Names are complete, such as docker.io/library. The longest matching rule applies. [signatures.default] has the same
+    keys, for images without a rule. Without it they are accepted.
     """
 
     action: Literal["accept", "reject", "signed"]  # accept or reject images, or require a signature
@@ -237,6 +239,11 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hooks: HookSettings = HookSettings()
     docker: DockerSettings = DockerSettings()
 
+    @property
+    def image_root(self) -> str:
+        """The directory of blobs and unpacked layers."""
+        return self.images.store or self.root
+
 
 def load_config(path: str | None) -> Config:
     """The configuration in `path`. None means DEFAULT_PATH if it exists, otherwise the defaults.
@@ -289,6 +296,8 @@ def _check_paths(config: Config, name: str) -> None:
     for key in ("root", "state"):
         if not getattr(config, key).startswith("/"):
             raise InvalidArgument(f"config {name}: {key} must be an absolute path")
+    if not config.image_root.startswith("/"):
+        raise InvalidArgument(f"config {name}: images.store must be an absolute path")
 
 
 def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:

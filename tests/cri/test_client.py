@@ -67,10 +67,11 @@ async def test_the_words_of_a_server_that_stops_are_kept(tmp_path: Path) -> None
 
     async def wait(_request: Any, _context: Any) -> bytes:
         begun.set()
-        return await asyncio.get_running_loop().create_future()
+        await asyncio.Event().wait()
+        return b""
 
     server = grpc.aio.server()
-    methods = {"Version": grpc.unary_unary_rpc_method_handler(wait)}
+    methods: dict[str, Any] = {"Version": grpc.unary_unary_rpc_method_handler(wait)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("runtime.v1.RuntimeService", methods),))
     server.add_insecure_port(f"unix://{tmp_path}/s.sock")
     await server.start()

@@ -271,6 +271,13 @@ CASES = [
     ("storage.disk", but(storage__free_bytes=1024), "missing", "make room"),
     ("storage.disk", but(storage__free_bytes=5 * GIB), "warning", "make room"),
     ("storage.disk", but(storage__free_inodes=1), "warning", "make room"),
+    ("storage.images", GOOD, "ok", ""),
+    (
+        "storage.images",
+        but(images=StorageFacts(root="/i", free_bytes=1024, total_bytes=GIB)),
+        "missing",
+        "images.store",
+    ),
     ("limits.open_files", but(limits__nofile_hard=4096), "warning", "ulimit"),
     ("limits.inotify", but(limits__inotify_instances=128), "note", "sysctl"),
     ("time.clock", but(limits__time_s=0.0), "warning", "date -s"),

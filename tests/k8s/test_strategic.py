@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podwright.k8s import objects
 from podwright.k8s.codec import from_document, to_document
+from podwright.k8s.merge_keys import PATCH_MERGE_KEYS
 from podwright.k8s.objects import (
     ContainerState,
     ContainerStateRunning,
@@ -24,6 +26,7 @@ from podwright.k8s.objects import (
     PodStatus,
 )
 from podwright.k8s.objects.base import ApiObject
+from podwright.k8s.shapes import ListShape, StructShape, fields_of
 from podwright.k8s.strategic import difference
 from tests.harness.apiserver.merging.strategic import strategic_merge
 
@@ -131,3 +134,11 @@ def test_addresses_of_one_type_are_replaced() -> None:
     assert patch == {"status": {"addresses": [{"address": each.address, "type": "InternalIP"} for each in both]}}
     patch = difference(Node(status=NodeStatus(addresses=both[:1])), Node(status=NodeStatus(addresses=both)))
     assert patch["status"]["addresses"][0] == {"$patch": "replace"}
+
+
+def test_merge_keys_name_fields_that_there_are() -> None:
+    for (name, wire), key in PATCH_MERGE_KEYS.items():
+        shape = fields_of(getattr(objects, name))[wire].shape
+        assert isinstance(shape, ListShape), (name, wire)
+        assert isinstance(shape.item, StructShape)
+        assert key in fields_of(shape.item.cls), (name, wire)

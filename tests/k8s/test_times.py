@@ -22,7 +22,9 @@ def test_forms() -> None:
     assert isinstance(micro_time(TIME), MicroTime)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-03-01T10:00:00", "2026-13-01T10:00:00Z"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-03-01T10:00:00", "2026-13-01T10:00:00Z", "9999-12-31T23:00:00-23:00"]
+)
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(InvalidArgument):
         parse_time(text)

@@ -52,6 +52,7 @@ def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
         ("handlers.kata = 3", "handlers"),
         ("root = 5", "Expected `str`"),
         ("root = 'relative'", "absolute"),
+        ("[images]\nstore = 'relative'", r"images\.store must be an absolute path"),
         ("log_level = 'loud'", "log_level"),
         ("root = ", "Invalid value"),
         ("handlers = 3", "handlers"),

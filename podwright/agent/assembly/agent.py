@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,11 +47,14 @@ from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
+from podwright.agent.runtime.records import ImageStatus
 from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.worker import Pauses
+from podwright.errors import PodwrightError
 from podwright.tasks import Tasks
 
 IDS_PER_POD = 65536  # without a configured number
+IMAGES_TIMEOUT_S = 5.0  # for the images in the node's status
 
 
 class Agent:
@@ -97,6 +102,7 @@ class Agent:
         ports = self._engine_ports(checks)
         self.engine = AgentEngine(self._settings(), context.shared, ports, {**sources, **self._cluster.sources})
         context.engine.set(self.engine)
+        self._images: Sequence[ImageStatus] = ()
         self._tasks = Tasks()
 
     def _settings(self) -> EngineSettings:
@@ -202,7 +208,7 @@ class Agent:
         self.shared.pods_changed([pod.metadata.uid for pod in self.shared.registry.pods() if is_static(pod)])
 
     async def _findings(self) -> NodeFindings:
-        """The findings for the node's status. Raises PodwrightError."""
+        """The findings for the node's status."""
         problems = (
             self.engine.problem(),
             _network_message(self.dependencies.watch.network_problem()),
@@ -211,11 +217,18 @@ class Agent:
         )
         return msgspec.structs.replace(
             node_findings(self.config, self.dependencies, self.node, self._devices.counts()),
-            images=await self.dependencies.images.images(),
+            images=await self._node_images(),
             volumes_in_use=self._volumes.in_use(),
             pressures=self._eviction.pressures,
             problems=[problem for problem in problems if problem],
         )
+
+    async def _node_images(self) -> Sequence[ImageStatus]:
+        """The runtime's images. While it does not answer, those it had: that state must be reported, too."""
+        with contextlib.suppress(PodwrightError, TimeoutError):
+            async with asyncio.timeout(IMAGES_TIMEOUT_S):
+                self._images = await self.dependencies.images.images()
+        return self._images
 
     def volume_counts(self) -> tuple[Counter[str], Counter[str]]:
         """The numbers of volumes that are wanted and mounted, each by plug-in."""

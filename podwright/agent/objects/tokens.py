@@ -6,6 +6,7 @@ of its life or after a day, and a failed renewal is harmless while the old token
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Collection
@@ -14,6 +15,7 @@ import msgspec
 
 from podwright.agent.clock import Clock
 from podwright.errors import PodwrightError, Unavailable
+from podwright.k8s.client.failures import Forbidden
 from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import (
     BoundObjectReference,
@@ -31,6 +33,8 @@ DEFAULT_EXPIRATION_S = 3600
 LONGEST_USE_S = 24 * 3600.0
 RENEWAL_PART = 0.8  # of a token's life
 JITTER_S = 10.0
+# The API server refuses the token of a pod that its own caches do not show on this node yet.
+REFUSED_PAUSES_S = (0.05, 0.1, 0.2)
 
 
 class _TokenKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,9 +101,7 @@ class PodTokens:
                 api_version="v1", kind="Pod", name=pod.metadata.name, uid=pod.metadata.uid
             ),
         )
-        answer = await self._server.create_subresource(
-            ServiceAccount, key.account, "token", TokenRequest(spec=spec), namespace=key.namespace
-        )
+        answer = await self._ask(key, TokenRequest(spec=spec))
         status = answer.status
         if not status.token or status.expiration_timestamp is None:
             raise Unavailable(f"the API server sent no token for service account {key.namespace}/{key.account}")
@@ -108,6 +110,19 @@ class PodTokens:
         jitter_s = random.uniform(0, JITTER_S)  # noqa: S311 # no secret: it spreads the requests
         renew_at = min(expires_at - life_s + LONGEST_USE_S, expires_at - (1 - RENEWAL_PART) * life_s) - jitter_s
         return KnownToken(text=status.token, expires_at=expires_at, renew_at=renew_at)
+
+    async def _ask(self, key: _TokenKey, request: TokenRequest) -> TokenRequest:
+        for pause_s in REFUSED_PAUSES_S:
+            try:
+                return await self._ask_once(key, request)
+            except Forbidden:
+                await asyncio.sleep(pause_s)
+        return await self._ask_once(key, request)
+
+    async def _ask_once(self, key: _TokenKey, request: TokenRequest) -> TokenRequest:
+        return await self._server.create_subresource(
+            ServiceAccount, key.account, "token", request, namespace=key.namespace
+        )
 
     def _now(self) -> float:
         return self._clock.now_ns() / 1e9

@@ -12,7 +12,8 @@ from podwright.agent.stats.records import Fs, NodeStats, PodStats, Rlimit
 class Filesystems(msgspec.Struct, frozen=True, kw_only=True):
     """`node` has the agent's root. `images` and `containers` are the runtime's, None if it reports none.
 
-    `dedicated_images`: images have a filesystem of their own. `dedicated_containers`: so have containers' layers.
+    `dedicated_containers`: containers' layers are on another filesystem than images. `dedicated_images`: so is one of
+    the two, or both, compared with the node's.
     """
 
     node: Fs

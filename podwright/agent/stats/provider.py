@@ -179,14 +179,13 @@ class HostStats:
         self, images: Sequence[FilesystemSpace], containers: Sequence[FilesystemSpace], now: Moment
     ) -> Filesystems:
         root = self._settings.root
+        layers_apart = bool(images and containers) and _is_other(containers[0].mountpoint, images[0].mountpoint)
         return Filesystems(
             node=disk.filesystem(root, now),
             images=_used(images[0], now) if images else None,
             containers=_used(containers[0], now) if containers else None,
-            dedicated_images=bool(images) and _is_other(images[0].mountpoint, root),
-            dedicated_containers=bool(images)
-            and bool(containers)
-            and _is_other(containers[0].mountpoint, images[0].mountpoint),
+            dedicated_images=layers_apart or (bool(images) and _is_other(images[0].mountpoint, root)),
+            dedicated_containers=layers_apart,
         )
 
     async def _build_node(self) -> NodeStats:

@@ -1,8 +1,9 @@
 """Writes the status of pods to the API server, and deletes pods whose end is complete.
 
 A change is written when it is the pod's turn (`write_order`), as a patch of the differences to the newest known
-version of the pod, from the watch or from the answer to an earlier write. Every ten seconds all pods are compared,
-which repairs lost writes (pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
+version of the pod, from the watch or from the answer to an earlier write. What a pod says before it runs waits for
+a second: most pods run by then, and one write says all. Every ten seconds all pods are compared, which repairs lost
+writes (pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from podwright.k8s.strategic import difference
 log = logging.getLogger(__name__)
 
 RECONCILE_S = 10.0
+PENDING_WAIT_S = 1.0  # before the status of a pod is written that does not run yet
 FIRST_PAUSE_S = 0.5  # after a pod's write that failed; doubled up to RECONCILE_S
 STATUS = "status"
 _NO_SPEC = PodSpec(containers=())
@@ -87,18 +89,25 @@ class StatusWriter:
             unlisten()
 
     def _changed(self, entry: VersionedStatus) -> None:
-        self._add(entry.uid, later=entry.shown.phase == PENDING)
+        if entry.shown.phase == PENDING:
+            asyncio.get_running_loop().call_later(PENDING_WAIT_S, self._add_later, entry.uid)
+        else:
+            self._add(entry.uid)
 
     def _add(self, uid: str, *, later: bool = False) -> None:
         self._order.add(uid, later=later)
         self._wake.set()
+
+    def _add_later(self, uid: str) -> None:
+        self._add(uid, later=True)
 
     async def _compare_forever(self) -> None:
         """Compare every pod with what the API shows of it, from time to time."""
         while True:
             await asyncio.sleep(RECONCILE_S)
             uids = {entry.uid for entry in self._ports.statuses.all()}
-            self._answers = {uid: pod for uid, pod in self._answers.items() if uid in uids}
+            # What the watch has shown counts no more: after the restore of a backup, the watch shows older versions.
+            self._answers = {uid: pod for uid, pod in self._answers.items() if uid in uids and self._is_ahead(uid)}
             self._failures = {uid: count for uid, count in self._failures.items() if uid in uids}
             for uid in uids:
                 if self._is_due(uid):
@@ -176,6 +185,10 @@ class StatusWriter:
         if not is_older(watched.metadata.resource_version, answer.metadata.resource_version):
             return watched
         return replace(watched, metadata=answer.metadata, status=answer.status)
+
+    def _is_ahead(self, uid: str) -> bool:
+        """Whether the answer to the last write is newer than what the watch shows."""
+        return self._shown(uid) is not self._watched(uid)
 
     def _watched(self, uid: str) -> Pod | None:
         """The pod's object from the watch: a static pod's mirror, or the pod itself."""

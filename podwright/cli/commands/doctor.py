@@ -41,6 +41,7 @@ def _options(config_file: str | None, root: str | None) -> DoctorOptions:
     handlers = tuple((name, handler.path or name) for name, handler in oci.items())
     return DoctorOptions(
         root=root or settings.root,
+        image_store=settings.images.store,
         network_mode=settings.network.mode,
         cni_conf_dir=settings.network.cni_conf_dir,
         cni_bin_dirs=settings.network.cni_bin_dirs,

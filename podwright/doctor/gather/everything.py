@@ -38,5 +38,6 @@ async def gather(options: DoctorOptions, runner: ProcessRunner) -> Facts:
         network=network,
         security=gather_security(options.seccomp_profile),
         storage=storage,
+        images=gather_storage(options.image_store) if options.image_store else None,
         limits=gather_limits(),
     )

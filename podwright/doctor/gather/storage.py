@@ -1,4 +1,4 @@
-"""The filesystem under the root directory."""
+"""The filesystem under a directory of the daemon."""
 
 from __future__ import annotations
 

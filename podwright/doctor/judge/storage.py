@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podwright.doctor.facts import Facts
+from podwright.doctor.facts import Facts, StorageFacts
 from podwright.doctor.finding import Finding, missing, note, ok, warning
 
 GIB = 1024**3
@@ -17,12 +17,21 @@ OLDEST_SANE_TIME_S = 1_735_689_600  # 2025-01-01: before this the clock was neve
 
 def disk(facts: Facts) -> Finding:
     """The space on the filesystem of the root directory."""
-    storage = facts.storage
+    return _judged(facts.storage, "root")
+
+
+def image_disk(facts: Facts) -> Finding:
+    """The space on the filesystem of images, when they are not below the root."""
+    return _judged(facts.images, "images.store") if facts.images else ok("images are below the root directory")
+
+
+def _judged(storage: StorageFacts, key: str) -> Finding:
+    """The space of a directory, which `key` of the configuration names."""
     shown = f"{storage.root} on {storage.filesystem}: {storage.free_bytes / GIB:.1f} GiB free"
-    make_room = "make room, or move `root` to a larger filesystem"
+    make_room = f"make room, or move `{key}` to a larger filesystem"
     if not storage.writable:
         return missing(
-            f"{storage.root} is not writable", cost="nothing can be stored", remedy="run as root, or set `root`"
+            f"{storage.root} is not writable", cost="nothing can be stored", remedy=f"run as root, or set `{key}`"
         )
     if storage.free_bytes < FREE_NEEDED_BYTES:
         return missing(shown, cost="images cannot be pulled", remedy=make_room)

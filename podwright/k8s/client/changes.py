@@ -66,7 +66,7 @@ def read_change(line: bytes, kind: type[K], what: str) -> Change[K]:
     try:
         frame = _FRAMES.decode(line)
         change = _read(frame, kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, InvalidArgument) as failure:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidArgument) as failure:
         raise Garbled(f"cannot {what}: an event is invalid: {failure}") from failure
     if isinstance(change, Status):
         raise failure_of(change, what)

@@ -34,12 +34,11 @@ from podwright.k8s.client.requests import ApiRequest, object_place
 from podwright.k8s.client.transport import HttpAnswer, Transport
 from podwright.k8s.codec import decode
 from podwright.k8s.objects import DeleteOptions, ListMeta
-from podwright.k8s.objects.base import ApiObject, Kind
+from podwright.k8s.objects.base import ApiList, Kind
 
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Kind)
-T = TypeVar("T", bound=ApiObject)
 
 # The kubelet's kubeAPIQPS and kubeAPIBurst.
 CALLS_PER_S = 50.0
@@ -150,12 +149,16 @@ class ApiClient:
         """As `ApiServer..raw`."""
         return await self._call(requests.raw(request), timeout_s)
 
-    async def _typed(self, request: ApiRequest, cls: type[T], timeout_s: float) -> T:
+    async def _typed(self, request: ApiRequest, cls: type[K], timeout_s: float) -> K:
+        """An answer must say its kind: `{}`, as a proxy may answer, would be a list of nothing."""
         body = await self._call(request, timeout_s)
         try:
-            return decode(body, cls)
+            answer = decode(body, cls)
         except (InvalidArgument, msgspec.DecodeError) as failure:
             raise Garbled(f"cannot {request.what}: the answer is invalid: {failure}") from failure
+        if answer.kind != cls.__name__:
+            raise Garbled(f"cannot {request.what}: the answer is of kind {answer.kind!r}, not {cls.__name__}")
+        return answer
 
     async def _call(self, request: ApiRequest, timeout_s: float) -> bytes:
         deadline = asyncio.get_running_loop().time() + timeout_s
@@ -225,9 +228,9 @@ def _too_late(what: str, timeout_s: float) -> DeadlineExceeded:
 def _list_of(kind: type[Kind]) -> Any:
     """The type of a page, also for kinds whose list type is not generated."""
     return msgspec.defstruct(
-        f"{kind.__name__}Items",
+        f"{kind.__name__}List",
         [("items", tuple[kind, ...], ()), ("metadata", ListMeta, ListMeta())],  # type: ignore[valid-type]
-        bases=(ApiObject,),
+        bases=(ApiList,),
         frozen=True,
         kw_only=True,
     )

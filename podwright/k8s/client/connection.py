@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import h11
@@ -37,8 +39,22 @@ class HttpConnection:
 
     @property
     def is_free(self) -> bool:
-        """Whether it can take a request: the last answer is complete, and nobody has closed it."""
-        return not self._closed and self._http.our_state is h11.IDLE and not self._stream.is_over
+        """Whether it can take a request: the last answer is complete, nothing follows it, and nobody has closed it."""
+        is_idle = self._http.our_state is h11.IDLE and not self._http.trailing_data[0]
+        return is_idle and not self._closed and not self._stream.is_over
+
+    async def is_silent(self) -> bool:
+        """Whether a free connection has stayed so.
+
+        What a server sends before it is asked is no answer to the next request: a proxy says 408 before it closes.
+        """
+        with contextlib.suppress(OSError):
+            try:
+                async with asyncio.timeout(0):
+                    await self._stream.reader.read(1)
+            except TimeoutError:
+                return self.is_free
+        return False
 
     async def ask(self, method: str, target: str, headers: Headers, body: bytes) -> AnswerHead:
         """Send a request. The head of its answer, whose body `piece` reads. Raises Unanswered too."""

@@ -23,13 +23,14 @@ from podwright.k8s.codec import decode
 from podwright.k8s.objects import Status, StatusCause
 
 SHOWN_BYTES = 300  # of a body that is no Status
+LONGEST_RETRY_S = 300.0  # a server that asks us to wait for longer is asked again all the same
 
 
 class ApiFailure(PodwrightError):
     """The API server refused, or could not do it.
 
     `code` is HTTP's, `reason` the API's word for it (empty when the answer had none), `causes` what is wrong with
-    which field, `retry_after_s` how long the server asks us to wait (0: it does not say).
+    which field, `retry_after_s` how long the server asks us to wait (0: it does not say), at most LONGEST_RETRY_S.
     """
 
     HINT: ClassVar[str] = ""
@@ -39,7 +40,8 @@ class ApiFailure(PodwrightError):
         self.status = status
         self.code = status.code
         self.reason = status.reason
-        self.retry_after_s = retry_after_s or float(status.details.retry_after_seconds if status.details else 0)
+        asked_s = retry_after_s or (status.details.retry_after_seconds if status.details else 0)
+        self.retry_after_s = float(min(max(asked_s, 0), LONGEST_RETRY_S))
 
     @property
     def causes(self) -> tuple[StatusCause, ...]:

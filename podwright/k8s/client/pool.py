@@ -57,7 +57,7 @@ class Pool:
 
         Raises OSError and h11.ProtocolError.
         """
-        kept = self._kept()
+        kept = await self._kept()
         if kept is not None:
             try:
                 return await self._ask(kept, request, identity)
@@ -110,15 +110,22 @@ class Pool:
         for connection in ending:
             await connection.close()
 
-    def _kept(self) -> HttpConnection | None:
-        """One that was used lately. Others are closed."""
+    async def _kept(self) -> HttpConnection | None:
+        """One that was used lately, and on which nothing came since. Others are closed."""
         oldest = time.monotonic() - IDLE_S
         while self._idle:
             since, connection = self._idle.pop()
-            if since > oldest and connection.is_free:
+            self._used.add(connection)  # so that `close` ends it
+            is_good = False
+            try:
+                is_good = since > oldest and await connection.is_silent()
+            finally:
+                if not is_good:
+                    self._used.discard(connection)
+                    connection.abort()
+            if is_good:
                 self._close_older(oldest)
                 return connection
-            connection.abort()
         return None
 
     def _close_older(self, oldest: float) -> None:

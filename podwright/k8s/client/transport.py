@@ -173,8 +173,10 @@ class Transport:
             raise Unreachable(f"{where}: {text}", hint=HINT) from failure
         except h11.RemoteProtocolError as failure:
             raise Garbled(f"{where}: {failure}") from failure
-        except h11.LocalProtocolError as failure:  # a token with a line break, for example
-            raise FailedPrecondition(f"{where}: this cannot be sent: {failure}") from failure
+        except (h11.LocalProtocolError, UnicodeEncodeError):
+            raise FailedPrecondition(
+                f"{where}: this cannot be sent: the token or the URL has characters that HTTP does not allow"
+            ) from None  # the cause's text shows the token
 
 
 async def _body(connection: HttpConnection, what: str) -> bytes:

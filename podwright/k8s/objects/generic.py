@@ -9,7 +9,7 @@ from podwright.k8s.objects.meta import ListMeta
 
 
 class List(ApiList, frozen=True, kw_only=True):
-    """Several objects of any kinds, as documents. `kinds.from_any` makes typed objects of them."""
+    """Several objects of any kinds, as documents."""
 
     API_VERSION: ClassVar[str] = "v1"
     items: tuple[dict[str, Any], ...] = ()

@@ -40,7 +40,7 @@ class CheckpointService:
         criu: Criu,
     ) -> None:
         self._work = f"{config.root}/checkpoints"
-        self._ours = (config.root, config.state)
+        self._ours = (config.root, config.state, config.image_root)
         self._containers = containers
         self._sandboxes = sandboxes
         self._criu = criu

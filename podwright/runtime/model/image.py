@@ -79,7 +79,10 @@ class RegistryAuth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FsUsage(Value, frozen=True, kw_only=True):
-    """The disk usage of images on the filesystem at `mountpoint`. `timestamp` is in nanoseconds since the epoch."""
+    """The disk usage of images, or of containers' writable layers, on the filesystem at `mountpoint`.
+
+    `timestamp` is in nanoseconds since the epoch.
+    """
 
     mountpoint: str
     used_bytes: int

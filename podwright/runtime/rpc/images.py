@@ -7,16 +7,17 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import ImageEngine
-from podwright.runtime.model.image import Image, ImageConfig, RegistryAuth
+from podwright.runtime.engines.protocol import ImageEngine, StatsEngine
+from podwright.runtime.model.image import FsUsage, Image, ImageConfig, RegistryAuth
 from podwright.runtime.rpc.convert_base import info
 from podwright.runtime.rpc.lists import ListReplies
 
 
 class ImageRpcs:
-    def __init__(self, images: ImageEngine, check_handler: Callable[[str], object]) -> None:
+    def __init__(self, images: ImageEngine, stats: StatsEngine, check_handler: Callable[[str], object]) -> None:
         """`check_handler` raises InvalidArgument for a runtime handler that is not configured."""
         self._images = images
+        self._stats = stats
         self._check_handler = check_handler
         self._lists = ListReplies(
             images.list,
@@ -54,14 +55,11 @@ class ImageRpcs:
         return api.RemoveImageResponse()
 
     async def ImageFsInfo(self, _request: api.ImageFsInfoRequest, _: Any) -> api.ImageFsInfoResponse:
-        usage = await self._images.fs_usage()
-        message = api.FilesystemUsage(
-            timestamp=usage.timestamp,
-            fs_id=api.FilesystemIdentifier(mountpoint=usage.mountpoint),
-            used_bytes=api.UInt64Value(value=usage.used_bytes),
-            inodes_used=api.UInt64Value(value=usage.inodes_used),
+        images = await self._images.fs_usage()
+        layers = await self._stats.layers_usage() or images
+        return api.ImageFsInfoResponse(
+            image_filesystems=[_filesystem(images)], container_filesystems=[_filesystem(layers)]
         )
-        return api.ImageFsInfoResponse(image_filesystems=[message], container_filesystems=[message])
 
     def _name(self, spec: api.ImageSpec) -> str:
         """The name of the image in the request. Raises InvalidArgument for a missing name or an unknown handler.
@@ -73,6 +71,15 @@ class ImageRpcs:
         if spec.runtime_handler:
             self._check_handler(spec.runtime_handler)
         return spec.image
+
+
+def _filesystem(usage: FsUsage) -> api.FilesystemUsage:
+    return api.FilesystemUsage(
+        timestamp=usage.timestamp,
+        fs_id=api.FilesystemIdentifier(mountpoint=usage.mountpoint),
+        used_bytes=api.UInt64Value(value=usage.used_bytes),
+        inodes_used=api.UInt64Value(value=usage.inodes_used),
+    )
 
 
 def _auth(message: api.AuthConfig) -> RegistryAuth:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
@@ -69,7 +70,9 @@ class StatsService:
         containers: MeasuredContainers,
         sandboxes: MeasuredSandboxes,
         images: MeasuredImages,
+        layers_folder: str = "",
     ) -> None:
+        """`layers_folder` has the writable layers, if images are elsewhere: see `[images] store`."""
         self._config = config
         self._containers = containers
         self._sandboxes = sandboxes
@@ -80,7 +83,7 @@ class StatsService:
         self._layers = WritableLayers()
         self._lock = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
-        self._mountpoint = ""
+        self._layers_folder = self._mountpoint = layers_folder
 
     async def container(self, container_id: str) -> ContainerStats:
         """The usage of a container. Raises NotFound, and FailedPrecondition if it has no process."""
@@ -192,6 +195,18 @@ class StatsService:
             )
             for container in there
         ]
+
+    async def layers_usage(self) -> FsUsage | None:
+        """The disk usage of all writable layers, as far as it is known. None if they are where images are."""
+        if not self._layers_folder:
+            return None
+        layers = await self._layers.usages({each.id: self._upper(each) for each in self._containers.visible()})
+        return FsUsage(
+            mountpoint=self._layers_folder,
+            used_bytes=sum(layer.used_bytes for layer in layers.values()),
+            inodes_used=sum(layer.inodes for layer in layers.values()),
+            timestamp=time.time_ns(),
+        )
 
     async def written(self) -> list[tuple[Container, int]]:
         """The bytes in the writable layer of every container, running or not, measured now."""

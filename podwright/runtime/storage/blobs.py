@@ -45,6 +45,7 @@ class BlobStore:
         with _reported("cannot create the image store"):
             os.makedirs(self._blobs, exist_ok=True)
             os.makedirs(self._ingest, mode=0o700, exist_ok=True)
+            os.chmod(root, 0o700)  # images may be private, and the daemon's root is open to all users of the host
             _replace(f"{root}/oci-layout", layout.LAYOUT_FILE)
 
     def path(self, digest: str) -> str:

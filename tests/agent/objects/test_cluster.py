@@ -21,6 +21,7 @@ from podwright.agent.objects.trust_bundles import TrustBundles
 from podwright.agent.objects.watches import ApiObjects
 from podwright.agent.pod_certificates.issuing import PodCertificates
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError, Unavailable
+from podwright.k8s.client.failures import Forbidden
 from podwright.k8s.client.protocol import RawRequest, Selection
 from podwright.k8s.objects import (
     ClusterTrustBundle,
@@ -37,6 +38,7 @@ from podwright.k8s.objects import (
     Secret,
     ServiceAccount,
     ServiceAccountTokenProjection,
+    Status,
     TokenRequest,
     TokenRequestStatus,
     Volume,
@@ -174,12 +176,18 @@ class TokenServer:
     clock: VirtualClock
     issued: int = 0
     fail: bool = False
+    refusals: int = 0
 
     async def create_subresource(
         self, owner: Any, name: str, subresource: str, body: TokenRequest, *, namespace: str = ""
     ) -> TokenRequest:
         if self.fail:
             raise Unavailable("the server is down")
+        if self.refusals:
+            self.refusals -= 1
+            raise Forbidden(
+                "node requested token bound to a pod scheduled on a different node", status=Status(code=403)
+            )
         self.issued += 1
         assert (name, subresource, namespace) == ("default", "token", "default")
         assert body.spec.bound_object_ref is not None
@@ -222,6 +230,19 @@ class TestTokens:
             await asyncio.sleep(200)
             with pytest.raises(PodwrightError):
                 await tokens.token(pod(), self.HOUR)
+
+        run_virtual(scenario())
+
+    def test_a_server_that_does_not_know_yet_where_the_pod_runs_is_asked_again(self) -> None:
+        async def scenario() -> None:
+            clock = VirtualClock()
+            server = TokenServer(clock)
+            tokens = PodTokens(server, clock)  # type: ignore[arg-type] # one call of it
+            server.refusals = 3
+            assert await tokens.token(pod(), self.HOUR) == b"token-1"
+            server.refusals = 4
+            with pytest.raises(Forbidden):
+                await tokens.token(pod(uid="other"), self.HOUR)
 
         run_virtual(scenario())
 

@@ -105,8 +105,14 @@ class Runtime(FakeRuntime):
     async def container_stats(self) -> list[api.ContainerStats]:
         return [container(), container("c-0")]
 
+    images_at, layers_at = "/", ""
+
     async def filesystems(self) -> tuple[list[FilesystemSpace], list[FilesystemSpace]]:
-        return [FilesystemSpace(mountpoint="/", used_bytes=5, inodes_used=6)], []
+        images, layers = (
+            [FilesystemSpace(mountpoint=place, used_bytes=5, inodes_used=6)] if place else []
+            for place in (self.images_at, self.layers_at)
+        )
+        return images, layers
 
 
 class Scene:
@@ -238,6 +244,29 @@ def test_the_node(tmp_path: Path) -> None:
         assert filesystems.images == filesystems.containers or not filesystems.dedicated_containers
         light = await scene.provider.node_cpu_and_memory()
         assert (light.fs, light.network) == (None, None)
+        await scene.provider.close()
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize(
+    ("images", "layers", "dedicated"),
+    [
+        ("{root}", "", (False, False)),
+        ("{root}", "{root}", (False, False)),
+        ("/proc", "", (True, False)),
+        ("/proc", "/proc/self", (True, False)),
+        ("/proc", "{root}", (True, True)),
+        ("{root}", "/proc", (True, True)),
+        ("/proc", "/sys", (True, True)),
+    ],
+)
+def test_filesystems_of_their_own(images: str, layers: str, dedicated: tuple[bool, bool], tmp_path: Path) -> None:
+    async def work() -> None:
+        scene = Scene(tmp_path, CGROUP)
+        scene.runtime.images_at, scene.runtime.layers_at = images.format(root=tmp_path), layers.format(root=tmp_path)
+        found = await scene.provider.filesystems()
+        assert (found.dedicated_images, found.dedicated_containers) == dedicated
         await scene.provider.close()
 
     run_virtual(work())

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.status.manager import VersionedStatus, Watcher
-from podwright.agent.status.writer import StatusWriter, WriterPorts
+from podwright.agent.status.writer import PENDING_WAIT_S, StatusWriter, WriterPorts
 from podwright.k8s.objects import Pod, PodCondition, PodStatus
 from tests.agent.fakes.direct import DirectApi, settle
 from tests.agent.fakes.pods import pod
@@ -134,7 +134,11 @@ def test_ready_pods_are_written_before_pods_that_only_begin() -> None:
             for each in pods[2:]:
                 world.statuses.set(each, running())
             await settle()
-            assert world.writes() == [f"patch pods web-{number}/status" for number in (2, 3, 0, 1)]
+            assert world.writes() == [f"patch pods web-{number}/status" for number in (2, 3)]
+            world.statuses.set(pods[0], running())
+            await asyncio.sleep(PENDING_WAIT_S)
+            await settle()
+            assert world.writes() == [f"patch pods web-{number}/status" for number in (0, 1)]
 
     run_virtual(scenario())
 
@@ -174,6 +178,27 @@ def test_what_somebody_else_changes_is_put_right() -> None:
         async with world.writing():
             world.statuses.set(web, running())
             await settle()
+            world.server.put(replace(world.see(), status=PodStatus(phase="Pending")))
+            world.see()
+            await asyncio.sleep(15)
+            assert world.shown.phase == "Running"
+
+    run_virtual(scenario())
+
+
+def test_a_status_that_a_restored_backup_does_not_have_is_written_again() -> None:
+    """The versions of its objects are older than that of the last answer."""
+
+    async def scenario() -> None:
+        world = World()
+        web = world.add(pod())
+        async with world.writing():
+            for reason in ("First", "Second", ""):
+                world.statuses.set(web, running(reason))
+                await settle()
+            world.see()
+            await asyncio.sleep(15)
+            world.server.store.reset(empty=False)
             world.server.put(replace(world.see(), status=PodStatus(phase="Pending")))
             world.see()
             await asyncio.sleep(15)

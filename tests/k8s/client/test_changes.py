@@ -67,6 +67,12 @@ def test_an_error_is_raised_as_the_failure_that_it_is() -> None:
             read_change(line("ERROR", status), Pod, "watch pods")
 
 
+def test_an_event_that_is_nested_too_deeply_is_garbled() -> None:
+    depth = 200_000
+    with pytest.raises(Garbled):
+        read_change(b'{"type":"ADDED","object":{"spec":%s%s}}' % (b"[" * depth, b"]" * depth), Pod, "watch")
+
+
 @given(
     data=st.one_of(
         st.binary(max_size=80),

@@ -22,6 +22,7 @@ from podwright.k8s.client.calls import ApiCall
 from podwright.k8s.client.client import CALLS_AT_ONCE, ApiClient
 from podwright.k8s.client.endpoint import Endpoint, FixedCredentials, bearer
 from podwright.k8s.client.failures import (
+    LONGEST_RETRY_S,
     ApiFailure,
     Conflict,
     Garbled,
@@ -259,7 +260,7 @@ async def test_every_code_has_its_failure(code: int) -> None:
 
 async def test_what_is_no_api_object_is_garbled() -> None:
     async with connected() as (server, api):
-        for body in (b"", b"{", b"[]", b'{"metadata": 1}'):
+        for body in (b"", b"{", b"[]", b'{"metadata": 1}', b"{}", b"null", b'{"kind":"Status","status":"Success"}'):
             server.faults.add(Fault(ailment=Ailment.GARBAGE, body=body))
             with pytest.raises(Garbled, match="cannot get nodes n1"):
                 await api.get(Node, "n1")
@@ -278,6 +279,10 @@ async def test_the_server_is_given_the_time_it_asks_for() -> None:
             await api.get(ConfigMap, "a", namespace="default", timeout_s=25)
         assert isinstance(caught.value, ApiFailure)
         assert caught.value.retry_after_s == 30
+        server.faults.add(Fault(ailment=Ailment.REFUSE, code=503, retry_after_s=10**9))
+        with pytest.raises(ApiFailure) as caught_later:
+            await api.get(ConfigMap, "a", namespace="default")
+        assert caught_later.value.retry_after_s == LONGEST_RETRY_S
 
 
 async def test_no_answer_ends_with_the_deadline() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -19,8 +20,9 @@ from tests.harness.apiserver.faults import Ailment, Fault
 from tests.harness.sockets import connections_to
 from tests.k8s.client.connected import connected
 
-BODY = b'{"kind":"NodeList","metadata":{"resourceVersion":"7"},"items":[]}'
+BODY = b'{"kind":"NodeList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[]}'
 NOBODY = Identity()
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
@@ -77,6 +79,13 @@ async def answering(answer: bytes, identity: Identity = NOBODY) -> AsyncIterator
         writer.write(answer)
         writer.close()
 
+    async with client_of_server(serve, identity) as api:
+        yield api
+
+
+@contextlib.asynccontextmanager
+async def client_of_server(serve: Serve, identity: Identity = NOBODY) -> AsyncIterator[ApiClient]:
+    """A client of a server that serves each connection so."""
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -106,6 +115,10 @@ BROKEN = {
     "half a head": (HEAD, Unreachable, "cut off"),
     "half a body": (HEAD + b"Content-Length: 100\r\n\r\n{", Unreachable, "cut off"),
     "an endless head": (HEAD + b"A: " + b"b" * 200_000, Garbled, "long"),
+    "another protocol": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", Garbled, "UPGRADE"),
+    "a redirect": (b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", Garbled, "HTTP 302"),
+    "compressed": (HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(BODY), Garbled, "not JSON"),
+    "of another kind": (HEAD + b"\r\n{}", Garbled, "of kind '', not NodeList"),
 }
 
 
@@ -117,7 +130,39 @@ async def test_a_broken_answer_says_how_it_is_broken(case: str) -> None:
             await api.list(Node)
 
 
+LATER = {
+    "another answer": HEAD + b"Content-Length: 2\r\n\r\n{}",
+    "408": b"HTTP/1.0 408 Request Time-out\r\nConnection: close\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.05], ids=["at once", "later"])
+@pytest.mark.parametrize("case", LATER)
+async def test_what_comes_before_a_request_is_not_its_answer(case: str, delay_s: float) -> None:
+    """A proxy says 408 on an idle connection before it closes that."""
+    said = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ANSWERS["with a length"])
+            await asyncio.sleep(delay_s)
+            writer.write(LATER[case])
+            await writer.drain()
+            said.set()
+            await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with client_of_server(serve) as api:
+        for _ in range(2):
+            assert (await api.list(Node)).resource_version == "7"
+            await said.wait()
+            await asyncio.sleep(0)
+
+
 async def test_a_token_that_no_header_can_carry_is_a_clear_error() -> None:
-    async with answering(b"", bearer("two\nlines")) as api:
-        with pytest.raises(FailedPrecondition, match="this cannot be sent"):
-            await api.list(Node)
+    for token in ("two\nlines", "a euro: \u20ac"):
+        async with answering(b"", bearer(token)) as api:
+            with pytest.raises(FailedPrecondition, match="this cannot be sent") as caught:
+                await api.list(Node)
+            assert token[:3] not in str(caught.value).partition("cannot be sent")[2]

@@ -54,6 +54,11 @@ async def test_pull_by_tag_and_then_by_digest(name: str, node: Node, registry: R
     assert (again.repo_tags, again.repo_digests) == ((), (by_digest,))
 
 
+async def test_other_users_of_the_host_do_not_reach_blobs_and_layers(node: Node) -> None:
+    modes = [(node.root / place).stat().st_mode & 0o777 for place in ("images", "layers")]
+    assert modes == [0o700, 0o700]
+
+
 async def test_what_is_there_costs_one_head(node: Node, registry: Registry) -> None:
     await node.service.pull(f"{registry.host}/busybox:index")
     (by_digest,) = node.service.list()[0].repo_digests

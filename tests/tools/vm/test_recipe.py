@@ -108,7 +108,7 @@ def test_a_guest_reaches_nothing_outside() -> None:
     )
     argv = qemu_argv(guest)
     assert "user,id=lan,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22" in argv
-    assert argv[argv.index("-accel") + 1] == "tcg,thread=multi"
+    assert argv[argv.index("-accel") + 1] == "tcg,thread=single"
     assert "-accel kvm" in " ".join(qemu_argv(replace(guest, accelerator="kvm")))
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from podwright.addresses import host_port
 from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.k8s.client.dialing import PORTS
 from podwright.k8s.client.endpoint import Credentials, Endpoint
 from podwright.k8s.client.kubeconfig.exec_plugin import ExecCredentials
 from podwright.k8s.client.kubeconfig.files import Merged, paths_of, read_all, read_file
@@ -96,17 +97,20 @@ def _named(merged: Merged, known: Mapping[str, tuple[str, T]], name: str, where:
 
 
 def _endpoint(cluster: KubeconfigCluster, where: str) -> Endpoint:
-    if urlsplit(cluster.server).scheme not in ("http", "https") or not urlsplit(cluster.server).hostname:
+    _check_url(cluster.server, f"{where}: server")
+    if cluster.proxy_url:
+        _check_url(cluster.proxy_url, f"{where}: proxy-url")
+    if "@" in urlsplit(cluster.server).netloc:
         raise InvalidArgument(
-            f"{where}: server: {cluster.server!r} is not a URL", hint="such as https://10.0.0.1:6443"
+            f"{where}: server: a URL with a login cannot be used", hint="a login is part of the user"
         )
+    if cluster.tls_server_name and not _is_host(cluster.tls_server_name):
+        raise InvalidArgument(f"{where}: tls-server-name: {cluster.tls_server_name!r} is not the name of a host")
     authorities = cluster.certificate_authority_data
     if not authorities and cluster.certificate_authority:
         authorities = read_file(cluster.certificate_authority, f"{where}: certificate-authority")
     if authorities and cluster.insecure_skip_tls_verify:
         raise InvalidArgument(f"{where}: insecure-skip-tls-verify and a certificate authority exclude each other")
-    if cluster.proxy_url and urlsplit(cluster.proxy_url).scheme not in ("http", "https"):
-        raise InvalidArgument(f"{where}: proxy-url: only http:// and https:// proxies are supported")
     return Endpoint(
         url=cluster.server,
         authorities=authorities,
@@ -114,6 +118,30 @@ def _endpoint(cluster: KubeconfigCluster, where: str) -> Endpoint:
         insecure=cluster.insecure_skip_tls_verify,
         proxy_url=cluster.proxy_url,
     )
+
+
+def _check_url(url: str, where: str) -> None:
+    """Raises InvalidArgument, which shows no login."""
+    if not _is_url(url):
+        shown = url.rpartition("@")[2]
+        hint = "such as https://10.0.0.1:6443"
+        raise InvalidArgument(f"{where}: {shown!r} is not an http:// or https:// URL", hint=hint)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_complete = parts.scheme in PORTS and parts.port != 0 and _is_host(parts.hostname or "")
+    except ValueError:  # an invalid IPv6 address or port
+        return False
+    return is_complete and text.isascii() and text.isprintable() and " " not in text
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return name.isprintable() and bool(name.encode("idna"))
+    except UnicodeError:  # an empty label, or a long one
+        return False
 
 
 def _credentials(

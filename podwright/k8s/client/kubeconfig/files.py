@@ -103,6 +103,8 @@ def _rooted(path: str, folder: str) -> str:
 
 def read_file(path: str, where: str) -> bytes:
     """A file that a kubeconfig names. `where` names the entry. Raises FailedPrecondition."""
+    if "\0" in path:
+        raise FailedPrecondition(f"{where}: {path!r} cannot be the path of a file")
     try:
         with open(path, "rb") as file:
             return file.read()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import logging
 import os
+import time
+from collections.abc import Callable
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.k8s.client.endpoint import Identity, KeyPair
@@ -16,17 +18,19 @@ log = logging.getLogger(__name__)
 
 # Tells a file from another one at its path: files are replaced by renaming, or by moving a link.
 _Mark = tuple[int, int, int, int]
+LOOK_EVERY_S = 1.0
 
 
 class UserCredentials:
-    """See `Credentials`. `where` names the user in messages. Looking at files takes microseconds.
+    """See `Credentials`. `where` names the user in messages. The files are looked at once a second, and when refused.
 
     Files that cannot be read, or do not belong together while others replace them, leave the identity as it was.
     """
 
-    def __init__(self, user: KubeUser, where: str) -> None:
+    def __init__(self, user: KubeUser, where: str, *, now: Callable[[], float] = time.monotonic) -> None:
         self._user = user
         self._where = where
+        self._now = now
         self._files = [path for path in (user.client_certificate, user.client_key, user.token_file) if path]
         self._marks: list[_Mark | None] = []
         _check(user, where)
@@ -34,7 +38,7 @@ class UserCredentials:
 
     async def identity(self) -> Identity:
         """As `Credentials..identity`."""
-        if self._files and self._seen() != self._marks:
+        if self._files and self._now() >= self._look_at and self._seen() != self._marks:
             try:
                 self._identity = self._read()
             except FailedPrecondition as failure:
@@ -44,9 +48,13 @@ class UserCredentials:
 
     def refused(self, identity: Identity) -> bool:
         """See Credentials: a file may hold something new only just now."""
-        return bool(self._files) and (self._seen() != self._marks or identity is not self._identity)
+        has_changed = self._seen() != self._marks or identity is not self._identity
+        self._look_at = self._now()
+        return bool(self._files) and has_changed
 
     def _seen(self) -> list[_Mark | None]:
+        """The marks of all files. The next look is due a second later."""
+        self._look_at = self._now() + LOOK_EVERY_S
         return [_mark(path) for path in self._files]
 
     def _read(self) -> Identity:
@@ -88,7 +96,7 @@ def _check(user: KubeUser, where: str) -> None:
 def _mark(path: str) -> _Mark | None:
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # absent, or with a NUL byte
         return None
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 

@@ -75,7 +75,7 @@ class Progress(Generic[K]):
         return Paging(limit=self._page_objects, more=self._more, resource_version="" if self._more else self._floor)
 
     def take_page(self, page: Page[K]) -> None:
-        """A page has come."""
+        """A page has come. Raises Garbled for one that no API server made."""
         for obj in page.items:
             self._gather(obj)
         self._more = page.more
@@ -83,7 +83,7 @@ class Progress(Generic[K]):
             self._complete(page.resource_version)
 
     def take(self, change: Change[K]) -> None:
-        """A change has come. Raises OutOfOrder when the stream cannot be trusted any more."""
+        """A change has come. Raises OutOfOrder and Garbled when the stream cannot be trusted any more."""
         if not self._version:
             self._take_initial(change)
             return
@@ -113,6 +113,9 @@ class Progress(Generic[K]):
             self._gathered[key] = self._lean(obj)
 
     def _complete(self, version: str) -> None:
+        """Raises Garbled for a list without a version: no API server made it, so it must not empty the sink."""
+        if not version:
+            raise Garbled("a list has no resource version")
         gathered, self._gathered = self._gathered, {}
         self._sink.replace(gathered.values())
         self.synced = True
@@ -123,7 +126,12 @@ class Progress(Generic[K]):
             self._version = self._floor = version
 
     def fail(self, failure: PodwrightError) -> bool:
-        """The request, or the stream, has failed. Whether to wait before the next one."""
+        """The request, or the stream, has failed. Whether to wait before the next one.
+
+        A watch that has come as far as the server and then hears nothing is asked for anew at once: a server whose
+        etcd reports no progress sends no bookmarks for a kind that does not change.
+        """
+        was_following = bool(self._version)
         if not self._version and self._streaming and isinstance(failure, InvalidArgument | Unimplemented):
             self._streaming = False
             return False
@@ -133,7 +141,7 @@ class Progress(Generic[K]):
             self._version = self._floor = self._more = ""
         elif not isinstance(failure, Unavailable):
             self._more = ""
-        return not isinstance(failure, Renewed)
+        return not (isinstance(failure, Renewed) or (was_following and isinstance(failure, Silent)))
 
 
 def key_of(obj: Kind) -> Key:
@@ -144,7 +152,13 @@ def key_of(obj: Kind) -> Key:
 
 def is_older(version: str, other: str) -> bool:
     """Whether a version came before another one. Versions that are no numbers tell nothing."""
-    return version.isdecimal() and other.isdecimal() and int(version) < int(other)
+    return version.isdecimal() and other.isdecimal() and _rank(version) < _rank(other)
+
+
+def _rank(version: str) -> tuple[int, str]:
+    """Orders numbers of any length. Python makes no int of thousands of digits."""
+    digits = version.lstrip("0")
+    return len(digits), digits
 
 
 def _version(obj: Kind) -> str:

@@ -130,7 +130,9 @@ async def make(
     classes = ResourceClasses(config.containers.blockio_config_file, base.cgroups)
     edits = editing.edits(classes, cdi, config.containers.hooks_dirs)
     heard = listeners.make(config, runner, cdi, classes)
-    images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner, heard.life)
+    images = ImageService(
+        database, config.image_root, config.registry, config.images, config.signatures, runner, heard.life
+    )
     sandbox_store, container_store = open_sandboxes(database), open_containers(database)
     base_cgroup = BaseCgroup(config.containers, base.cgroups, database)
     sandboxes = _make_sandboxes(base, base_cgroup, sandbox_store, network, heard.life)
@@ -149,7 +151,14 @@ async def make(
         containers=containers,
         pods=pods,
         events=EventHub(sandbox_store, container_store),
-        stats=StatsService(config, base.cgroups, containers=containers, sandboxes=sandboxes, images=images),
+        stats=StatsService(
+            config,
+            base.cgroups,
+            containers=containers,
+            sandboxes=sandboxes,
+            images=images,
+            layers_folder=f"{config.root}/containers" if config.images.store else "",
+        ),
         streaming=StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes),
         checkpoints=CheckpointService(config, containers, sandboxes, criu),
         restores=RestoreService(config, containers, sandboxes, pods, images, criu, runner),

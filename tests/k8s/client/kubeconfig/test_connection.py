@@ -162,14 +162,24 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "two kinds": ({"token": "a", "username": "b"}, {}, "exclude each other"),
     "auth provider": ({"auth-provider": {"name": "gcp"}}, {}, "auth-provider cannot be used"),
     "impersonation": ({"as": "root"}, {}, "as cannot be used"),
-    "no URL": ({}, {"server": "here"}, "cluster 'k': server: 'here' is not a URL"),
+    "no URL": ({}, {"server": "here"}, "cluster 'k': server: 'here' is not an http:// or https:// URL"),
+    "half an address": ({}, {"server": "https://[::1"}, r"server: 'https://\[::1' is not"),
+    "a port of letters": ({}, {"server": "https://h:abc"}, "server: 'https://h:abc' is not"),
+    "a port of many digits": ({}, {"server": "https://h:65536"}, "server: 'https://h:65536' is not"),
+    "an empty label": ({}, {"server": "https://a..b"}, "server: 'https://a..b' is not"),
+    "a space": ({}, {"server": "https://a/b c"}, "server: 'https://a/b c' is not"),
+    "not ASCII": ({}, {"server": "https://a/\u00e4"}, "server: 'https://a/\u00e4' is not"),
+    "a login": ({}, {"server": "https://me:secret@h"}, "server: a URL with a login cannot be used"),
+    "the server's name": ({}, {"tls-server-name": ".x"}, "tls-server-name: '.x' is not the name of a host"),
+    "a proxy's port": ({}, {"proxy-url": "http://me:secret@p:abc"}, "proxy-url: 'p:abc' is not"),
+    "a path with NUL": ({"tokenFile": "a\0b"}, {}, "tokenFile: '.*' cannot be the path of a file"),
     "no authorities": ({}, {"certificate-authority": "none"}, "cluster 'k': certificate-authority: .*/none cannot be"),
     "contradiction": (
         {},
         {"insecure-skip-tls-verify": True, "certificate-authority-data": "YQ=="},
         "insecure-skip-tls-verify and a certificate authority exclude",
     ),
-    "proxy": ({}, {"proxy-url": "socks5://p"}, "proxy-url: only http"),
+    "proxy": ({}, {"proxy-url": "socks5://p"}, "proxy-url: 'socks5://p' is not"),
     "exec version": ({"exec": {"command": "x", "apiVersion": "v1"}}, {}, "exec: apiVersion: 'v1' is not supported"),
     "exec asks": (
         {"exec": {"command": "x", "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Always"}},
@@ -186,6 +196,7 @@ def test_what_is_wrong_is_named_with_its_file(case: str, tmp_path: Path) -> None
     with pytest.raises(PodwrightError, match=message) as caught:
         load([path], RUNNER)
     assert path in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,7 @@ async def test_a_certificate_from_a_program(tmp_path: Path) -> None:
         (credential(), "neither a token nor a certificate"),
         (credential(clientCertificateData="c"), "without its key"),
         (credential(token="t", expirationTimestamp="soon"), "expirationTimestamp"),
+        (credential(token="t", expirationTimestamp="9999-12-31T23:59:59-23:00"), "expirationTimestamp"),
     ],
 )
 async def test_output_that_cannot_be_used_is_not_shown(output: str, message: str, tmp_path: Path) -> None:

@@ -234,6 +234,15 @@ def test_an_old_version_asks_for_the_newest_state() -> None:
     assert progress.ask() == Watching(resource_version="", initial_events=True)
 
 
+def test_a_watch_that_hears_nothing_is_asked_for_anew_at_once_unless_it_never_heard_anything() -> None:
+    progress, _ = progress_of(ModelServer())
+    progress.take(bookmark(50, end=True))
+    assert not progress.fail(Silent("nothing for 100 s"))
+    assert progress.ask() == Watching(resource_version="", initial_events=True)
+    assert progress.fail(Silent("nothing for 100 s"))
+    assert progress.fail(Unreachable("refused"))
+
+
 def test_a_list_is_never_older_than_what_was_seen() -> None:
     progress, _ = progress_of(ModelServer())
     progress.take(bookmark(50, end=True))
@@ -252,3 +261,25 @@ def test_versions_that_are_no_numbers_tell_nothing() -> None:
     assert is_older("9", "10")
     assert not is_older("10", "9")
     assert not is_older("a", "b")
+
+
+def test_versions_of_any_length_are_compared() -> None:
+    assert is_older("9" * 5000, "1" + "0" * 5000)
+    assert not is_older("010", "9")
+
+
+def test_a_list_without_a_version_is_not_believed() -> None:
+    """A proxy's `{}` would be a list of nothing, and end every pod."""
+    for streaming in (True, False):
+        progress: Progress[ConfigMap] = Progress(Cache(), streaming=streaming, lean=lambda obj: obj)
+        progress.ask()
+        with pytest.raises(Garbled, match="no resource version"):
+            _first_answer(progress, streaming=streaming)
+        assert not progress.synced
+
+
+def _first_answer(progress: Progress[ConfigMap], *, streaming: bool) -> None:
+    if streaming:
+        progress.take(Change(type=ChangeType.BOOKMARK, object=None, resource_version="", initial_end=True))
+    else:
+        progress.take_page(Page(items=(), resource_version=""))
