@@ -160,7 +160,7 @@ class StatsService:
         return msgspec.structs.replace(
             details,
             processes=self._collector.processes(container),
-            filesystem=filesystem_of(self._containers.written_files(container)),
+            filesystem=filesystem_of(self._upper(container)),
         )
 
     def _members(self, sandbox_id: SandboxId) -> list[Container]:
@@ -181,9 +181,7 @@ class StatsService:
         self, wanted: Iterable[Container], usages: Mapping[ContainerId, Usage]
     ) -> list[ContainerStats]:
         there = [container for container in wanted if container.id in usages]
-        layers = await self._layers.usages(
-            {container.id: self._containers.written_files(container) for container in there}
-        )
+        layers = await self._layers.usages({container.id: self._upper(container) for container in there})
         if layers and not self._mountpoint:  # the filesystem of ImageFsInfo, because kubelets compare the two
             self._mountpoint = (await self._images.fs_usage()).mountpoint
         return [
@@ -216,11 +214,13 @@ class StatsService:
             pace, found = WalkPace(lambda: False), []
             for container in containers:
                 with contextlib.suppress(OSError, PodwrightError):  # it is gone, or too large to be measured
-                    files = self._containers.written_files(container)
-                    found.append((container, measure(files, pace.starting()).used_bytes))
+                    found.append((container, measure(self._upper(container), pace.starting()).used_bytes))
             return found
 
         return await in_fresh_thread(measure_all)
+
+    def _upper(self, container: Container) -> str:
+        return self._containers.written_files(container)
 
     async def close(self) -> None:
         """Close open files and stop walks."""
