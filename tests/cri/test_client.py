@@ -41,8 +41,9 @@ async def test_a_socket_that_is_not_there_is_named_in_plain_words(tmp_path: Path
 
 
 async def test_a_server_of_another_protocol_is_told_apart(tmp_path: Path) -> None:
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read()  # until the client has gone: it tells of its own broken write otherwise
         writer.close()
 
     async with await asyncio.start_unix_server(answer, tmp_path / "s.sock"):
