@@ -298,6 +298,11 @@ def _check_paths(config: Config, name: str) -> None:
             raise InvalidArgument(f"config {name}: {key} must be an absolute path")
     if not config.image_root.startswith("/"):
         raise InvalidArgument(f"config {name}: images.store must be an absolute path")
+    if ".." in config.containers.cgroup_parent.split("/"):
+        raise InvalidArgument(f"config {name}: containers.cgroup_parent must not contain ..")
+    for path in (config.root, config.state, config.images.store, config.containers.cgroup_parent):
+        if "\0" in path:
+            raise InvalidArgument(f"config {name}: {path!r} has a NUL byte, which no path can have")
 
 
 def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,7 +109,7 @@ class SecuritySection(msgspec.Struct, frozen=True, kw_only=True):
 class ProcessSection(msgspec.Struct, frozen=True, kw_only=True):
     """The agent's own process: its files, its log, its place on the host."""
 
-    root_dir: str = plain("--root-dir")
+    root_dir: str = source("--root-dir", convert=os.path.abspath)
     socket: str = plain("--agent-socket")
     lock_file: str = plain("--lock-file")
     exit_on_lock_contention: bool = plain("--exit-on-lock-contention")

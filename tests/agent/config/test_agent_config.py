@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from podwright.agent.config.agent_config import AgentConfig
@@ -32,6 +34,10 @@ def test_defaults_are_those_of_the_kubelet() -> None:
 def test_a_part_can_be_given_alone() -> None:
     config = AgentConfig(pods=PodSection(max_pods=3))
     assert (config.pods.max_pods, config.pods.sync_frequency_s) == (3, 60.0)
+
+
+def test_a_relative_root_begins_at_the_working_directory() -> None:
+    assert _config("--root-dir=kubelet").process.root_dir == f"{os.getcwd()}/kubelet"
 
 
 def test_nothing_can_be_changed() -> None:
