@@ -67,10 +67,13 @@ class Share:
     driver: Driver = "cgroupfs"
 
     def of(self, number: int) -> Share:
-        """The share of one of the session's processes. Networks come round again when there are many."""
+        """The share of one of the session's processes. Networks come round again when there are many.
+
+        The letter ends the session's tag: see Scope.
+        """
         networks = list(ipaddress.IPv4Network(self.network).subnets(new_prefix=PROCESS_PREFIX))
         return Share(
-            tag=f"{self.tag}{number}",
+            tag=f"{self.tag}w{number}",
             directory=_open_directory(Path(self.directory, f"w{number}")),
             cgroup_parent=f"{self.cgroup_parent}/w{number}",
             network=str(networks[number % len(networks)]),

@@ -5,5 +5,5 @@ asks of one. `environment` is what the steps of this engine share.
 
 CreateContainer: `validate`, `creating`, then `filesystem` on the host. `editing` and `hooks_folder` change the spec,
 `targets` finds a PID namespace to join. Afterwards: `running`, `pausing`, `updating`, `execution`, `stopping`,
-`removing`, and `recovery` at the daemon's start.
+`ending` (the record of it), `removing`, and `recovery` at the daemon's start.
 """

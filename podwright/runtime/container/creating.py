@@ -12,7 +12,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.linux.selinux import Contexts
-from podwright.runtime.container import targets
+from podwright.runtime.container import targets, validate
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.filesystem import devices, image_volumes
 from podwright.runtime.container.filesystem.paths import log_file
@@ -63,7 +63,7 @@ async def _create(
 ) -> ContainerId:
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
-    _check_handlers(env, config)
+    validate.check_image_handlers(config, env.handlers.get)
     image = env.images.runnable(config.image.image)
     handler = env.handlers.get(sandbox.handler)
     resources = env.limits(handler, config.resources)
@@ -98,13 +98,6 @@ async def _create(
         await env.life.container_created(sandbox, created)
     log.info("container is created: id=%s name=%s sandbox=%s", container_id[:12], config.name, sandbox.id[:12])
     return container_id
-
-
-def _check_handlers(env: ContainerEnvironment, config: ContainerConfig) -> None:
-    """Check that the handlers of the image specs exist, as a pull does. Raises InvalidArgument."""
-    for spec in (config.image, *(mount.image for mount in config.mounts)):
-        if spec is not None and spec.runtime_handler:
-            env.handlers.get(spec.runtime_handler)
 
 
 class Creation(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from podwright.errors import FailedPrecondition
 from podwright.runtime.container.protocol import Environment
 from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.keyed_locks import KeyedLocks
-from podwright.runtime.model.container import Container, ContainerState
+from podwright.runtime.model.container import Container
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.single_flight import SingleFlight
 
@@ -40,10 +40,9 @@ class Pauser:
 
     async def _pause(self, container_id: ContainerId) -> None:
         async with self._turns[container_id]:
-            container = self._running(container_id)
+            task = self._env.task(self._env.store.get(container_id))
             if container_id in self._stopper:
                 raise FailedPrecondition(f"container {container_id[:12]} is being stopped")
-            task = self._env.task(container)
             await task.pause()
             if container_id in self._stopper:  # began in the meantime, and may have resumed it before the pause
                 await task.resume()
@@ -52,14 +51,8 @@ class Pauser:
 
     async def _unpause(self, container_id: ContainerId) -> None:
         async with self._turns[container_id]:
-            await self._env.task(self._running(container_id)).resume()
+            await self._env.task(self._env.store.get(container_id)).resume()
             log.info("container is unpaused: id=%s", container_id[:12])
-
-    def _running(self, container_id: ContainerId) -> Container:
-        container = self._env.store.get(container_id)
-        if container.state is not ContainerState.RUNNING:
-            raise FailedPrecondition(f"container {container_id[:12]} is not running ({container.state})")
-        return container
 
     async def settle(self, timeout_s: float) -> None:
         """Wait for the pauses in progress."""

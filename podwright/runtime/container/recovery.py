@@ -10,11 +10,12 @@ import msgspec
 
 from podwright.errors import DeadlineExceeded
 from podwright.runtime.container import removing
+from podwright.runtime.container.ending import record_end, unknown_end, write_off
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.filesystem import staging
 from podwright.runtime.container.filesystem.root import is_whole, unmake
 from podwright.runtime.container.running import ContainerRunner
-from podwright.runtime.handlers.protocol import UNKNOWN, UNKNOWN_CODE, Task, TaskState, TaskStatus
+from podwright.runtime.handlers.protocol import Task, TaskState, TaskStatus
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 
@@ -56,14 +57,15 @@ async def _recover(
         runner.watch(container, task)
         return container.id
     if container.state is ContainerState.RUNNING:
-        _record_lost(env, container)
+        log.warning("container is lost: id=%s", container.id[:12])
+        record_end(env.store, container, unknown_end("its runtime handler does not know it", env.store.now()))
         return None
     if task is not None:
         async with slots:
             if await _adopt_started(env, runner, container, task):
                 return container.id
     if not await asyncio.to_thread(is_whole, env.paths(container.id)):
-        write_off(env, container, "its files were lost")
+        write_off(env.store, container, "its files were lost")
     return None
 
 
@@ -77,39 +79,6 @@ async def _adopt(env: ContainerEnvironment, container: Container, *, rebooted: b
             raise
         log.exception("a handler does not adopt a container: id=%s", container.id[:12])
         return None
-
-
-def _record_lost(env: ContainerEnvironment, container: Container) -> None:
-    """Record the exit of a container that ran and that its handler does not know any longer."""
-    log.warning("container is lost: id=%s", container.id[:12])
-    env.store.observe(
-        msgspec.structs.replace(
-            container,
-            state=ContainerState.EXITED,
-            finished_at=env.store.now(),
-            exit_code=UNKNOWN_CODE,
-            reason=UNKNOWN,
-            message="its runtime handler does not know it",
-        )
-    )
-
-
-def write_off(env: ContainerEnvironment, container: Container, why: str) -> None:
-    """Record that a container which can never be started has exited, so that a kubelet replaces it."""
-    container = env.store.get(container.id)
-    if container.state is not ContainerState.CREATED:
-        return
-    log.warning("container cannot be started: id=%s reason=%s", container.id[:12], why)
-    env.store.observe(
-        msgspec.structs.replace(
-            container,
-            state=ContainerState.EXITED,
-            finished_at=env.store.now(),
-            exit_code=UNKNOWN_CODE,
-            reason=UNKNOWN,
-            message=f"it was not started yet when {why}",
-        )
-    )
 
 
 async def _adopt_started(env: ContainerEnvironment, runner: ContainerRunner, container: Container, task: Task) -> bool:

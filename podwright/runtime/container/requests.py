@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 
 from podwright.errors import AlreadyExists, FailedPrecondition, NotFound
+from podwright.runtime.container.ending import write_off
 from podwright.runtime.container.pausing import Pauser
 from podwright.runtime.container.protocol import Environment, Runner
 from podwright.runtime.container.stopping import Stopper
@@ -55,10 +56,6 @@ class ContainerRequests(ABC):
     @abstractmethod
     async def _delete(self, container_id: ContainerId) -> None:
         """Delete a container that does not run, and its record."""
-
-    @abstractmethod
-    def _write_off(self, container: Container) -> None:
-        """Record a container that never started, and whose sandbox was lost, as EXITED."""
 
     # -- requests
 
@@ -174,7 +171,7 @@ class ContainerRequests(ABC):
         """As `kill_all`, and record containers that never started as EXITED."""
         await self.kill_all(sandbox_id)
         for container in self.in_sandbox(sandbox_id):
-            self._write_off(container)
+            write_off(self._store, container, "its sandbox was lost")
 
     async def remove_all(self, sandbox_id: SandboxId) -> None:
         """Remove every container of a sandbox."""

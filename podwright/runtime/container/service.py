@@ -65,9 +65,6 @@ class ContainerService(ContainerRequests):
     async def _delete(self, container_id: ContainerId) -> None:
         await removing.remove(self._env, self._runner, self._store.get(container_id))
 
-    def _write_off(self, container: Container) -> None:
-        recovery.write_off(self._env, container, "its sandbox was lost")
-
     async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:
         """Run a command in the container: see `execution`. Also raises NotFound."""
         return await execution.exec_sync(self._env, self.get(container_id), command, timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.cdi import names as cdi_names
@@ -35,6 +36,13 @@ def check(config: ContainerConfig) -> None:
     check_profile(f"container {config.name}: seccomp", config.security.seccomp)
     check_profile(f"container {config.name}: apparmor", config.security.apparmor)
     cdi_names.requested(config.cdi_devices, config.annotations)
+
+
+def check_image_handlers(config: ContainerConfig, find: Callable[[str], object]) -> None:
+    """Check that the runtime handlers of image specs exist, as a pull does. Raises what `find` raises for a name."""
+    for spec in (config.image, *(mount.image for mount in config.mounts)):
+        if spec is not None and spec.runtime_handler:
+            find(spec.runtime_handler)
 
 
 def _check_variables(config: ContainerConfig) -> None:

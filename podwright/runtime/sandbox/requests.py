@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from typing import Protocol
 
 import msgspec
 
 from podwright.errors import AlreadyExists, NotFound
-from podwright.runtime.model.base import Resources
-from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.base import NamespaceMode, Resources
+from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
+from podwright.runtime.sandbox.parents import Parents
+from podwright.runtime.sandbox.paths import SandboxPaths
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
 
@@ -38,18 +41,25 @@ def key(name: SandboxName) -> tuple[str | int, ...]:
     return (name.namespace, name.name, name.uid, name.attempt)
 
 
+class SandboxPorts(Protocol):
+    """What `SandboxRequests` needs of an engine."""
+
+    @property
+    def store(self) -> Store[Sandbox]: ...
+    @property
+    def parents(self) -> Parents: ...
+    def paths(self, sandbox_id: SandboxId, /) -> SandboxPaths: ...
+
+
 class SandboxRequests(ABC):
     """All sandboxes of an engine. Those that are being made have records too, but clients do not see them."""
 
-    def __init__(self, store: Store[Sandbox]) -> None:
-        self._store = store
+    def __init__(self, ports: SandboxPorts) -> None:
+        self._store = ports.store
+        self._ports = ports
         self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
 
     # -- steps of the engine
-
-    @abstractmethod
-    def _new_record(self, config: SandboxConfig, handler: str, requested: str) -> Sandbox:
-        """The record of a sandbox before anything of it is made. `requested` is the request's word for `handler`."""
 
     @abstractmethod
     async def _build(self, sandbox: Sandbox) -> None:
@@ -64,6 +74,7 @@ class SandboxRequests(ABC):
     async def _run_once(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
         """Run a sandbox. A repeated request joins the first one or returns its sandbox.
 
+        `requested` is the request's word for the handler, which may be empty.
         Raises AlreadyExists if a different or stopped sandbox has the name, and what the steps raise.
         """
         name = key(config.name)
@@ -82,17 +93,40 @@ class SandboxRequests(ABC):
         )
 
     async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
-        sandbox = self._store.put(self._new_record(config, handler, requested))
+        sandbox_id = SandboxId(new_id())
+        is_host = config.security.namespaces.network is NamespaceMode.NODE
+        sandbox = self._store.put(
+            Sandbox(
+                id=sandbox_id,
+                config=config,
+                handler=handler,
+                requested_handler=requested,
+                state=SandboxState.CREATING,
+                created_at=self._store.now(),
+                netns="" if is_host else self._ports.paths(sandbox_id).netns,
+                cgroup_parent=self._ports.parents.of(config, sandbox_id),
+                selinux_level=self._selinux_level(sandbox_id),
+            )
+        )
         try:
             await self._build(sandbox)
         except BaseException:
             await asyncio.shield(self._undo(sandbox))
             raise
-        log.info("sandbox is ready: id=%s pod=%s/%s", sandbox.id[:12], config.name.namespace, config.name.name)
-        return sandbox.id
+        log.info("sandbox is ready: id=%s pod=%s/%s", sandbox_id[:12], config.name.namespace, config.name.name)
+        return sandbox_id
 
-    def _put_resources(self, sandbox_id: str, overhead: Resources | None, resources: Resources | None) -> Sandbox:
-        """Record the resources that are given. A kubelet limits the pod's cgroup by itself. Raises as `get`."""
+    def _selinux_level(self, _sandbox_id: SandboxId) -> str:
+        """A level that no other pod has. Empty if the engine has no SELinux."""
+        return ""
+
+    async def note_resources(
+        self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
+    ) -> Sandbox:
+        """Record the resources of the pod as a whole that are given. A kubelet limits the pod's cgroup by itself.
+
+        Raises NotFound and ResourceExhausted.
+        """
         sandbox = self.get(sandbox_id)
         return self._store.put(
             msgspec.structs.replace(

@@ -8,7 +8,7 @@ import logging
 import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError
-from podwright.runtime.container import targets
+from podwright.runtime.container import targets, validate
 from podwright.runtime.container.creating import new_record
 from podwright.runtime.container.filesystem import devices, sources
 from podwright.runtime.engines.docker import bodies, image_users, refusals
@@ -40,9 +40,7 @@ async def create(env: EngineEnvironment, sandbox: Sandbox, config: ContainerConf
     sandbox = env.sandboxes.get(sandbox.id)
     if sandbox.state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
-    for spec in (config.image, *(mount.image for mount in config.mounts)):
-        if spec is not None and spec.runtime_handler:
-            env.sandboxes.handler(spec.runtime_handler)
+    validate.check_image_handlers(config, env.sandboxes.handler)
     granted = env.limits(config.resources)
     refusals.check_container(sandbox, config, env.host.facts.security)
     refusals.check_resources(f"container {config.name}", granted)

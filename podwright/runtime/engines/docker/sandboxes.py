@@ -18,9 +18,8 @@ from podwright.errors import InvalidArgument
 from podwright.linux import namespaces
 from podwright.runtime.engines.docker import refusals, sandbox_steps
 from podwright.runtime.engines.docker.host import ListedContainer
-from podwright.runtime.engines.docker.sandbox_steps import SandboxEnvironment
-from podwright.runtime.model.base import NamespaceMode, Resources
-from podwright.runtime.model.ids import SandboxId, new_id
+from podwright.runtime.engines.docker.sandbox_steps import EngineSandboxEnvironment
+from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxState
 from podwright.runtime.sandbox import validate
 from podwright.runtime.sandbox.document import document
@@ -32,9 +31,9 @@ log = logging.getLogger(__name__)
 class EngineSandboxes(SandboxRequests):
     """All sandboxes of the daemon."""
 
-    def __init__(self, env: SandboxEnvironment) -> None:
+    def __init__(self, env: EngineSandboxEnvironment) -> None:
         """`recover` must run before any other call."""
-        super().__init__(env.store)
+        super().__init__(env)
         self._env = env
 
     async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
@@ -47,20 +46,6 @@ class EngineSandboxes(SandboxRequests):
         chosen = self.handler(handler)
         refusals.check_sandbox(config, self._env.host.facts.security)
         return await self._run_once(config, chosen, handler)
-
-    def _new_record(self, config: SandboxConfig, handler: str, requested: str) -> Sandbox:
-        sandbox_id = SandboxId(new_id())
-        is_host = config.security.namespaces.network is NamespaceMode.NODE
-        return Sandbox(
-            id=sandbox_id,
-            config=config,
-            handler=handler,
-            requested_handler=requested,
-            state=SandboxState.CREATING,
-            created_at=self._store.now(),
-            netns="" if is_host else self._env.paths(sandbox_id).netns,
-            cgroup_parent=self._env.parents.of(config, sandbox_id),
-        )
 
     async def _build(self, sandbox: Sandbox) -> None:
         await sandbox_steps.build(self._env, sandbox)
@@ -120,12 +105,6 @@ class EngineSandboxes(SandboxRequests):
         """The document for a verbose status."""
         pins = {"net": sandbox.netns} if sandbox.netns else {}
         return {**document(sandbox, pins), "engine": sandbox.process}
-
-    async def note_resources(
-        self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
-    ) -> None:
-        """Record the resources of the pod as a whole. Raises NotFound and ResourceExhausted."""
-        self._put_resources(sandbox_id, overhead, resources)
 
     # -- reconciliation
 
