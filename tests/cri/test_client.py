@@ -23,7 +23,7 @@ async def test_a_server_that_is_busy_is_waited_for(tmp_path: Path) -> None:
         busy.bind(str(tmp_path / "s.sock"))
         busy.listen()
         async with CriClient(f"unix://{tmp_path}/s.sock") as cri:
-            with pytest.raises(DeadlineExceeded):
+            with pytest.raises(DeadlineExceeded, match="gives no answer in time"):
                 await cri.call(cri.runtime.Version, api.VersionRequest(), timeout_s=1.5)
 
 
@@ -47,6 +47,12 @@ async def test_a_server_that_has_begun_to_listen_since_is_not_blamed(
     monkeypatch.setattr(client, "why_unreachable", lambda _: None)
     said = await _version(tmp_path / "none.sock")
     assert said == f"no process listened on {tmp_path}/none.sock at the last try to connect"
+
+
+def test_why_there_is_no_answer() -> None:
+    said = "connection attempt timed out before receiving SETTINGS frame"
+    assert client._no_answer("/s", said) == "the process that listens on /s does not answer: it is stopped, or hangs"
+    assert client._no_answer("/s", "Failed parsing HTTP/2").startswith("the process that listens on /s does not speak")
 
 
 async def test_a_server_of_another_protocol_is_told_apart(tmp_path: Path) -> None:
