@@ -1,4 +1,4 @@
-"""What developers and tests run beside Podwright: a registry, sample images, the leak check, the demo.
+"""Programs for developers and tests: a registry, sample images, the leak check, the demo.
 
 Nothing in the product imports this folder; it may start processes with `subprocess`, which the product may not.
 """

@@ -54,7 +54,7 @@ async def connect(
     bootstrap = _bootstrap(config, node_name)
     if bootstrap is not None:
         await _have_certificate(bootstrap, runner)
-    connection = load([api.kubeconfig], runner)
+    connection = load(api.kubeconfig, runner)
     files = CertificateFiles(config.security.cert_dir, CLIENT_PREFIX)
     rotates = config.security.rotate_client_certificate
     credentials = RotatedCredentials(files.current_path, connection.credentials) if rotates else connection.credentials
@@ -78,12 +78,16 @@ async def connect(
 def keep_serving_certificate(
     config: AgentConfig, server: ApiServer, node: CurrentNode, runner: ProcessRunner, tasks: Tasks
 ) -> None:
-    """If configured, request the certificate of the node's API, and a new one before it expires."""
+    """If configured, request the certificate of the node's API. Request a new one before it expires.
+
+    Also when the node has other addresses, as a kubelet does.
+    """
     if asks_for_serving(config, has_api=True):
         files = CertificateFiles(config.security.cert_dir, SERVER_PREFIX)
         wanted = WantedCertificate(purpose=SERVING, subject=lambda: serving_subject(node.node))
         rotation = Rotation(server, files, KeyMaker(runner), wanted)
         tasks.start(_once_registered(node, rotation), name="serving certificate")
+        tasks.start(_follow_node(node, rotation), name="addresses of the serving certificate")
 
 
 def serving_subject(node: Node) -> Subject | None:
@@ -162,3 +166,10 @@ async def _once_registered(node: CurrentNode, rotation: Rotation) -> None:
     """Rotate the serving certificate once the node is registered: the approver compares the addresses."""
     await node.registered.wait()
     await rotation.run()
+
+
+async def _follow_node(node: CurrentNode, rotation: Rotation) -> None:
+    """Have the rotation look again at every change of the node: its addresses may be others."""
+    while True:
+        await node.changed()
+        rotation.look_again()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -51,6 +51,16 @@ class OrphanMirrors(Protocol):
         """Delete them. Raises PodwrightError."""
 
 
+class PerPodParts(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts that keep something for each pod, by the end at which they drop it."""
+
+    of_active: Sequence[PerPodState]  # of pods whose containers may run
+    of_known: Sequence[PerPodState]  # of pods that a source, a worker or the runtime has
+    volumes: PerPodHostState
+    cgroups: PerPodHostState
+    mirrors: OrphanMirrors
+
+
 class HousekeepingPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What housekeeping needs of other rooms."""
 
@@ -58,14 +68,7 @@ class HousekeepingPorts(msgspec.Struct, frozen=True, kw_only=True):
     workers: PodWorkers
     cache: StatusCache
     restarts: Restarts
-    probes: PerPodState
-    statuses: PerPodState
-    users: PerPodState
-    resizes: PerPodState
-    credentials: PerPodState
-    volumes: PerPodHostState
-    cgroups: PerPodHostState
-    mirrors: OrphanMirrors
+    parts: PerPodParts
     all_sources_read: Callable[[], bool]
     metrics: LifeMetrics
     is_refused: Callable[[str], bool]  # whether the pod with this UID was not admitted
@@ -106,12 +109,12 @@ class Housekeeping:
         known = ports.workers.reconcile(pods)
         self._start_missing(pods)
         self._end_unknown()
+        active = [uid for uid, each in known.items() if each.state is not WorkState.TERMINATED]
+        for part in ports.parts.of_active:
+            part.retain(active)
         in_use = self._in_use()
-        ports.probes.retain([uid for uid, each in known.items() if each.state is not WorkState.TERMINATED])
-        ports.statuses.retain(in_use)
-        ports.users.retain(in_use)
-        ports.resizes.retain(in_use)
-        ports.credentials.retain(in_use)
+        for part in ports.parts.of_known:
+            part.retain(in_use)
         ports.restarts.prune()
         is_behind = bool(self._under_way)
         self._begun += not is_behind
@@ -159,14 +162,14 @@ class Housekeeping:
 
     def _clean_up(self) -> None:
         """Remove what other pods left behind, in the background. A step that still runs is not started again."""
-        ports = self._ports
-        rooms: Mapping[str, Callable[[], Awaitable[None]]] = {
-            "volumes": lambda: ports.volumes.retain(self._in_use()),
-            "cgroups": lambda: ports.cgroups.retain(self._with_cgroup()),
-            "mirrors": lambda: ports.mirrors.remove(self._orphaned_mirrors()),
+        parts = self._ports.parts
+        steps: Mapping[str, Callable[[], Awaitable[None]]] = {
+            "volumes": lambda: parts.volumes.retain(self._in_use()),
+            "cgroups": lambda: parts.cgroups.retain(self._with_cgroup()),
+            "mirrors": lambda: parts.mirrors.remove(self._orphaned_mirrors()),
             "late sandboxes": self._end_late,
         }
-        for name, clean in rooms.items():
+        for name, clean in steps.items():
             if name not in self._under_way:
                 self._under_way.add(name)
                 self._tasks.start(self._clean(name, clean), name=f"housekeeping: {name}")

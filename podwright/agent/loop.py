@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 HOUSEKEEPING_S = 2.0  # after a message, and while something is still ending
 QUIET_HOUSEKEEPING_S = 60.0  # when nothing has happened
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 5.0  # while the runtime does not work
+QUIET_S = 0.2  # an agent that starts has not listed the pods yet: that is no problem to warn of
 CHANNEL_LIMITS = {"sources": 50, "runtime": 1000, "probes": 100, "managers": 100}
 
 
@@ -170,9 +171,9 @@ class SyncLoop:
     async def _until_runtime_works(self) -> None:
         pause_s, last = FIRST_PAUSE_S, ""
         while problem := self._ports.problem():
-            if problem != last:
+            if problem != last and pause_s >= QUIET_S:
                 log.warning("pods are not synced: reason=%s", problem)
-            last = problem
+                last = problem
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         if last:

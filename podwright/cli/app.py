@@ -6,7 +6,6 @@ gRPC, rich and others) is loaded when that command is called, so the table also 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from podwright import __version__
 from podwright.cli.failures import exit_code_of, report
 from podwright.cli.invocation import Invocation
 from podwright.errors import InvalidArgument
+from podwright.spelling import nearest
 
 
 class Lazy(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,8 +121,8 @@ class LazyGroup(click.Group):
         if args and args[0] in ALIASES:
             args = [*ALIASES[args[0]], *args[1:]]
         if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(args[0], [*COMMANDS, *ALIASES], n=1)
-            hint = f"did you mean {near[0]}?" if near else "see podwright --help"
+            near = nearest(args[0], [*COMMANDS, *ALIASES])
+            hint = f"did you mean {near}?" if near else "see podwright --help"
             raise InvalidArgument(f"there is no command {args[0]!r}", hint=hint)
         return super().resolve_command(ctx, args)
 

@@ -6,7 +6,6 @@ Stricter than crictl: an unknown field is an error that suggests the nearest one
 from __future__ import annotations
 
 import base64
-import difflib
 import json
 import sys
 import uuid
@@ -20,6 +19,7 @@ from podwright.cli.files import doing
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.nesting import check_nesting
+from podwright.spelling import nearest
 
 STDIN = "-"
 HINT = "name a file in crictl's format, or - for standard input"
@@ -107,8 +107,8 @@ def _readable_fields(content: dict[Any, Any], descriptor: Any, path: str) -> dic
         here = f"{path}.{key}" if path else str(key)
         field = fields.get(str(key))
         if field is None:
-            near = difflib.get_close_matches(str(key), [each.name for each in descriptor.fields], n=1)
-            raise _BadField(f"there is no field {here}" + (f", did you mean {near[0]}?" if near else ""))
+            near = nearest(str(key), [each.name for each in descriptor.fields])
+            raise _BadField(f"there is no field {here}" + (f", did you mean {near}?" if near else ""))
         readable[str(key)] = _readable(value, field, here)
     return readable
 

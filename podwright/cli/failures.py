@@ -106,9 +106,16 @@ def _usage_line_and_hint(failure: click.UsageError) -> tuple[str, str]:
     """What is wrong with a command line, and what to do."""
     help_hint = f"see {failure.ctx.command_path if failure.ctx else 'podwright'} --help"
     if isinstance(failure, click.NoSuchOption):
+        if failure.ctx is not None and failure.option_name in _options_of(failure.ctx.find_root().command):
+            name = failure.ctx.command.name
+            return f"{failure.option_name} stands before the command", f"podwright {failure.option_name} ... {name}"
         near = " or ".join(failure.possibilities or ())
         return f"there is no option {failure.option_name}", f"did you mean {near}?" if near else help_hint
     return _in_our_form(failure.format_message()), help_hint
+
+
+def _options_of(command: click.Command) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts}
 
 
 def _in_our_form(text: str) -> str:

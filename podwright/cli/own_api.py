@@ -9,6 +9,7 @@ import grpc
 
 from podwright.api import LISTENING
 from podwright.cri.status import error_from
+from podwright.cri.v1.api_pb2 import VersionRequest
 from podwright.errors import Unimplemented
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ async def call(cri: CriClient, method: Any, request: Any) -> Any:
     try:
         return await cri.call(method, request, timeout_s=None)
     except Unimplemented as failure:
-        raise _not_ours(cri, failure) from failure
+        raise await _explained(cri, failure) from failure
 
 
 async def stream(cri: CriClient, method: Any, request: Any) -> AsyncGenerator[Any, None]:
@@ -29,7 +30,7 @@ async def stream(cri: CriClient, method: Any, request: Any) -> AsyncGenerator[An
         async for response in cri.stream(method, request):
             yield response
     except Unimplemented as failure:
-        raise _not_ours(cri, failure) from failure
+        raise await _explained(cri, failure) from failure
 
 
 async def upload(cri: CriClient, method: Any, requests: AsyncIterator[Any]) -> Any:
@@ -57,10 +58,13 @@ async def upload(cri: CriClient, method: Any, requests: AsyncIterator[Any]) -> A
         if failed:
             raise failed[0] from failure
         error = error_from(failure)
-        raise (_not_ours(cri, error) if isinstance(error, Unimplemented) else error) from failure
+        raise (await _explained(cri, error) if isinstance(error, Unimplemented) else error) from failure
 
 
-def _not_ours(cri: CriClient, failure: Unimplemented) -> Unimplemented:
+async def _explained(cri: CriClient, failure: Unimplemented) -> Unimplemented:
+    """Another runtime's failure with what it takes. Our own says that itself: a Docker Engine cannot do all."""
+    if (await cri.call(cri.runtime.Version, VersionRequest())).runtime_name == "podwright":
+        return failure
     return Unimplemented(
         f"the runtime behind {cri.endpoint} cannot do this: {failure.message}", hint="it needs podwright serve"
     )

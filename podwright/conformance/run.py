@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 import msgspec
 
@@ -25,13 +26,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(options: Options) -> int:
     """Run the cases. Returns 0 if all pass, 1 otherwise. Raises FailedPrecondition without pytest."""
-    try:
-        import pytest  # noqa: PLC0415 # an extra
-        import pytest_asyncio  # noqa: F401, PLC0415 # as above
-    except ImportError as missing:
-        raise FailedPrecondition(
-            f"the conformance cases need {missing.name}", hint="pip install 'podwright[conformance]'"
-        ) from missing
+    for name in ("pytest", "pytest_asyncio"):
+        if find_spec(name) is None:
+            hint = "pip install 'podwright[conformance]'"
+            raise FailedPrecondition(f"the conformance cases need {name}", hint=hint)
+    import pytest  # noqa: PLC0415 # an extra; it warns when its plug-in is imported before it runs
+
     code = int(pytest.main(arguments(options)))
     return 0 if code == 0 else 1
 

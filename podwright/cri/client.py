@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import grpc
 
 from podwright.cri.endpoint import normalise, socket_path
-from podwright.cri.reaching import why_unreachable
+from podwright.cri.reaching import is_of_the_connection, why_unreachable
 from podwright.cri.status import error_from
 from podwright.cri.v1 import api_pb2_grpc
-from podwright.errors import PodwrightError, Unavailable
+from podwright.errors import DeadlineExceeded, PodwrightError, Unavailable
 
 if TYPE_CHECKING:
     from podwright.cri.v1.api_pb2_grpc import ImageServiceAsyncStub, RuntimeServiceAsyncStub
@@ -28,11 +27,7 @@ Response = TypeVar("Response")
 
 # Enough for two ExecSync streams of 16 MiB each and their frame.
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
-# What gRPC says of a connection that failed or broke. A server that stops sends words of its own, which are kept.
-NO_CONNECTION = re.compile(
-    "failed to connect|all backends|empty address list|Socket closed|GOAWAY|Stream removed|[Ee]ndpoint"
-    "|recvmsg|sendmsg|[Cc]onnection reset|Broken pipe|unix:"
-)
+OWN_DEADLINE = "Deadline Exceeded"  # gRPC's words when the client's deadline passes
 DEFAULT_TIMEOUT_S = 120.0  # the kubelet's --runtime-request-timeout
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
@@ -120,7 +115,11 @@ class CriClient:
     def _error_from(self, failure: grpc.aio.AioRpcError) -> PodwrightError:
         """The failure of a call. If there is no connection, it says why in words of ours instead of gRPC's."""
         error = error_from(failure)
-        if not isinstance(error, Unavailable) or NO_CONNECTION.search(error.message) is None:
+        if isinstance(error, DeadlineExceeded) and error.message == OWN_DEADLINE:
+            return DeadlineExceeded(
+                f"the process that listens on {socket_path(self.endpoint)} gives no answer in time"
+            )
+        if not isinstance(error, Unavailable) or not is_of_the_connection(error.message):
             return error
         if self.channel.get_state() is grpc.ChannelConnectivity.READY:
             return error
@@ -130,5 +129,14 @@ class CriClient:
         if self.channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
             path = socket_path(self.endpoint)
             said = error.message.rpartition(f"{path}: ")[2]
-            return Unavailable(f"the process that listens on {path} does not speak gRPC: {said}")
+            return Unavailable(_no_answer(path, said))
         return error
+
+
+def _no_answer(path: str, said: str) -> str:
+    """Why a socket on which a process listens gives no answer. `said` is gRPC's reason of the last try."""
+    if said.startswith("connect failed"):  # the process has begun to listen since then
+        return f"no process listened on {path} at the last try to connect"
+    if said.startswith("connection attempt timed out"):
+        return f"the process that listens on {path} does not answer: it is stopped, or hangs"
+    return f"the process that listens on {path} does not speak gRPC: {said}"

@@ -1,12 +1,25 @@
-"""Whether a process listens on an endpoint, in words for people instead of gRPC's."""
+"""Whether a process listens on an endpoint, in words for people, and which failures of gRPC ask for them."""
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 
 from podwright.cri.endpoint import socket_path
 from podwright.errors import PermissionDenied, PodwrightError, Unavailable
+
+# gRPC gives nothing better to decide by than its words. A server that stops refuses calls with the code of a broken
+# connection (UNAVAILABLE), neither has metadata, and the channel may be READY or IDLE after both.
+_NO_CONNECTION = re.compile(
+    "failed to connect|all backends|empty address list|Socket closed|GOAWAY|Stream removed|[Ee]ndpoint"
+    "|recvmsg|sendmsg|[Cc]onnection reset|Broken pipe|unix:"
+)
+
+
+def is_of_the_connection(message: str) -> bool:
+    """Whether gRPC says by it that a connection failed or broke. The words of a server are none of these."""
+    return _NO_CONNECTION.search(message) is not None
 
 
 def why_unreachable(endpoint: str) -> PodwrightError | None:

@@ -65,7 +65,7 @@ def encode(value: ApiObject) -> bytes:
 
 
 def to_document(value: ApiObject) -> Any:
-    """What `encode` writes, as dicts, lists and scalars."""
+    """The object as dicts, lists and scalars. `encode` writes the same."""
     return msgspec.json.decode(encode(value))
 
 

@@ -29,7 +29,7 @@ def mend(raw: Any, shape: Shape) -> Any:
 
 
 def zero(shape: Shape) -> Any:
-    """What Go has in place of a null."""
+    """The value that Go has in place of a null."""
     if isinstance(shape, StructShape):
         return _struct({}, shape)
     if isinstance(shape, ListShape):

@@ -111,11 +111,6 @@ def whole_units(nano: int, unit_nano: int = NANO) -> int:
     return units if nano >= 0 else -units
 
 
-def milli(text: str | float) -> int:
-    """Thousandths, rounded up. Raises InvalidArgument."""
-    return parse(text).milli
-
-
 def whole(text: str | float) -> int:
     """Ones, rounded up. Raises InvalidArgument."""
     return parse(text).whole

@@ -1,4 +1,4 @@
-"""Label selectors: as text (`app=web,tier in (a, b),!gone`) and as the API's LabelSelector. Pure.
+"""Label selectors: from the API's LabelSelector, and to text (`app=web,tier in (a,b),!gone`). Pure.
 
 Rules: apimachinery's pkg/labels. A requirement on a missing label is met by NotIn, != and DoesNotExist only.
 """
@@ -6,7 +6,7 @@ Rules: apimachinery's pkg/labels. A requirement on a missing label is met by Not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 
 import msgspec
@@ -14,10 +14,6 @@ import msgspec
 from podwright.errors import InvalidArgument
 from podwright.k8s.names import label_value_faults, qualified_name_faults
 from podwright.k8s.objects.meta import LabelSelector
-
-_TOKEN = re.compile(r"\s*(?:(==|!=|=|!|<|>|,|\(|\))|([^\s=!<>,()]+))")
-_SIGNS = frozenset({"=", "==", "!=", "!", "<", ">", ",", "(", ")"})
-_HINT = "such as app=web, tier in (a, b), !canary"
 
 
 class Operator(Enum):
@@ -80,7 +76,10 @@ class Selector(msgspec.Struct, frozen=True, kw_only=True):
 
 def from_labels(labels: Mapping[str, str]) -> Selector:
     """Every label must have its value: what a Service or a nodeSelector says."""
-    return Selector(requirements=tuple(_equals(key, value) for key, value in sorted(labels.items())))
+    items = sorted(labels.items())
+    return Selector(
+        requirements=tuple(Requirement(key=key, operator=Operator.IN, values=(value,)) for key, value in items)
+    )
 
 
 def from_label_selector(selector: LabelSelector | None) -> Selector:
@@ -94,97 +93,17 @@ def from_label_selector(selector: LabelSelector | None) -> Selector:
         except ValueError as failure:
             raise InvalidArgument(f"{expression.operator!r} is not a label selector's operator") from failure
         requirements.append(Requirement(key=expression.key, operator=operator, values=expression.values))
-    _check(requirements)
-    return Selector(requirements=tuple(requirements))
+    return selector_of(requirements)
 
 
-def parse_selector(text: str) -> Selector:
-    """The textual form, as `kubectl -l` takes it. Raises InvalidArgument."""
-    tokens = _Tokens(text)
-    requirements = []
-    while tokens.peek():
-        requirements.append(_requirement(tokens))
-        if tokens.peek() and tokens.take() != ",":
-            raise tokens.refuse()
-        if tokens.ended_by_comma():
-            raise tokens.refuse()
-    _check(requirements)
-    return Selector(requirements=tuple(requirements))
-
-
-def _requirement(tokens: _Tokens) -> Requirement:
-    if tokens.peek() == "!":
-        tokens.take()
-        return Requirement(key=tokens.word(), operator=Operator.DOES_NOT_EXIST)
-    key = tokens.word()
-    match tokens.peek():
-        case "" | ",":
-            return Requirement(key=key, operator=Operator.EXISTS)
-        case "=" | "==":
-            tokens.take()
-            return _equals(key, tokens.optional_word())
-        case "!=":
-            tokens.take()
-            return Requirement(key=key, operator=Operator.NOT_IN, values=(tokens.optional_word(),))
-        case ">" | "<":
-            operator = Operator.GREATER if tokens.take() == ">" else Operator.LESS
-            return Requirement(key=key, operator=operator, values=(tokens.word(),))
-        case "in" | "notin":
-            operator = Operator.IN if tokens.take() == "in" else Operator.NOT_IN
-            return Requirement(key=key, operator=operator, values=tuple(_values(tokens)))
-        case _:
-            raise tokens.refuse()
-
-
-def _values(tokens: _Tokens) -> Iterator[str]:
-    if tokens.take() != "(":
-        raise tokens.refuse()
-    while True:
-        yield tokens.optional_word()
-        match tokens.take():
-            case ")":
-                return
-            case ",":
-                continue
-            case _:
-                raise tokens.refuse()
-
-
-class _Tokens:
-    """The text taken apart."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = [match[1] or match[2] for match in _TOKEN.finditer(text)]
-        self._next = 0
-
-    def peek(self) -> str:
-        return self._tokens[self._next] if self._next < len(self._tokens) else ""
-
-    def take(self) -> str:
-        token = self.peek()
-        self._next += 1
-        return token
-
-    def word(self) -> str:
-        token = self.take()
-        if not token or token in _SIGNS:
-            raise self.refuse()
-        return token
-
-    def optional_word(self) -> str:
-        """A value, which may be empty."""
-        return "" if self.peek() in ("", ",", ")") else self.word()
-
-    def ended_by_comma(self) -> bool:
-        return not self.peek() and bool(self._tokens) and self._tokens[-1] == "," and self._next == len(self._tokens)
-
-    def refuse(self) -> InvalidArgument:
-        return InvalidArgument(f"{self._text!r} is not a label selector", hint=_HINT)
-
-
-def _equals(key: str, value: str) -> Requirement:
-    return Requirement(key=key, operator=Operator.IN, values=(value,))
+def selector_of(requirements: Iterable[Requirement]) -> Selector:
+    """The selector of conditions. Raises InvalidArgument for one that the API refuses."""
+    selector = Selector(requirements=tuple(requirements))
+    for item in selector.requirements:
+        faults = [*qualified_name_faults(item.key), *_value_faults(item)]
+        if faults:
+            raise InvalidArgument(f"label selector {str(item)!r}: {'; '.join(faults)}")
+    return selector
 
 
 def _compares(value: str, operator: Operator, limit: str) -> bool:
@@ -193,13 +112,6 @@ def _compares(value: str, operator: Operator, limit: str) -> bool:
     except ValueError:
         return False
     return number > bound if operator is Operator.GREATER else number < bound
-
-
-def _check(requirements: list[Requirement]) -> None:
-    for item in requirements:
-        faults = [*qualified_name_faults(item.key), *_value_faults(item)]
-        if faults:
-            raise InvalidArgument(f"label selector {str(item)!r}: {'; '.join(faults)}", hint=_HINT)
 
 
 def _value_faults(item: Requirement) -> Iterator[str]:

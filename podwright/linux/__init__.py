@@ -7,5 +7,5 @@ mounts     `mount`, `detached`, `namespaces`
 files      `openat2`, `directories`, `files`, `kept_files`, `memory_file`, `sealed`, `disk_tally`, `inotify`
 cgroups    `cgroup`, `cgroup_limits`, `cgroup_lock`, `freezer`, `slices`, `memory_kills`
 processes  `proc`, `capabilities`, `elf`, `apparmor`, `selinux`
-machine    `machine_files`, `cpu_lists`, `huge_pages`
+machine    `machine_files`, `pressure`, `cpu_lists`, `huge_pages`
 """

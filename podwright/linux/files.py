@@ -66,8 +66,7 @@ def replace_file(path: str, data: bytes, *, mode: int, sync: bool = False) -> No
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.new")
     try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)  # of a process that was killed
+        remove_file(temporary)  # of a process that was killed
         write_new(temporary, data, mode=mode, sync=sync)
         os.rename(temporary, path)
     except OSError as failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 LIMIT_BYTES = 1 << 20  # the kernel refuses to read a sysctl into a buffer of 4 MiB (ENOMEM)
 TASK_LIMITS = ("pid_max", "threads-max")  # in /proc/sys/kernel
 

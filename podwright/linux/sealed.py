@@ -8,10 +8,11 @@ Nothing can write to it, including us.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import logging
 import os
+
+from podwright.linux.files import remove_file
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,5 @@ def _memory(name: str) -> int:
 
 def _point(link: str, target: str) -> None:
     os.makedirs(os.path.dirname(link), mode=0o700, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(link)
+    remove_file(link)
     os.symlink(target, link)

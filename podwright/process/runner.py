@@ -14,6 +14,7 @@ import logging
 import os
 import shlex
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Protocol
 
@@ -62,6 +63,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     owner: tuple[int, int] | None = None
     timer_slack_ns: int | None = None
     oom_score_adj: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The program's name. That of a script (`unpack/__main__.py`: unpack) when it is one of ours in Python."""
+        program, *words = self.argv
+        script = next((word for word in words if word.endswith(".py")), "") if program == sys.executable else ""
+        return os.path.basename((script or program).removesuffix("/__main__.py").removesuffix(".py"))
 
     def __str__(self) -> str:
         """The command in a form for a shell."""
@@ -163,7 +171,7 @@ class PosixProcessRunner:
     """Starts children with posix_spawn, each in a session of its own."""
 
     async def run(self, command: Command) -> Completed:
-        with Step(os.path.basename(command.argv[0])):
+        with Step(command.name):
             return await self._run(command)
 
     async def _run(self, command: Command) -> Completed:
@@ -185,7 +193,7 @@ class PosixProcessRunner:
                 code = await process.wait()
             await _drain(outputs, command.drain_s)
         except TimeoutError as late:
-            raise DeadlineExceeded(f"{command.argv[0]} did not end within {command.timeout_s:g} s") from late
+            raise DeadlineExceeded(f"{command.name} did not end within {command.timeout_s:g} s") from late
         finally:
             if feeding is not None:
                 feeding.cancel()
@@ -199,7 +207,7 @@ class PosixProcessRunner:
         return Completed(returncode=code, stdout=collected.get(1, b""), stderr=collected.get(2, b""))
 
     def start(self, command: Command) -> Process:
-        with Step(f"spawn {os.path.basename(command.argv[0])}"):
+        with Step(f"spawn {command.name}"):
             process = _spawn(command, dict(command.fds))
         log.debug("program started: pid=%d argv=%s", process.pid, command)
         return process

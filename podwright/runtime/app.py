@@ -107,7 +107,7 @@ def _families(engine: Engine, timeline: Timeline) -> Families:
         containers=ContainerRpcs(engine.containers, expect_start=lock.warm, expect_exec=lock.warm_for_exec),
         events=EventRpcs(engine.events),
         image_store=ImageStoreRpcs(engine.image_tools, engine.stats),
-        images=ImageRpcs(engine.images, engine.stats, engine.check_handler),
+        images=ImageRpcs(engine.images, engine.stats, engine.sandboxes.handler),
         pulls=PullRpcs(engine.images),
         resources=ResourceRpcs(engine.containers, engine.sandboxes),
         runtime=RuntimeRpcs(engine.node, timeline),

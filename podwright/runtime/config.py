@@ -6,7 +6,6 @@ known key. The comment beside a key is its text in docs/config.md: run `python -
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
@@ -15,6 +14,7 @@ import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.entry_points import offers
+from podwright.spelling import nearest
 
 DEFAULT_PATH = "/etc/podwright/config.toml"
 DEFAULT_HANDLER_TYPE = "oci"  # of [handlers.NAME] without a type
@@ -104,14 +104,15 @@ class ImageSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_unpacked_bytes: int = 64 * 1024**3  # of a layer, including holes of sparse files
     max_entries: int = 4_000_000  # files in a layer
     max_archive_bytes: int = 64 * 1024**3  # of one `load`, after decompression
-    pinned: tuple[str, ...] = ()  # complete names, `*` matches anything; the kubelet and `prune` keep these images
+    pinned: tuple[str, ...] = ()  # references, `*` matches anything; the kubelet and `prune` keep these images
     keep_blobs: bool = True  # false: delete compressed layers after unpacking; save and push download them again
 
 
 class SignatureRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[signatures.rules."PREFIX"]: what is required of the image PREFIX and of images whose names start with PREFIX/.
 
-    Names are complete, such as docker.io/library. The longest matching rule applies.
+    Names are complete, such as docker.io/library. The longest matching rule applies. [signatures.default] has the same
+    keys, for images without a rule. Without it they are accepted.
     """
 
     action: Literal["accept", "reject", "signed"]  # accept or reject images, or require a signature
@@ -297,6 +298,11 @@ def _check_paths(config: Config, name: str) -> None:
             raise InvalidArgument(f"config {name}: {key} must be an absolute path")
     if not config.image_root.startswith("/"):
         raise InvalidArgument(f"config {name}: images.store must be an absolute path")
+    if ".." in config.containers.cgroup_parent.split("/"):
+        raise InvalidArgument(f"config {name}: containers.cgroup_parent must not contain ..")
+    for path in (config.root, config.state, config.images.store, config.containers.cgroup_parent):
+        if "\0" in path:
+            raise InvalidArgument(f"config {name}: {path!r} has a NUL byte, which no path can have")
 
 
 def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -322,8 +328,8 @@ def _check_foreign(kind: Any, where: str) -> None:
     """Raises InvalidArgument if no installed package has this type of handlers."""
     known = {*HANDLER_TYPES, *(offer.name for offer in offers(ENTRY_POINTS))}
     if kind not in known:
-        near = difflib.get_close_matches(str(kind), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known types: {', '.join(sorted(known))}"
+        near = nearest(str(kind), known)
+        hint = f"did you mean {near!r}?" if near else f"known types: {', '.join(sorted(known))}"
         raise InvalidArgument(f"{where} {kind!r} is unknown", hint=hint)
 
 
@@ -340,8 +346,8 @@ def _check_keys(document: dict[str, Any], section: type[Section], prefix: str, n
         fields[section.__struct_config__.tag_field] = str
     for key, value in document.items():
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys: {', '.join(sorted(fields))}"
+            near = nearest(key, fields)
+            hint = f"did you mean {prefix}{near}?" if near else f"known keys: {', '.join(sorted(fields))}"
             raise InvalidArgument(f"config {name}: unknown key {prefix}{key}", hint=hint)
         if isinstance(value, dict) and get_origin(fields[key]) is dict:
             for entry, settings in value.items():

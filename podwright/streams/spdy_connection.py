@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from podwright.errors import FailedPrecondition, Unavailable
+from podwright.errors import Unavailable
 from podwright.streams.spdy.events import (
     DataReceived,
     Event,
@@ -26,7 +26,7 @@ from podwright.streams.spdy.events import (
 )
 from podwright.streams.spdy.frames import Buffer, ResetStatus
 from podwright.streams.spdy.session import STREAMS_LIMIT, Role, SpdySession
-from podwright.streams.wire import Aside, Wire
+from podwright.streams.wire import Aside, Wire, deliver, receive_or_end
 
 
 class StreamHandler(Protocol):
@@ -86,7 +86,7 @@ class SpdyConnection:
         with contextlib.suppress(Unavailable):  # the receiving side reports it as well
             await self._send()
         try:
-            while not self._stopping and (data := await self._next()):
+            while not self._stopping and (data := await receive_or_end(self._wire)):
                 for event in self._session.receive_data(data):
                     await self._dispatch(event)
                 self._aside.send(self._session.take_answers())
@@ -178,19 +178,7 @@ class SpdyConnection:
     async def _send(self, *parts: Buffer) -> None:
         if self._announcement:
             parts, self._announcement = (self._announcement, *parts), b""
-        if not any(map(len, parts)):
-            return
-        try:
-            await self._wire.send(*parts)
-        except (OSError, FailedPrecondition) as failure:
-            raise Unavailable(f"the streaming connection broke: {failure}") from failure
-
-    async def _next(self) -> Buffer:
-        """The next data. A broken connection counts as ended."""
-        try:
-            return await self._wire.receive()
-        except OSError:
-            return b""
+        await deliver(self._wire, *parts)
 
     async def _dispatch(self, event: Event) -> None:
         if isinstance(event, DataReceived):

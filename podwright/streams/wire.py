@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator
 from typing import Protocol
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, Unavailable
 from podwright.streams.errors import ProtocolError
 
 RECEIVE_BYTES = 256 * 1024
@@ -40,6 +40,24 @@ class Wire(Protocol):
 
     async def close(self) -> None:
         """Close at once, in both directions."""
+
+
+async def receive_or_end(wire: Wire) -> Buffer:
+    """The next bytes. A broken connection counts as ended."""
+    try:
+        return await wire.receive()
+    except OSError:
+        return b""
+
+
+async def deliver(wire: Wire, *parts: Buffer) -> None:
+    """Send the parts, if there is anything in them. Raises Unavailable if the connection is broken or closing."""
+    if not any(map(len, parts)):
+        return
+    try:
+        await wire.send(*parts)
+    except (OSError, FailedPrecondition) as failure:
+        raise Unavailable(f"the streaming connection broke: {failure}") from failure
 
 
 class Aside:

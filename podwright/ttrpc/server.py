@@ -7,13 +7,13 @@ read from it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 
 from podwright.errors import DeadlineExceeded, Internal, PodwrightError, Unimplemented
+from podwright.linux.files import remove_file
 from podwright.tasks import Tasks
 from podwright.ttrpc.sessions import Refused, ServerSession, TtrpcRequest
 
@@ -145,8 +145,7 @@ class Server:
 
     async def listen(self, path: str) -> None:
         """Serve at `path`, for root alone. A socket that a killed daemon left there is replaced. Raises OSError."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        remove_file(path)
         listener = socket.socket(socket.AF_UNIX)
         try:
             listener.bind(path)
@@ -183,5 +182,4 @@ class Server:
         await asyncio.sleep(0)  # the transports tell their protocols
         await self._endings.settle(1.0)
         if self._path:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path)
+            remove_file(self._path)

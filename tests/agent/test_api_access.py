@@ -23,6 +23,7 @@ from podwright.agent.server.serving_certificate import tls_files
 from podwright.errors import FailedPrecondition, PermissionDenied
 from podwright.k8s.client.certificates.files import CertificateFiles
 from podwright.k8s.client.certificates.keys import Subject
+from podwright.k8s.client.certificates.x509 import hosts_of
 from podwright.k8s.client.protocol import RawRequest
 from podwright.k8s.objects import CertificateSigningRequest, Node, NodeAddress, NodeStatus, ObjectMeta
 from podwright.process import PosixProcessRunner
@@ -161,6 +162,11 @@ async def test_the_server_s_certificate_comes_from_the_cluster(tmp_path: Path) -
                 node.take(NODE)  # registered: the approver can see its addresses
                 served = CertificateFiles(config.security.cert_dir, "kubelet-server")
                 await until(lambda: served.current() is not None)
+                address = NodeAddress(type="InternalIP", address="127.0.0.2")
+                node.take(msgspec.structs.replace(NODE, status=NodeStatus(addresses=(address,))))
+                await until(
+                    lambda: (now := served.current()) is not None and hosts_of(now[0].certificate) == {"127.0.0.2"}
+                )
             finally:
                 await tasks.close()
         assert isinstance(contexts.current(), ssl.SSLContext)

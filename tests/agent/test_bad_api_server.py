@@ -246,6 +246,21 @@ def agent_runs(agent: AgentProcess, name: str) -> bool:
     return bool(agent.pods().get(name, {}).get("status", {}).get("phase") == "Running")
 
 
+def test_a_runtime_that_is_away_makes_the_node_not_ready(
+    scratch: Scratch, api: ApiServerThread, image: str, fresh_podwright: FreshPodwright, tmp_path: Path
+) -> None:
+    runtime = fresh_podwright()
+    config = {"nodeStatusUpdateFrequency": "1s"}
+    with joined_agent(scratch.part("agent"), runtime.endpoint, api, tmp_path, config) as agent:
+        web = running(agent, api, "web", plain(image))
+        runtime.kill9()
+        agent.until(lambda: not node_is_ready(api), "the node is not ready")
+        runtime.start()
+        agent.until(lambda: node_is_ready(api), "the node is ready again")
+        assert Instance(api, "web") == web
+        delete_all(agent, api)
+
+
 def test_a_config_map_that_changes_all_the_time(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
     def put(numbers: range) -> None:
         def within(server: ApiServer) -> None:

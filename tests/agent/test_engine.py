@@ -15,9 +15,11 @@ from podwright.agent.allocation.resizes import make_resizes
 from podwright.agent.engine.engine import AgentEngine
 from podwright.agent.engine.ports import EnginePorts, EngineSettings, EngineStatuses
 from podwright.agent.engine.shared_state import SharedState
+from podwright.agent.housekeeping import PerPodParts
 from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.agent.probes.outcomes import ProbeKind, ProbeOutcome, ProbeResult
 from podwright.agent.runtime.records import CriContainerState
+from podwright.agent.workers.ports import SyncerPorts
 from podwright.agent.workers.record import WorkState
 from podwright.errors import Internal, Unavailable
 from podwright.k8s.objects import Pod
@@ -85,33 +87,45 @@ class Scene:
             str(root), self.resize_checks, self.shared.registry.get, self.events, self.clock, metrics, self.rules
         )
         resizes.recover()
-        ports = EnginePorts(
+        statuses, mirrors, users = self._status_room(), NoMirrors(), NoUsers()
+        passes = SyncerPorts(
             runtime=self.runtime,
-            statuses=self._status_room(),
+            looks=self.shared.cache,
+            statuses=statuses,
             probes=self.probes,
             images=self.images,
             configs=FakeConfigs(str(self._directory / "logs")),
             volumes=self.volumes,
             cgroups=self.cgroups,
             objects=NoObjects(),
-            users=NoUsers(),
+            users=users,
             resizes=resizes,
-            mirrors=NoMirrors(),
+            mirrors=mirrors,
             http=FakeHttp(),
-            dead_containers=KeptDead(),
             events=self.events,
             clock=self.clock,
-            runtime_problem=lambda: self.problem,
             network_problem=lambda: "",
             handler_of=lambda _: "",
+            root=str(root),
+            links_directory=str(self._directory / "links"),
+        )
+        ports = EnginePorts(
+            passes=passes,
+            statuses=statuses,
+            per_pod=PerPodParts(
+                of_active=[self.probes],
+                of_known=[statuses, users, resizes],
+                volumes=self.volumes,
+                cgroups=self.cgroups,
+                mirrors=mirrors,
+            ),
+            dead_containers=KeptDead(),
+            runtime_problem=lambda: self.problem,
             admission=self.checks,
             problem_of_change=lambda _old, _new: self.problem_of_change,
         )
-        settings = EngineSettings(
-            root=str(root), links_directory=str(self._directory / "links"), evented=self._evented
-        )
         self.resizes = resizes
-        self.engine = AgentEngine(settings, self.shared, ports, self.sources)
+        self.engine = AgentEngine(EngineSettings(evented=self._evented), self.shared, ports, self.sources)
         self.engine.start()
 
     def _status_room(self) -> EngineStatuses:

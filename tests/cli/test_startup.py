@@ -100,6 +100,11 @@ async def test_version_option(podwright: Cli) -> None:
     [
         pytest.param(["podz"], "did you mean pods?", id="unknown command"),
         pytest.param(["ps", "--bad"], "there is no option --bad", id="unknown option"),
+        pytest.param(
+            ["ps", "--endpoint", "unix:///x"],
+            "--endpoint stands before the command (podwright --endpoint ... ps)",
+            id="an option of podwright below a command",
+        ),
         pytest.param(["ps", "-o", "xml"], "xml", id="unknown form"),
         pytest.param(["exec", "some"], "COMMAND", id="no command to run"),
         pytest.param(["exec", "-it", "some", "--", "sh"], "-t needs a terminal", id="no terminal"),

@@ -1,1 +1,1 @@
-"""What tests start and stop: CRI servers on private directories, networks and cgroups."""
+"""Starts and stops servers for tests: CRI servers on private directories, networks and cgroups."""

@@ -146,7 +146,7 @@ class AgentProcess:
         (self.manifests / name).unlink()
 
     def get(self, path: str) -> bytes:
-        """What it answers on its socket."""
+        """Send a GET to its socket. Returns the body."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.socket))
             asked = http.client.HTTPConnection("agent")
@@ -160,7 +160,7 @@ class AgentProcess:
         return {item["metadata"]["name"]: item for item in items}
 
     def describe(self, name: str) -> Any:
-        """What it says of one pod to people."""
+        """Its description of one pod for people."""
         return json.loads(self.get(f"/describe/default/{name}"))
 
     def until(self, condition: Callable[[], object], what: str, timeout_s: float = READY_TIMEOUT_S) -> None:

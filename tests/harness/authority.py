@@ -51,7 +51,10 @@ class Authority:
     def issue(
         self, name: str, groups: Sequence[str] = (), *, lasts: dt.timedelta = DAY, usage: str = "client"
     ) -> Issued:
-        """For a client, or (`usage="server"`) for a server on loopback; with a negative `lasts` it has expired."""
+        """Issue a certificate for a client, or (`usage="server"`) for a server on loopback.
+
+        With a negative `lasts` it has expired.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         if name:

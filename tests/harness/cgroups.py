@@ -11,7 +11,7 @@ from tests.harness.scratch import Part
 
 
 def driver_of(part: Part) -> CgroupDriver:
-    """What makes cgroups in a part."""
+    """The driver that makes cgroups in a part."""
     host = cgroup.detect()
     return SystemdDriver(host, PosixProcessRunner()) if part.driver == "systemd" else CgroupfsDriver(host)
 
@@ -22,5 +22,5 @@ def names_in(part: Part) -> CgroupNames:
 
 
 def container_cgroup(part: Part, parent: str, container_id: str) -> str:
-    """Where the cgroup of a container, or of a sandbox's first process, is below a pod's parent."""
+    """The path of the cgroup of a container, or of a sandbox's first process, below a pod's parent."""
     return cgroup_directory(parent, container_id, systemd=part.driver == "systemd")

@@ -207,7 +207,7 @@ class CsiDriver(csi_pb2_grpc.NodeServicer, registration_pb2_grpc.RegistrationSer
     # -- what it stands on
 
     def folder(self, handle: str) -> Path:
-        """Where a volume's data is."""
+        """The directory of a volume's data, made if it is missing."""
         path = self.data / handle.replace("/", "_")
         path.mkdir(exist_ok=True)
         return path

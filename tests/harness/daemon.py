@@ -41,7 +41,7 @@ class Daemon:
 
     @property
     def endpoint(self) -> str:
-        """Where it listens."""
+        """The URL of its socket."""
         return f"unix://{self.socket}"
 
     @property

@@ -73,7 +73,7 @@ class FakeShim:
         self.path.chmod(0o755)
 
     def commit(self, fault: str) -> None:
-        """From now on."""
+        """Commit this fault from now on."""
         (self._folder / "fault").write_text(fault)
 
     def behave(self) -> None:

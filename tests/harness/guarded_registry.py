@@ -17,7 +17,7 @@ PAIR = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 @contextmanager
 def guarded_registry(root: Path, image: Image) -> Iterator[Registry]:
-    """One that holds the image as app:1, with its files below `root`."""
+    """Run a registry with a password that holds the image as app:1. Its files are below `root`."""
     with Registry(root) as open_to_all:
         open_to_all.push("app:1", image)
     (root / "htpasswd").write_text(HTPASSWD)

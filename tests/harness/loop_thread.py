@@ -48,11 +48,11 @@ class LoopThread(Generic[Served]):
         raise NotImplementedError
 
     def served(self) -> Served:
-        """What runs in the thread."""
+        """The server that runs in the thread."""
         raise NotImplementedError
 
     def call(self, work: Callable[[Served], Result]) -> Result:
-        """What `work` returns. It runs in the thread."""
+        """Run `work` in the thread. Returns its result."""
 
         async def on_loop() -> Result:
             return work(self.served())
@@ -60,7 +60,7 @@ class LoopThread(Generic[Served]):
         return self._run(on_loop)
 
     def _run(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """What `work` returns, from the thread's loop."""
+        """Run `work` on the thread's event loop. Returns its result."""
 
         async def run() -> Result:
             return await work()

@@ -1,4 +1,4 @@
-"""What everybody on this machine can see of processes, and the end of those that tests start."""
+"""Reads what /proc shows everybody of processes, and ends those that tests start."""
 
 from __future__ import annotations
 

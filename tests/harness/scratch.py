@@ -29,7 +29,7 @@ _CLAIMS: list[socket.socket] = []  # open for as long as this process
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one server gets: its own directory, bridge, subnet and cgroup parent."""
+    """The names and places of one server: its own directory, bridge, subnet and cgroup parent."""
 
     directory: Path
     bridge: str
@@ -58,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What one session has to itself; plain words, which can be sent to another process."""
+    """The names and places of one session. All are plain text, which can be sent to another process."""
 
     tag: str
     directory: str
@@ -67,10 +67,13 @@ class Share:
     driver: Driver = "cgroupfs"
 
     def of(self, number: int) -> Share:
-        """The share of one of the session's processes. Networks come round again when there are many."""
+        """The share of one of the session's processes. Networks come round again when there are many.
+
+        The letter ends the session's tag: see Scope.
+        """
         networks = list(ipaddress.IPv4Network(self.network).subnets(new_prefix=PROCESS_PREFIX))
         return Share(
-            tag=f"{self.tag}{number}",
+            tag=f"{self.tag}w{number}",
             directory=_open_directory(Path(self.directory, f"w{number}")),
             cgroup_parent=f"{self.cgroup_parent}/w{number}",
             network=str(networks[number % len(networks)]),
@@ -88,7 +91,7 @@ class Share:
 
 
 def new_share(driver: Driver = "cgroupfs") -> Share:
-    """A new session's; makes the directory, whose path is short because socket paths end at 107 bytes."""
+    """Make the share of a new session with its directory, whose path is short: socket paths end at 107 bytes."""
     tag = secrets.token_hex(3)
     return Share(
         tag=tag,
@@ -113,7 +116,7 @@ class Scratch:
     """Hands out parts of a share."""
 
     def __init__(self, share: Share | None = None) -> None:
-        """Without a share, of a new one."""
+        """Hands out parts of `share`, by default of a new one."""
         self.share = share or new_share()
         self.directory = Path(self.share.directory)
         self._subnets = deque(_server_subnets(self.share.network))

@@ -88,7 +88,7 @@ class ScriptedRegistry:
         self._documents[path] = (data, media_type)
 
     def paths(self, method: str = "GET") -> list[str]:
-        """What was asked for by that method."""
+        """The paths of the requests with that method."""
         return [seen.path for seen in self.requests if seen.method == method]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -112,7 +112,7 @@ class ScriptedRegistry:
         return web.Response(body=data, headers=headers)
 
     def document(self, path: str) -> bytes:
-        """What `honest` serves there."""
+        """The document that `honest` serves there."""
         return self._documents[path][0]
 
 

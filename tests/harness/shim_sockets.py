@@ -28,6 +28,6 @@ def kill(pid: int) -> None:
 
 
 def socket_of(words: Sequence[str]) -> Path:
-    """Where the shim with this command line listens (containerd: pkg/shim, SocketAddress)."""
+    """The socket of the shim with this command line (containerd: pkg/shim, SocketAddress)."""
     identity = "/".join(words[words.index(option) + 1] for option in OPTIONS)
     return DIRECTORY / hashlib.sha256(identity.encode()).hexdigest()

@@ -48,7 +48,7 @@ def _delete_tables(scope: Scope) -> list[Thing]:
     if shutil.which("nft") is None:
         return []
     listing = subprocess.run(["nft", "list", "tables", "ip"], check=False, capture_output=True, text=True).stdout
-    names = [name for name in (line.split()[-1] for line in listing.splitlines() if line) if name in scope.links]
+    names = [name for name in (line.split()[-1] for line in listing.splitlines() if line) if scope.has_link(name)]
     for name in names:
         subprocess.run(["nft", "delete", "table", "ip", name], check=False, capture_output=True)
     return [Thing(kind="rule", name=f"table ip {name}", ours=True) for name in names]

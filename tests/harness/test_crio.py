@@ -1,4 +1,4 @@
-"""What CRI-O is configured with, as far as it can be seen without CRI-O."""
+"""The configuration that CRI-O gets. Tested without CRI-O."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOST = "127.0.0.1:5000"
 
 @pytest.fixture
 def server(scratch: Scratch) -> Crio:
-    """One that is not started."""
+    """A CRI-O that is not started."""
     return Crio(scratch.part("crio"), pause_image=f"{HOST}/pause:1", registry=HOST, handler="crun")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.errors import InvalidArgument
-from podwright.k8s.quantity import NANO, Amount, milli, parse, parse_nano, whole, whole_units
+from podwright.k8s.quantity import NANO, Amount, parse, parse_nano, whole, whole_units
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_is_not_a_quantity(text: str) -> None:
 
 
 def test_rounding_is_up() -> None:
-    assert milli("1.0001") == 1001
+    assert parse("1.0001").milli == 1001
     assert whole("0.1") == 1
     assert parse_nano("0.0000000001") == 1
     assert whole_units(-1) == -1  # away from zero, as Go rounds

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from podwright.errors import InvalidArgument
 from podwright.k8s.objects import LabelSelector, LabelSelectorRequirement
-from podwright.k8s.selectors import from_label_selector, from_labels, parse_selector
+from podwright.k8s.selectors import from_label_selector, from_labels
+from tests.harness.apiserver.label_selectors import parse_selector
 
 LABELS = {"app": "web", "tier": "front", "weight": "10", "empty": ""}
 

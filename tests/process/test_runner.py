@@ -7,6 +7,7 @@ import contextlib
 import os
 import resource
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,19 @@ async def test_missing_program_says_its_name() -> None:
         await RUNNER.run(Command(argv=("no-such-program",), timeout_s=1))
     with pytest.raises(FailedPrecondition, match="/no/such/path"):
         await RUNNER.run(Command(argv=("/no/such/path",), timeout_s=1))
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (("/usr/bin/crun", "--version"), "crun"),
+        ((sys.executable, "-I", "/x/unpack/__main__.py", "1"), "unpack"),
+        ((sys.executable, "/x/launching.py", "y.py"), "launching"),
+        (("cat", "a.py"), "cat"),
+    ],
+)
+def test_a_script_of_ours_has_its_own_name(argv: tuple[str, ...], name: str) -> None:
+    assert Command(argv=argv, timeout_s=1).name == name
 
 
 async def test_what_no_program_can_be_given_is_an_error_of_its_own() -> None:

@@ -52,6 +52,8 @@ def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
         ("handlers.kata = 3", "handlers"),
         ("root = 5", "Expected `str`"),
         ("root = 'relative'", "absolute"),
+        ("[containers]\ncgroup_parent = '../x'", r"containers\.cgroup_parent must not contain \.\."),
+        ('root = "/a\\u0000b"', "has a NUL byte"),
         ("[images]\nstore = 'relative'", r"images\.store must be an absolute path"),
         ("log_level = 'loud'", "log_level"),
         ("root = ", "Invalid value"),

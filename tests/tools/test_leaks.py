@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.patience import patient
-from tests.harness.scratch import Part, Scratch
+from tests.harness.scratch import Part, Scratch, Share
 from tests.harness.sweep import sweep
 from tools.leaks import Scope, Thing, leaked, report, snapshot
 from tools.leaks.cgroups import hierarchies
@@ -82,6 +82,33 @@ def test_packet_filter_rules_with_our_addresses_are_found(part: Part) -> None:
 def test_a_scope_holds_its_roots_and_what_is_below_but_no_neighbour() -> None:
     scope = Scope(roots=("/tmp/a",))
     assert [scope.holds(path) for path in ("/tmp/a", "/tmp/a/b", "/tmp/ab", "/tmp")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("/tmp/s/x1/etc", True),
+        ("/tmp/s/x10/etc", False),
+        ("table ip pwtagx1", True),
+        ("table ip pwtagx10", False),
+        ("0::/pwt/x1/pod", True),
+        ("0::/pwt/x10", False),
+        ("saddr 10.7.3.0/24", True),
+        ("saddr 110.7.3.0/24", False),
+        ("saddr 10.10.7.3", False),
+    ],
+)
+def test_a_numbered_name_is_told_from_a_longer_number(text: str, ours: bool) -> None:
+    scope = Scope(roots=("/tmp/s/x1",), links=("pwtagx1",), cgroups=("/pwt/x1",), addresses=("10.7.3.",))
+    assert scope.mentioned_in(text) is ours
+
+
+def test_the_links_of_a_share_are_those_of_its_parts(tmp_path: Path) -> None:
+    share = Share(tag="abc001", directory=str(tmp_path), cgroup_parent="/pwt", network="10.0.0.0/17")
+    one, ten = share.of(1), share.of(10)
+    bridges = [Scratch(each).part("x").bridge for each in (share, one, ten)]
+    assert [share.scope().has_link(bridge) for bridge in bridges] == [True, True, True]
+    assert [one.scope().has_link(bridge) for bridge in bridges] == [False, True, False]
 
 
 def test_an_empty_scope_recognises_nothing() -> None:

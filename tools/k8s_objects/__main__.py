@@ -16,7 +16,7 @@ from tools.k8s_objects.render import render_all
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "podwright/k8s/objects"
 # Written by hand.
-KEPT = frozenset({"base.py", "generic.py"})
+KEPT = frozenset({"base.py"})
 
 
 def generate() -> dict[Path, str]:

@@ -1,4 +1,4 @@
-"""What the models do not say and Go's types do: which optional fields are values and which are pointers.
+"""Facts of Go's types that the models lack: which optional fields are values and which are pointers.
 
 A value that is absent is its zero value: "", 0, False, an empty struct. A pointer that is absent is None, and differs
 from one that points to a zero. Read from k8s.io/api 1.36; a field that is newer and not listed is a pointer, but a

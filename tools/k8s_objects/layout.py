@@ -1,4 +1,4 @@
-"""What is generated: the kinds by API version, and the module of every type. Modules come in import order."""
+"""The types to generate: the kinds by API version, and the module of every type. Modules come in import order."""
 
 from __future__ import annotations
 

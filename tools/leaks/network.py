@@ -25,7 +25,7 @@ def links(scope: Scope) -> Iterator[Thing]:
     for link in json.loads(_output("ip", "-json", "-details", "link", "show") or "[]"):
         kind, name, master = link.get("linkinfo", {}).get("info_kind"), link["ifname"], link.get("master", "")
         if kind in LINK_KINDS:
-            ours = bool(scope.links) and (name.startswith(scope.links) or master.startswith(scope.links))
+            ours = scope.has_link(name) or scope.has_link(master)
             yield Thing(kind="link", name=name, detail=f"{kind} {master}".strip(), ours=ours)
 
 

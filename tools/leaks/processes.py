@@ -53,7 +53,7 @@ def _overlay_is_ours(folder: str, scope: Scope) -> bool:
     """A container's command line names nothing of ours, but the overlay at its `/` does."""
     for line in _text(f"{folder}/mountinfo").splitlines():
         if line.split()[4] == "/":
-            return any(root in line for root in scope.roots)
+            return scope.mentioned_in(line)
     return False
 
 

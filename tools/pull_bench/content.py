@@ -61,7 +61,7 @@ def _packages() -> list[str]:
 
 
 def _real_paths(listed: Iterable[str]) -> Iterator[str]:
-    """Where the files are since /bin and /lib are links; what was removed by hand or cannot be packed is left out."""
+    """The real paths of the files, because /bin and /lib are links. Leaves out what is gone or cannot be packed."""
     for path in listed:
         folder, _, base = path.rpartition("/")
         real = f"{os.path.realpath(folder or '/').rstrip('/')}/{base}"

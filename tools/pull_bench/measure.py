@@ -52,7 +52,7 @@ def measure(puller: Puller, image: str) -> Sample:
 
 
 def _cpu_s(pid: int | None) -> float:
-    """Of the server with the children that it has waited for, and of our own children, which are clients."""
+    """The CPU time of the server with the children that it has waited for, and of our own children, the clients."""
     clients = resource.getrusage(resource.RUSAGE_CHILDREN)
     total = clients.ru_utime + clients.ru_stime
     if pid is not None:

@@ -83,7 +83,7 @@ def _animations(shown: Sequence[Visible], total: float) -> Iterator[str]:
 
 
 def _distinct(stops: list[tuple[float, bool]]) -> Iterator[tuple[float, bool]]:
-    """Of the stops at one time, the last."""
+    """The last one of the stops at each time."""
     yield from (one for one, following in pairwise(stops) if one[0] != following[0])
     yield stops[-1]
 

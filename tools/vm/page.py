@@ -151,6 +151,6 @@ def _fields(record: Record) -> dict[str, Any]:
 
 
 def versions(listing: str, kernel: str) -> dict[str, str]:
-    """Of what matters here, from `dpkg-query -W`. Pure."""
+    """The versions of the software that matters here, from `dpkg-query -W`. Pure."""
     installed = dict(line.split("\t", 1) for line in listing.splitlines() if "\t" in line)
     return {"kernel": kernel, **{name: installed[name] for name in SOFTWARE if name in installed}}

@@ -20,7 +20,7 @@ KERNEL = f"root=LABEL={LABEL} rw console=ttyS0 panic=-1 mitigations=off security
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """What one virtual machine is made of. `port` on loopback leads to its ssh; it reaches nothing outside."""
+    """The parts of one virtual machine. `port` on loopback leads to its ssh. It reaches nothing outside."""
 
     kernel: Path
     initrd: Path
@@ -32,7 +32,7 @@ class Guest:
 
 
 def qemu_argv(guest: Guest) -> tuple[str, ...]:
-    """For a guest without a display, a reboot or a way out of its own network."""
+    """The command for a guest without a display, a reboot or a way out of its own network."""
     network = f"user,id=lan,restrict=on,hostfwd=tcp:127.0.0.1:{guest.port}-:22"
     return (
         *("nice", "-n", str(guest.nice), "qemu-system-x86_64"),

@@ -13,7 +13,7 @@ from tools.vm.recorder import MARK
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Of one test; `outcome` is passed, failed, skipped or xfailed."""
+    """The result of one test. `outcome` is passed, failed, skipped or xfailed."""
 
     test: str
     outcome: str

@@ -1,7 +1,11 @@
-"""Keeps resources of every pod, in memory and in a file: one for allocated and one for actuated resources."""
+"""Keeps resources of every pod, in memory and in a file: one for allocated and one for actuated resources.
+
+`put` records in memory. Who acts on a record awaits `saved` first: nothing is started before the file shows it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection
 
@@ -21,6 +25,7 @@ class AllocationRecords:
         """Reads nothing before `recover`."""
         self._path = path
         self._pods: checkpoint.Allocations = {}
+        self._is_saved = True
 
     def recover(self) -> None:
         """Take over the file of an earlier agent. Raises OSError."""
@@ -34,7 +39,7 @@ class AllocationRecords:
         """Record all resources of a pod."""
         if self._pods.get(uid) != allocation:
             self._pods[uid] = allocation
-            self._write()
+            self._is_saved = False
 
     def put_container(self, uid: str, name: str, resources: ResourceRequirements) -> None:
         """Record the resources of one container."""
@@ -49,8 +54,18 @@ class AllocationRecords:
         """Forget all pods except these. The file follows with its next change."""
         self._pods = {uid: allocation for uid, allocation in self._pods.items() if uid in uids}
 
+    async def saved(self) -> None:
+        """Return when the file shows all records. Those of one turn of the event loop share a write.
+
+        A failure is logged, because a full disk must not stop pods. The next change tries again.
+        """
+        if not self._is_saved:
+            await asyncio.sleep(0)
+        if not self._is_saved:
+            self._is_saved = True
+            self._write()
+
     def _write(self) -> None:
-        """Write the file. A failure is logged, because a full disk must not stop pods. The next change tries again."""
         try:
             checkpoint.write(self._path, self._pods)
         except OSError as failure:

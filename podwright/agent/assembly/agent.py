@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +37,7 @@ from podwright.agent.configs.ports import AllAllocations
 from podwright.agent.csi.drivers import CsiDrivers
 from podwright.agent.engine.engine import AgentEngine
 from podwright.agent.engine.ports import EnginePorts, EngineSettings, PodSource
+from podwright.agent.housekeeping import PerPodParts
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.plugins.protocol import CSI_PLUGIN
@@ -45,11 +48,15 @@ from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
+from podwright.agent.runtime.records import ImageStatus
 from podwright.agent.workers.ending import PodEnder
+from podwright.agent.workers.ports import SyncerPorts
 from podwright.agent.workers.worker import Pauses
+from podwright.errors import PodwrightError
 from podwright.tasks import Tasks
 
 IDS_PER_POD = 65536  # without a configured number
+IMAGES_TIMEOUT_S = 5.0  # for the images in the node's status
 
 
 class Agent:
@@ -97,22 +104,44 @@ class Agent:
         ports = self._engine_ports(checks)
         self.engine = AgentEngine(self._settings(), context.shared, ports, {**sources, **self._cluster.sources})
         context.engine.set(self.engine)
+        self._images: Sequence[ImageStatus] = ()
         self._tasks = Tasks()
 
     def _settings(self) -> EngineSettings:
         pods = self.config.pods
         return EngineSettings(
-            root=self._context.root,
-            links_directory=links_directory(self.config.container_logs.root),
             pauses=Pauses(resync_s=pods.sync_frequency_s),
             longest_restart_wait_s=pods.max_restart_back_off_s or 300.0,
             housekeeping_s=self.dependencies.housekeeping_s,
         )
 
     def _engine_ports(self, checks: Sequence[Check]) -> EnginePorts:
-        dependencies, cluster = self.dependencies, self._cluster
         return EnginePorts(
+            passes=self._syncer_ports(),
+            statuses=self.statuses,
+            per_pod=self._per_pod_parts(),
+            dead_containers=self._container_gc,
+            runtime_problem=self.dependencies.watch.problem,
+            admission=checks,
+            problem_of_change=make_features(self._context).problem_of_change,
+            may_begin=self._preemptor.may_begin,
+        )
+
+    def _per_pod_parts(self) -> PerPodParts:
+        """All parts that keep something for each pod, so that it is dropped when the pod is gone."""
+        return PerPodParts(
+            of_active=[self._probes],
+            of_known=[self.statuses, self._users, self._resizes, *self._cluster.per_pod],
+            volumes=self._volumes,
+            cgroups=self._cgroups,
+            mirrors=self._cluster.mirrors,
+        )
+
+    def _syncer_ports(self) -> SyncerPorts:
+        dependencies, cluster = self.dependencies, self._cluster
+        return SyncerPorts(
             runtime=dependencies.runtime,
+            looks=self.shared.cache,
             statuses=self.statuses,
             probes=self._probes,
             images=make_images(self._context, cluster, self._pull_records, self._lives.pulled),
@@ -123,18 +152,14 @@ class Agent:
             users=self._users,
             resizes=self._resizes,
             mirrors=cluster.mirrors,
+            claims=self._plugins.claims,
             http=HookGetter(),
-            dead_containers=self._container_gc,
             events=self.events,
             clock=dependencies.clock,
-            runtime_problem=dependencies.watch.problem,
             network_problem=dependencies.watch.network_problem,
             handler_of=self._handlers.name_for,
-            admission=checks,
-            problem_of_change=make_features(self._context).problem_of_change,
-            credentials=cluster.credentials,
-            claims=self._plugins.claims,
-            may_begin=self._preemptor.may_begin,
+            root=self._context.root,
+            links_directory=links_directory(self.config.container_logs.root),
             metrics=dependencies.metrics,
         )
 
@@ -202,7 +227,7 @@ class Agent:
         self.shared.pods_changed([pod.metadata.uid for pod in self.shared.registry.pods() if is_static(pod)])
 
     async def _findings(self) -> NodeFindings:
-        """The findings for the node's status. Raises PodwrightError."""
+        """The findings for the node's status."""
         problems = (
             self.engine.problem(),
             _network_message(self.dependencies.watch.network_problem()),
@@ -211,11 +236,18 @@ class Agent:
         )
         return msgspec.structs.replace(
             node_findings(self.config, self.dependencies, self.node, self._devices.counts()),
-            images=await self.dependencies.images.images(),
+            images=await self._node_images(),
             volumes_in_use=self._volumes.in_use(),
             pressures=self._eviction.pressures,
             problems=[problem for problem in problems if problem],
         )
+
+    async def _node_images(self) -> Sequence[ImageStatus]:
+        """The runtime's images. While it does not answer, those it had: that state must be reported, too."""
+        with contextlib.suppress(PodwrightError, TimeoutError):
+            async with asyncio.timeout(IMAGES_TIMEOUT_S):
+                self._images = await self.dependencies.images.images()
+        return self._images
 
     def volume_counts(self) -> tuple[Counter[str], Counter[str]]:
         """The numbers of volumes that are wanted and mounted, each by plug-in."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -98,7 +98,7 @@ class ApiCluster:
         self.services: Services = self._services
         self.classes: Classes = ApiRuntimeClasses(self._classes)
         self.claims: Claims = ApiClaims(server, name)
-        self.credentials: PerPodState = projections
+        self.per_pod: Sequence[PerPodState] = (projections,)
         self.accounts: ServiceAccounts = ApiAccounts(server, tokens)
         self.mirrors: EngineMirrors = ApiMirrors(server, node)
         self.projections: ClusterSources = projections

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -49,7 +49,7 @@ class Cluster(Protocol):
     services: Services
     classes: Classes  # RuntimeClasses
     claims: Claims  # ResourceClaims
-    credentials: PerPodState  # tokens of service accounts, and certificates of pods
+    per_pod: Sequence[PerPodState]  # the parts that keep something for each pod: tokens, certificates
     accounts: ServiceAccounts  # for credential providers
     mirrors: EngineMirrors  # of static pods
     projections: ClusterSources

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from podwright.agent.cluster.protocol import ClusterPorts
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, NoCluster
-from podwright.agent.engine.ports import EngineMirrors, NoCredentials, PodSource
+from podwright.agent.engine.ports import EngineMirrors, PodSource
 from podwright.agent.housekeeping import PerPodState
 from podwright.agent.images.accounts import NoAccounts, ServiceAccounts
 from podwright.agent.metrics.prometheus import Family
@@ -36,7 +36,7 @@ class Standalone:
         self.services = services
         self.classes = classes
         self.claims: Claims = NoClaims()
-        self.credentials: PerPodState = NoCredentials()
+        self.per_pod: Sequence[PerPodState] = ()
         self.accounts: ServiceAccounts = NoAccounts()
         self.mirrors: EngineMirrors = NoMirrors()
         self.projections: ClusterSources = NoClusterSources()

@@ -1,7 +1,7 @@
 """AgentConfig: the value from which the rest of the agent reads its configuration.
 
-Every attribute names its setting, so there is no second list. `AgentConfig()` is what a kubelet has with an empty
-file.
+It has the settings that the agent honours. Every attribute names its setting, so there is no second list.
+`AgentConfig()` is what a kubelet has with an empty file.
 """
 
 from __future__ import annotations

@@ -33,7 +33,6 @@ class CgroupSection(msgspec.Struct, frozen=True, kw_only=True):
     per_qos: bool = plain("cgroupsPerQOS")
     kubelet: str = plain("kubeletCgroups")
     system: str = plain("systemCgroups")
-    fail_on_v1: bool = plain("failCgroupV1")
     cpu_cfs_quota: bool = plain("cpuCFSQuota")
     cpu_cfs_quota_period_s: float = seconds("cpuCFSQuotaPeriod")
     single_process_oom_kill: bool | None = plain("singleProcessOOMKill")
@@ -41,7 +40,6 @@ class CgroupSection(msgspec.Struct, frozen=True, kw_only=True):
     memory_reservation_policy: str = plain("memoryReservationPolicy")
     swap_behavior: str = plain("memorySwap.swapBehavior")
     fail_swap_on: bool = plain("failSwapOn")
-    qos_reserved: Mapping[str, str] = mapping("qosReserved")
 
 
 class ReservedSection(msgspec.Struct, frozen=True, kw_only=True):

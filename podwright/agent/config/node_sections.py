@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,19 +24,6 @@ def _taints(entries: tuple[dict[str, Any], ...] | None) -> tuple[ConfiguredTaint
     return tuple(ConfiguredTaint(**{key: entry.get(key, "") for key in keys}) for entry in entries or ())
 
 
-class FileVerbosity(msgspec.Struct, frozen=True, kw_only=True):
-    """The log level of files whose names match a pattern."""
-
-    pattern: str
-    level: int
-
-
-def _verbosities(entries: tuple[dict[str, Any], ...] | None) -> tuple[FileVerbosity, ...]:
-    return tuple(
-        FileVerbosity(pattern=entry.get("filePattern", ""), level=entry.get("verbosity", 0)) for entry in entries or ()
-    )
-
-
 class NodeSection(msgspec.Struct, frozen=True, kw_only=True):
     """This node, as it registers and reports. An empty `hostname_override` means the host's own name."""
 
@@ -45,7 +33,6 @@ class NodeSection(msgspec.Struct, frozen=True, kw_only=True):
     taints: tuple[ConfiguredTaint, ...] = source("registerWithTaints", convert=_taints)
     register: bool = plain("registerNode")
     provider_id: str = plain("providerID")
-    cloud_provider: str = plain("--cloud-provider")
     pod_routes: bool = plain("--pod-routes")
     status_update_frequency_s: float = seconds("nodeStatusUpdateFrequency")
     status_report_frequency_s: float = seconds("nodeStatusReportFrequency")
@@ -58,12 +45,10 @@ class ApiSection(msgspec.Struct, frozen=True, kw_only=True):
 
     kubeconfig: str = plain("--kubeconfig")
     bootstrap_kubeconfig: str = plain("--bootstrap-kubeconfig")
-    content_type: str = plain("contentType")
     qps: int = plain("kubeAPIQPS")
     burst: int = plain("kubeAPIBurst")
     event_qps: int = plain("eventRecordQPS")
     event_burst: int = plain("eventBurst")
-    change_detection: str = plain("configMapAndSecretChangeDetectionStrategy")
 
 
 class ServerSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +66,6 @@ class ServerSection(msgspec.Struct, frozen=True, kw_only=True):
     debug_flags_handler: bool = plain("enableDebugFlagsHandler")
     system_log_handler: bool = plain("enableSystemLogHandler")
     system_log_query: bool = plain("enableSystemLogQuery")
-    contention_profiling: bool = plain("enableContentionProfiling")
-    show_hidden_metrics_for_version: str = plain("showHiddenMetricsForVersion")
 
 
 class SecuritySection(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +75,6 @@ class SecuritySection(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert_file: str = plain("tlsCertFile")
     tls_key_file: str = plain("tlsPrivateKeyFile")
     tls_cipher_suites: tuple[str, ...] = texts("tlsCipherSuites")
-    tls_curve_ids: tuple[int, ...] = texts("tlsCurvePreferences")
     tls_min_version: str = plain("tlsMinVersion")
     rotate_client_certificate: bool = plain("rotateCertificates")
     server_tls_bootstrap: bool = plain("serverTLSBootstrap")
@@ -108,16 +90,9 @@ class SecuritySection(msgspec.Struct, frozen=True, kw_only=True):
 class ProcessSection(msgspec.Struct, frozen=True, kw_only=True):
     """The agent's own process: its files, its log, its place on the host."""
 
-    root_dir: str = plain("--root-dir")
+    root_dir: str = source("--root-dir", convert=os.path.abspath)
     socket: str = plain("--agent-socket")
     lock_file: str = plain("--lock-file")
     exit_on_lock_contention: bool = plain("--exit-on-lock-contention")
     oom_score_adj: int = plain("oomScoreAdj")
-    max_open_files: int = plain("maxOpenFiles")
-    protect_kernel_defaults: bool = plain("protectKernelDefaults")
     verbosity: int = plain("logging.verbosity")
-    file_verbosities: tuple[FileVerbosity, ...] = source("logging.vmodule", convert=_verbosities)
-    log_format: str = plain("logging.format")
-    log_flush_period_s: float = seconds("logging.flushFrequency")
-    tracing_endpoint: str | None = plain("tracing.endpoint")
-    tracing_sampling_per_million: int | None = plain("tracing.samplingRatePerMillion")

@@ -40,7 +40,6 @@ class PodSection(msgspec.Struct, frozen=True, kw_only=True):
     seccomp_default: bool = either("seccompDefault", "--seccomp-default")
     allowed_unsafe_sysctls: tuple[str, ...] = texts("allowedUnsafeSysctls")
     user_namespace_ids: int | None = plain("userNamespaces.idsPerPod")
-    run_once: bool = plain("runOnce")
 
 
 class DeadContainerSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,16 +83,9 @@ class NetworkSection(msgspec.Struct, frozen=True, kw_only=True):
     cluster_domain: str = plain("clusterDomain")
     cluster_dns: tuple[str, ...] = texts("clusterDNS")
     resolver_config: str = plain("resolvConf")
-    pod_cidr: str = plain("podCIDR")
-    hairpin_mode: str = plain("hairpinMode")
-    make_iptables_chains: bool = plain("makeIPTablesUtilChains")
-    iptables_masquerade_bit: int = plain("iptablesMasqueradeBit")
-    iptables_drop_bit: int = plain("iptablesDropBit")
 
 
 class VolumeSection(msgspec.Struct, frozen=True, kw_only=True):
     """Volumes and their plug-ins."""
 
-    plugin_dir: str = plain("volumePluginDir")
     stats_period_s: float = seconds("volumeStatsAggPeriod")
-    controller_attaches: bool = plain("enableControllerAttachDetach")

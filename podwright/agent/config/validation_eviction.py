@@ -11,7 +11,7 @@ from podwright.errors import InvalidArgument
 
 
 def problems(values: Values) -> list[str]:
-    """What is wrong with the thresholds."""
+    """The problems of the thresholds."""
     hard, soft = values["evictionHard"] or {}, values["evictionSoft"] or {}
     graces, reclaims = values["evictionSoftGracePeriod"] or {}, values["evictionMinimumReclaim"] or {}
     return [

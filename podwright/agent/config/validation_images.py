@@ -12,7 +12,7 @@ _POLICIES = ("NeverVerify", "NeverVerifyPreloadedImages", "NeverVerifyAllowliste
 
 
 def problems(values: Values, gates: Mapping[str, bool]) -> list[str]:
-    """What is wrong with how images are pulled and removed."""
+    """The problems of the settings for pulling and removing images."""
     found = []
     low, high = values["imageGCLowThresholdPercent"], values["imageGCHighThresholdPercent"]
     if low >= high:

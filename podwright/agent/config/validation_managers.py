@@ -23,7 +23,7 @@ _CPU = re.compile(r"[+-]?\d{1,9}")
 
 
 def problems(values: Values) -> list[str]:
-    """What is wrong with reservations and their enforcement."""
+    """The problems of reservations and their enforcement."""
     found = [*_cgroups(values), *_enforcement(values), *_reserved_cpus(values), *_reserved_memory(values)]
     return list(map(invalid, found))
 
@@ -52,7 +52,7 @@ def _enforcement(values: Values) -> list[str]:
 
 
 def _level(level: str, values: Values, *, is_alone: bool) -> list[str]:
-    """What is wrong with one entry of enforceNodeAllocatable."""
+    """The problems of one entry of enforceNodeAllocatable."""
     if level not in _ENFORCEMENTS:
         return [f"option {quoted(level)} specified for {_ENFORCE}. Valid options are {either(_ENFORCEMENTS)}"]
     if level == "none":

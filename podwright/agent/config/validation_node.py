@@ -39,7 +39,7 @@ _CGROUP_V1 = (
 
 
 def problems(values: Values, *, unified_cgroups: bool) -> list[str]:
-    """What is wrong with the node's own settings on a host with or without cgroup v2."""
+    """The problems of the node's own settings on a host with or without cgroup v2."""
     found = [*_host(values, unified_cgroups=unified_cgroups), *_user_namespaces(values), *_taints(values)]
     found += [f"failed to validate kubelet flags: {problem}" for problem in _labels(values["--node-labels"] or {})]
     if values["--exit-on-lock-contention"] and not values["--lock-file"]:
@@ -69,7 +69,7 @@ def _user_namespaces(values: Values) -> list[str]:
 
 
 def _labels(labels: Mapping[str, str]) -> list[str]:
-    """What a node must not call itself. A kubelet tells of one kind of problem only."""
+    """The problems of --node-labels. Like a kubelet, names those of one kind only."""
     unknown = sorted(key for key in labels if not _may_have(key))
     if unknown:
         told = f"unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: [{' '.join(unknown)}]"

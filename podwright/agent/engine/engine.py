@@ -9,23 +9,15 @@ from podwright.agent.admission.chain import Admission
 from podwright.agent.engine.ports import EnginePorts, EngineSettings, PodSource
 from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.housekeeping import Housekeeping, HousekeepingPorts
-from podwright.agent.loop import (
-    LoopPorts,
-    PodsChanged,
-    SyncLoop,
-)
+from podwright.agent.loop import LoopPorts, PodsChanged, SyncLoop
 from podwright.agent.pleg.generator import Generator
 from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.deadlines import deadline_ns
 from podwright.agent.sources.merge import Merger
-from podwright.agent.workers.hooks import Hooks
-from podwright.agent.workers.killing import Killer
-from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
+from podwright.agent.workers.pod_syncer import PodSyncer
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.queue import WorkQueue
-from podwright.agent.workers.resizing import Resizer, ResizerPorts
 from podwright.agent.workers.restarts import Restarts
-from podwright.agent.workers.starting import Starter
 from podwright.agent.workers.worker import WorkerPorts
 from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks
@@ -45,80 +37,31 @@ class AgentEngine:
         self._worker_tasks = Tasks()
         self.channels, self.registry, self.cache = shared.channels, shared.registry, shared.cache
         self.queue = WorkQueue(self.channels.wake)
+        passes = ports.passes
         self.generator = Generator(
-            ports.runtime, self.cache, ports.clock, evented=settings.evented, metrics=ports.metrics.pleg
+            passes.runtime, self.cache, passes.clock, evented=settings.evented, metrics=passes.metrics.pleg
         )
-        restarts = Restarts(KeyedBackoff(longest_s=settings.longest_restart_wait_s), ports.events, ports.clock)
-        syncer = self._syncer(settings, restarts)
+        restarts = Restarts(KeyedBackoff(longest_s=settings.longest_restart_wait_s), passes.events, passes.clock)
+        syncer = PodSyncer(passes, restarts)
         self.workers = PodWorkers(
             WorkerPorts(
                 syncer=syncer,
-                statuses=self.cache,
+                looks=self.cache,
                 queue=self.queue,
-                events=ports.events,
-                clock=ports.clock,
+                events=passes.events,
+                clock=passes.clock,
                 tasks=self._worker_tasks,
                 pod_gone=ports.dead_containers.pod_gone,
                 pauses=settings.pauses,
                 may_begin=ports.may_begin,
                 active_s=self._active_s,
-                allocated=ports.resizes.allocator.allocated,
-                metrics=ports.metrics.workers,
+                allocated=passes.resizes.allocator.allocated,
+                metrics=passes.metrics.workers,
             )
         )
-        self._merger = Merger(ports.clock, self._dropped)
+        self._merger = Merger(passes.clock, self._dropped)
         self._housekeeping = self._make_housekeeping(restarts, syncer)
         self.loop = SyncLoop(self._loop_ports(settings), sources)
-
-    def _syncer(self, settings: EngineSettings, restarts: Restarts) -> PodSyncer:
-        ports = self._ports
-        hooks = Hooks(ports.runtime, ports.http, ports.configs.addresses, ports.events, ports.metrics.hooks)
-        killer = Killer(ports.runtime, hooks, ports.events, ports.clock)
-        resizer = Resizer(
-            ResizerPorts(
-                runtime=ports.runtime,
-                cgroups=ports.cgroups,
-                configs=ports.configs,
-                resizes=ports.resizes,
-                events=ports.events,
-                clock=ports.clock,
-                metrics=ports.metrics.resizes,
-            )
-        )
-        starter = Starter(
-            ports.runtime,
-            ports.images,
-            ports.configs,
-            hooks,
-            killer,
-            ports.events,
-            metrics=ports.metrics,
-            links_directory=settings.links_directory,
-        )
-        syncer_ports = SyncerPorts(
-            runtime=ports.runtime,
-            statuses=ports.statuses,
-            starter=starter,
-            killer=killer,
-            resizer=resizer,
-            configs=ports.configs,
-            images=ports.images,
-            volumes=ports.volumes,
-            cgroups=ports.cgroups,
-            probes=ports.probes,
-            objects=ports.objects,
-            users=ports.users,
-            mirrors=ports.mirrors,
-            claims=ports.claims,
-            events=ports.events,
-            network_problem=ports.network_problem,
-            shown=self.cache.shown,
-            look=self.cache.look,
-            handler_of=ports.handler_of,
-            root=settings.root,
-            metrics=ports.metrics,
-        )
-        return PodSyncer(syncer_ports, restarts)
 
     def _make_housekeeping(self, restarts: Restarts, syncer: PodSyncer) -> Housekeeping:
         ports = self._ports
@@ -128,16 +71,9 @@ class AgentEngine:
                 workers=self.workers,
                 cache=self.cache,
                 restarts=restarts,
-                probes=ports.probes,
-                statuses=ports.statuses,
-                users=ports.users,
-                resizes=ports.resizes,
-                credentials=ports.credentials,
-                volumes=ports.volumes,
-                cgroups=ports.cgroups,
-                mirrors=ports.mirrors,
+                parts=ports.per_pod,
                 all_sources_read=lambda: self.loop.all_sources_read,
-                metrics=ports.metrics.lives,
+                metrics=ports.passes.metrics.lives,
                 is_refused=ports.statuses.is_refused,
                 again=self._request_housekeeping,
                 end=syncer.sync_terminating_runtime_pod,
@@ -145,7 +81,7 @@ class AgentEngine:
         )
 
     def _loop_ports(self, settings: EngineSettings) -> LoopPorts:
-        ports = self._ports
+        ports, passes = self._ports, self._ports.passes
         return LoopPorts(
             channels=self.channels,
             registry=self.registry,
@@ -153,11 +89,11 @@ class AgentEngine:
             queue=self.queue,
             statuses=ports.statuses,
             admission=Admission(ports.admission),
-            resizes=ports.resizes.allocator,
+            resizes=passes.resizes.allocator,
             dead_containers=ports.dead_containers,
-            events=ports.events,
-            clock=ports.clock,
-            metrics=ports.metrics.admission,
+            events=passes.events,
+            clock=passes.clock,
+            metrics=passes.metrics.admission,
             problem=self.problem,
             problem_of_change=ports.problem_of_change,
             housekeeping=self._housekeeping.run,
@@ -169,7 +105,7 @@ class AgentEngine:
 
     def _active_s(self, pod: Pod) -> float | None:
         deadline = deadline_ns(pod, self._ports.statuses.get(pod.metadata.uid))
-        return None if deadline is None else (deadline - self._ports.clock.now_ns()) / 1e9
+        return None if deadline is None else (deadline - self._ports.passes.clock.now_ns()) / 1e9
 
     def active_pods(self) -> list[Pod]:
         """The pods that run, or will."""
@@ -215,4 +151,4 @@ class AgentEngine:
                 await self.channels.put("sources", change)
 
     def _dropped(self, pod: Pod, reason: str) -> None:
-        self._ports.events.pod(pod, "Warning", "FailedValidation", f"Error validating pod: {reason}, ignoring")
+        self._ports.passes.events.pod(pod, "Warning", "FailedValidation", f"Error validating pod: {reason}, ignoring")

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from podwright.agent.admission.chain import Check
-from podwright.agent.allocation.resizes import Resizes
-from podwright.agent.clock import Clock
-from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.housekeeping import OrphanMirrors, PerPodHostState, PerPodState
-from podwright.agent.loop import (
-    HOUSEKEEPING_S,
-    DeadContainers,
-    LoopStatuses,
-)
-from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.resources.protocol import Cgroups
-from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.workers.hooks import HttpGetter
-from podwright.agent.workers.ports import (
-    Configs,
-    Images,
-    NoPodClaims,
-    ObjectRegistry,
-    PodClaims,
-    PodMirrors,
-    Probes,
-    StatusKeeper,
-    UserRanges,
-    Volumes,
-)
+from podwright.agent.housekeeping import OrphanMirrors, PerPodParts, PerPodState
+from podwright.agent.loop import HOUSEKEEPING_S, DeadContainers, LoopStatuses
+from podwright.agent.workers.ports import PodMirrors, StatusKeeper, SyncerPorts
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Pod, PodStatus
 
@@ -51,22 +29,6 @@ class EngineStatuses(StatusKeeper, LoopStatuses, PerPodState, Protocol):
         """The newest status. None for a pod that has none yet."""
 
 
-class EngineProbes(Probes, PerPodState, Protocol):
-    """`probes.manager`."""
-
-
-class EngineVolumes(Volumes, PerPodHostState, Protocol):
-    """`volumes.manager`."""
-
-
-class EngineUserRanges(UserRanges, PerPodState, Protocol):
-    """`resources.userns`."""
-
-
-class EngineCgroups(Cgroups, PerPodHostState, Protocol):
-    """`resources.cgroups`."""
-
-
 class EngineMirrors(PodMirrors, OrphanMirrors, Protocol):
     """What the API shows of static pods."""
 
@@ -74,45 +36,20 @@ class EngineMirrors(PodMirrors, OrphanMirrors, Protocol):
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The part of the configuration that the engine needs. Times are seconds."""
 
-    root: str
-    links_directory: str  # see `workers.starting`
     pauses: Pauses = msgspec.field(default_factory=Pauses)
     longest_restart_wait_s: float = 300.0
     evented: bool = True
     housekeeping_s: float = HOUSEKEEPING_S
 
 
-class NoCredentials:
-    """Without an API server pods have neither tokens nor certificates."""
-
-    def retain(self, uids: Collection[str]) -> None:
-        """Does nothing."""
-
-
 class EnginePorts(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine needs of other rooms."""
 
-    runtime: CriRuntime
-    statuses: EngineStatuses
-    probes: EngineProbes
-    images: Images
-    configs: Configs
-    volumes: EngineVolumes
-    cgroups: EngineCgroups
-    objects: ObjectRegistry
-    users: EngineUserRanges
-    resizes: Resizes
-    mirrors: EngineMirrors
-    http: HttpGetter
+    passes: SyncerPorts
+    statuses: EngineStatuses  # those of `passes`, for the loop
+    per_pod: PerPodParts
     dead_containers: DeadContainers
-    events: EventRecorder
-    clock: Clock
-    runtime_problem: Callable[[], str]
-    network_problem: Callable[[], str]
-    handler_of: Callable[[Pod], str]
+    runtime_problem: Callable[[], str]  # why the runtime cannot be used; empty when it can
     admission: Sequence[Check] = ()
     problem_of_change: Callable[[Pod, Pod], str] = lambda _old, _new: ""  # see LoopPorts
-    credentials: PerPodState = msgspec.field(default_factory=NoCredentials)
-    claims: PodClaims = msgspec.field(default_factory=NoPodClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
-    metrics: KubeletMetrics = msgspec.field(default_factory=KubeletMetrics)

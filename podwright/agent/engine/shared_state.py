@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from podwright.agent.clock import Clock
-from podwright.agent.loop import (
-    PodsChanged,
-    new_channels,
-)
+from podwright.agent.loop import PodsChanged, new_channels
 from podwright.agent.metrics.pleg import PlegMetrics
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.changes import PodEvent

@@ -74,7 +74,8 @@ class EventLog:
         metadata = pod.metadata
         path = field_path(pod, container) if container else ""
         level = logging.WARNING if type == "Warning" else logging.INFO
-        log.log(level, "%s: %s: pod=%s/%s %s", reason, message, metadata.namespace, metadata.name, path)
+        place = f"{metadata.name} {path}" if path else metadata.name
+        log.log(level, "%s: %s: pod=%s/%s", reason, message, metadata.namespace, place)
         subject = EventSubject(metadata.uid, metadata.namespace, metadata.name, path)
         self._record(subject, type, reason, message, annotations or {})
 

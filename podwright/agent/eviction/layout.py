@@ -61,7 +61,7 @@ class DiskLayout(msgspec.Struct, frozen=True, kw_only=True):
         return on_node if signal in _NODE_FS else frozenset({DiskPart.LAYERS})
 
     def garbage(self, signal: EvictionSignal) -> tuple[Garbage, ...]:
-        """What to remove before a pod is evicted, in this order. Empty for signals that are not about disks."""
+        """The garbage to remove before a pod is evicted, in this order. Empty for signals that are not about disks."""
         if signal not in (*_NODE_FS, *_IMAGE_FS, *_CONTAINER_FS):
             return ()
         both = (Garbage.CONTAINERS, Garbage.IMAGES)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
@@ -30,6 +29,7 @@ from podwright.agent.runtime.records import (
     SandboxSummary,
 )
 from podwright.errors import NotFound, PodwrightError
+from podwright.linux.files import remove_file
 
 log = logging.getLogger(__name__)
 
@@ -153,8 +153,7 @@ class ContainerGc:
         remove_log_directories(ports.log_root, lambda found: found == uid)
         for link in dangling_links(ports.links_directory, ports.log_root):
             if link.pod_uid == uid:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(link.path)
+                remove_file(link.path)
 
     async def _remove_container(self, container_id: str) -> bool:
         try:
@@ -256,5 +255,4 @@ class ContainerGc:
             except NotFound:
                 is_dead = True
             if is_dead:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(link.path)
+                remove_file(link.path)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from podwright.agent.gc.dead import uid_of_log_directory
+from podwright.linux.files import remove_file
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,7 @@ def remove_logs(root: str, log_path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         for each in os.listdir(directory):
             if each == name or each.startswith(f"{name}."):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(f"{directory}/{each}")
+                remove_file(f"{directory}/{each}")
 
 
 def remove_log_directories(root: str, is_removable: Callable[[str], bool]) -> None:

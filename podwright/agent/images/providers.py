@@ -30,7 +30,6 @@ from podwright.process import Command, Completed, ProcessRunner
 
 log = logging.getLogger(__name__)
 
-GROUP = "credentialprovider.kubelet.k8s.io"
 TIMEOUT_S = 60.0
 OUTPUT_LIMIT_BYTES = 1 << 20
 CACHE_LIMIT = 1000

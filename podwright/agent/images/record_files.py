@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from podwright.errors import Internal
-from podwright.linux.files import replace_file
+from podwright.linux.files import remove_file, replace_file
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +154,7 @@ def _write(directory: str, about: str, data: bytes) -> None:
 
 
 def _delete(directory: str, about: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(_path(directory, about))
+    remove_file(_path(directory, about))
 
 
 def _decode(path: str, type_: type[Record]) -> Record | None:

@@ -22,7 +22,7 @@ class Cleaning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cleaning(names: Iterable[str], max_files: int) -> Cleaning:
-    """What to remove and compress of one log's rotated parts.
+    """Decide which of one log's rotated parts to remove and to compress.
 
     The log itself and its next part count among `max_files`.
     """

@@ -20,6 +20,7 @@ from podwright.agent.logs.rotated import COMPRESSED, TEMPORARY, cleaning, rotate
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
 from podwright.errors import PodwrightError
+from podwright.linux.files import remove_file
 
 log = logging.getLogger(__name__)
 
@@ -128,8 +129,7 @@ def clean(path: str, max_files: int) -> None:
     directory, _, name = path.rpartition("/")
     plan = cleaning([each for each in os.listdir(directory) if each.startswith(f"{name}.")], max_files)
     for each in plan.remove:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{directory}/{each}")
+        remove_file(f"{directory}/{each}")
     for each in plan.compress:
         _compress(f"{directory}/{each}")
 

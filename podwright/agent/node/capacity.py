@@ -63,7 +63,7 @@ def reservation(total: Mapping[str, Amount], config: AgentConfig) -> Amounts:
 
 
 def allocatable(total: Amounts, config: AgentConfig) -> Amounts:
-    """What pods may use: the capacity without `reservation` and without memory in huge pages."""
+    """The resources for pods: the capacity without `reservation` and without memory in huge pages."""
     kept = reservation(total, config)
     rest = {name: amount - kept.get(name, Amount(0)) for name, amount in total.items()}
     huge = sum(amount.nano for name, amount in total.items() if name.startswith("hugepages-"))

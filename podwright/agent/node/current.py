@@ -24,10 +24,14 @@ class CurrentNode:
         changed, self._change = self._change, asyncio.Event()
         changed.set()
 
+    async def changed(self) -> None:
+        """Wait for the next version."""
+        await self._change.wait()
+
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until a condition on the node holds."""
         while not holds():
-            await self._change.wait()
+            await self.changed()
 
     @property
     def is_registered(self) -> bool:

@@ -42,7 +42,7 @@ class KeeperPorts(msgspec.Struct, frozen=True, kw_only=True):
 
     server: ApiServer
     node: CurrentNode
-    findings: Callable[[], Awaitable[NodeFindings]]  # what the status is made of, now
+    findings: Callable[[], Awaitable[NodeFindings]]  # what the status is made of, now; it always succeeds
     set_pod_cidr: Callable[[str], Awaitable[None]]  # informs the runtime; raises PodwrightError
     on_registered: Callable[[], None]
     events: EventRecorder
@@ -192,6 +192,10 @@ class NodeKeeper:
         """Send the range of pod addresses that the cluster gave to the node to the runtime."""
         cidr = ",".join(node.spec.pod_cidrs or (node.spec.pod_cidr,) if node.spec.pod_cidr else ())
         if cidr and cidr != self._pod_cidr:
-            await self._ports.set_pod_cidr(cidr)
+            try:
+                await self._ports.set_pod_cidr(cidr)
+            except PodwrightError as failure:  # the node's state is reported all the same
+                log.warning("the runtime has no range of pod addresses yet: cidr=%s error=%s", cidr, failure)
+                return
             log.info("the node has a range of pod addresses: cidr=%s", cidr)
             self._pod_cidr = cidr

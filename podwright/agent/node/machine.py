@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from podwright.linux import huge_pages
-from podwright.linux.machine_files import TASK_LIMITS, meminfo, read_text, task_limit
+from podwright.linux.machine_files import BOOT_ID, TASK_LIMITS, meminfo, read_text, task_limit
 
 # systemd-resolved's stub listens on the host's loopback, which a pod cannot reach; this file has the real servers.
 RESOLVED_STUB = "127.0.0.53"
@@ -52,7 +52,7 @@ def read_machine(root: str = "/") -> Machine:
         huge_pages=_huge_pages(f"{root}{huge_pages.FOLDER}"),
         machine_id=machine_id,
         system_uuid=read_text(f"{root}/sys/class/dmi/id/product_uuid").strip() or machine_id,
-        boot_id=read_text(f"{root}/proc/sys/kernel/random/boot_id").strip(),
+        boot_id=read_text(f"{root}{BOOT_ID}").strip(),
         kernel_version=platform.release(),
         os_image=_os_image(read_text(f"{root}/etc/os-release")),
         architecture=ARCHITECTURES.get(platform.machine(), platform.machine()),

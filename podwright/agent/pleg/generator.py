@@ -80,11 +80,6 @@ class Generator:
         """Stop updating the cache."""
         await self._tasks.close()
 
-    @property
-    def is_streaming(self) -> bool:
-        """Whether changes come as events."""
-        return self._streaming
-
     def silent_s(self) -> float | None:
         """The seconds since the last list. 0 while events come, None before the first list."""
         if self._relisted_at is None:

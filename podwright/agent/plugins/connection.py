@@ -78,7 +78,7 @@ class PluginChannel:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """What grpc raises, as our errors.
+        """Raise the errors of grpc as ours.
 
         A call whose channel is closed raises CancelledError there: whoever waits for it was not cancelled, and must
         not end as if it had been.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 
@@ -12,6 +11,7 @@ from podwright.agent.plugins.connection import MESSAGE_LIMIT_BYTES
 from podwright.cri.endpoint import normalise
 from podwright.errors import FailedPrecondition
 from podwright.linux.directories import ensure_directory
+from podwright.linux.files import remove_file
 
 FOLDER_MODE, SOCKET_MODE = 0o750, 0o600
 OPTIONS = (
@@ -38,8 +38,7 @@ class ServedSocket:
             add_to(self._server)
         endpoint = normalise(self.path)
         ensure_directory(os.path.dirname(self.path), FOLDER_MODE)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+        remove_file(self.path)
         try:
             self._server.add_insecure_port(endpoint)
         except RuntimeError as failure:
@@ -51,5 +50,4 @@ class ServedSocket:
         """Stop serving, and remove the socket. Calls in flight end. Without a start, nothing happens."""
         if self._server is not None:
             await self._server.stop(None)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.path)
+            remove_file(self.path)

@@ -6,7 +6,6 @@ Calls block, but not for long.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from collections.abc import Collection
@@ -18,6 +17,7 @@ from podwright.agent.pods.places import checked_uid, is_uid
 from podwright.agent.resources.id_range import IdRange, check_range
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, ResourceExhausted, reason
 from podwright.k8s.objects import Pod
+from podwright.linux.files import remove_file
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +109,7 @@ class UserNamespaceAllocator:
         """Release the range of a pod that has ended. Raises OSError."""
         if uid not in self._first_ids:
             return
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path(uid))
+        remove_file(self._path(uid))
         del self._first_ids[uid]
 
     def retain(self, uids: Collection[str]) -> None:

@@ -82,7 +82,7 @@ def is_read(document: Document) -> bool:
 
 
 def loss_of(document: Document) -> str:
-    """What is missing because a document of another kind is left out. Empty for nothing."""
+    """Say what is missing because a document of another kind is left out. Empty for nothing."""
     if not _is_built_in(document.api_version):
         return "its controller does not run here"
     return LEFT_OUT[document.kind]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import shutil
 
 from podwright.agent.configs.logs import links_directory
@@ -14,6 +12,7 @@ from podwright.agent.run.runs import agent_root, log_directories
 from podwright.agent.volumes.remover import Remover
 from podwright.agent.volumes.teardown import remove_pod
 from podwright.agent.volumes.threads import Threads
+from podwright.linux.files import remove_file
 
 LIMIT_S = 30.0
 
@@ -33,5 +32,4 @@ def _remove_logs(log_root: str, uid: str) -> None:
         shutil.rmtree(path)
     for link in dangling_links(links_directory(log_root), log_root):
         if link.pod_uid == uid:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(link.path)
+            remove_file(link.path)

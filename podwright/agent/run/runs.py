@@ -19,7 +19,7 @@ import msgspec
 from podwright.agent.gc.dead import uid_of_log_directory
 from podwright.agent.volumes.shared_root import undo_shared
 from podwright.errors import FailedPrecondition
-from podwright.linux.files import replace_file
+from podwright.linux.files import remove_file, replace_file
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,7 @@ class RunLog:
 
     def remove(self) -> None:
         """Remove the record, because nothing of the run is left."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+        remove_file(self._path)
 
 
 def agent_root(root: str, run_id: str) -> str:

@@ -31,6 +31,9 @@ from podwright.errors import Internal
 from podwright.k8s.objects import Pod, PodStatus
 
 HINT_AFTER_S = 2.0  # of waiting for pods that were asked to end
+STOPPING_HINT = "waiting for the pods to end; Ctrl-C again kills them"
+REMOVAL_HINT_AFTER_S = 10.0  # of waiting for what ended pods have left
+REMOVAL_HINT = "still removing what the pods have left; Ctrl-C leaves the rest to podwright run --kube-down"
 SETTLE_S = 10.0  # for the last lines of logs
 KILL_S = 30.0  # for pods that are killed without a grace
 DEFAULT_GRACE_S = 30
@@ -251,24 +254,30 @@ class Session:
         return RunResult(failures=(), detached=True)
 
     async def _end(self, engine: asyncio.Task[None]) -> bool:
-        """End all pods. A second request to stop kills them. Returns whether nothing is left of them."""
+        """End all pods. A second request to stop kills them, or the first one if the run is over by itself.
+
+        Returns whether nothing is left of them.
+        """
         self._is_ending = True
+        stop = self._inputs.stop
+        last_request = stop.forced if stop.graceful.is_set() else stop.graceful
         self._inputs.notify(STOPPING)
         self._control.close()
-        stopping = self._living() if self._inputs.stop.graceful.is_set() else []
+        stopping = self._living() if stop.graceful.is_set() else []
         if stopping:
             self._narrator.note_stop()
         for pod in stopping:
             self._inputs.reporter.pod(full_name(pod), "Stopping")
         self._source.set(())
         gone = asyncio.create_task(self._engine.gone(list(self._pods)), name="pods end")
-        forced = asyncio.create_task(self._inputs.stop.forced.wait(), name="second Ctrl-C")
+        forced = asyncio.create_task(last_request.wait(), name="last Ctrl-C")
         try:
+            hint_after_s = HINT_AFTER_S if stopping else REMOVAL_HINT_AFTER_S
             done, _ = await asyncio.wait(
-                (gone, forced, engine), timeout=HINT_AFTER_S, return_when=asyncio.FIRST_COMPLETED
+                (gone, forced, engine), timeout=hint_after_s, return_when=asyncio.FIRST_COMPLETED
             )
-            if stopping and not done:
-                self._inputs.reporter.info("waiting for the pods to end; Ctrl-C again kills them")
+            if not done:
+                self._inputs.reporter.info(STOPPING_HINT if stopping else REMOVAL_HINT)
             await asyncio.wait((gone, forced, engine), return_when=asyncio.FIRST_COMPLETED)
             if not gone.done() and not engine.done():
                 self._engine.kill(list(self._pods))

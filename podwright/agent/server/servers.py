@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Sequence
 
 from podwright.agent.server.api.request_counts import RequestCounts
@@ -18,6 +16,7 @@ from podwright.agent.server.http.sockets import listen_unix
 from podwright.agent.server.serving import HttpService
 from podwright.agent.server.view import View
 from podwright.errors import NotFound
+from podwright.linux.files import remove_file
 
 
 class Servers:
@@ -56,8 +55,7 @@ class Servers:
         for listener in self._listeners:
             await listener.close()
         for path in self._sockets:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            remove_file(path)
 
 
 class Descriptions:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 from msgspec.structs import replace
 
 from podwright.agent.stats.records import Io, Moment, Psi, SummaryCpu, SummaryMemory, SummaryPsi, Swap
 from podwright.linux.cgroup import CgroupHost, read_file, read_number, read_table
+from podwright.linux.pressure import StallTimes, parse_pressure
 
 UNLIMITED = 2**62  # cgroup v1 writes "no limit" as a number near 2**63, rounded down to pages
 NS_PER_US = 1000
@@ -107,25 +106,14 @@ def _psi(host: CgroupHost, path: str, resource: str) -> Psi:
         return Psi()
     name = path.strip("/")
     file = f"{host.unified}/{name}/{resource}.pressure" if name else f"/proc/pressure/{resource}"
-    return parse_psi(read_file(file) or "")
+    return psi_of((read_file(file) or "").encode())
 
 
-def parse_psi(text: str) -> Psi:
-    """A pressure file ("some avg10=0.00 ... total=0", "full ..."). Totals are nanoseconds."""
-    lines = {kind: _psi_data(rest) for kind, _, rest in (line.partition(" ") for line in text.splitlines())}
-    return Psi(full=lines.get("full", SummaryPsi()), some=lines.get("some", SummaryPsi()))
+def psi_of(text: bytes) -> Psi:
+    """A pressure file's content. Zeros for what is missing."""
+    stalls = parse_pressure(text)
+    return Psi(full=_line(stalls.full), some=_line(stalls.some)) if stalls is not None else Psi()
 
 
-def _psi_data(text: str) -> SummaryPsi:
-    pairs = dict(word.partition("=")[::2] for word in text.split())
-    total = pairs.get("total", "")
-    averages = {name: _percent(pairs.get(name, "")) for name in ("avg10", "avg60", "avg300")}
-    return SummaryPsi(total=int(total) * NS_PER_US if total.isdigit() else 0, **averages)
-
-
-def _percent(word: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        return 0.0
-    return value if math.isfinite(value) else 0.0
+def _line(data: StallTimes) -> SummaryPsi:
+    return SummaryPsi(total=data.total_ns, avg10=data.avg10, avg60=data.avg60, avg300=data.avg300)

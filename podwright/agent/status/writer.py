@@ -106,7 +106,8 @@ class StatusWriter:
         while True:
             await asyncio.sleep(RECONCILE_S)
             uids = {entry.uid for entry in self._ports.statuses.all()}
-            self._answers = {uid: pod for uid, pod in self._answers.items() if uid in uids}
+            # What the watch has shown counts no more: after the restore of a backup, the watch shows older versions.
+            self._answers = {uid: pod for uid, pod in self._answers.items() if uid in uids and self._is_ahead(uid)}
             self._failures = {uid: count for uid, count in self._failures.items() if uid in uids}
             for uid in uids:
                 if self._is_due(uid):
@@ -184,6 +185,10 @@ class StatusWriter:
         if not is_older(watched.metadata.resource_version, answer.metadata.resource_version):
             return watched
         return replace(watched, metadata=answer.metadata, status=answer.status)
+
+    def _is_ahead(self, uid: str) -> bool:
+        """Whether the answer to the last write is newer than what the watch shows."""
+        return self._shown(uid) is not self._watched(uid)
 
     def _watched(self, uid: str) -> Pod | None:
         """The pod's object from the watch: a static pod's mirror, or the pod itself."""

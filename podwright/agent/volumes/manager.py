@@ -1,11 +1,12 @@
 """The volume manager: keeps the volumes of each pod up to date with the pod and its objects.
 
-Nothing is polled. A new or changed pod, or a changed object, makes volumes due. A task for each volume sets it up, and
-tries again after a failure with growing pauses. A pod's worker waits for the pod's volumes.
+Each pass of a pod's worker makes the pod's volumes due, and waits for them. A task for each volume sets it up, and
+tries again after a failure with growing pauses. A running pod sees a changed ConfigMap or Secret after its next pass,
+as on a kubelet.
 
-    set_pod, objects_changed -> due -> plugin.plan -> setup (a thread) -> mounted -> wait_mounted returns
-                                 ^                        | failure: event FailedMount, pause
-                                 +------------------------+
+    set_pod -> due -> plugin.plan -> setup (a thread) -> mounted -> wait_mounted returns
+                ^                        | failure: event FailedMount, pause
+                +------------------------+
     release, retain -> tasks end -> teardown (a thread) -> nothing is left
 
 After a restart of the agent, volumes on disk count as present but not as mounted. They are verified when their pod is
@@ -30,7 +31,6 @@ from podwright.agent.volumes.messages import attach_limit_reached, not_mounted
 from podwright.agent.volumes.plans import MountedVolume
 from podwright.agent.volumes.plugins.registry import Plugins, plugin_name
 from podwright.agent.volumes.ports import VolumePorts
-from podwright.agent.volumes.references import Reference, references_of
 from podwright.agent.volumes.remover import Remover, removal
 from podwright.agent.volumes.shared_root import make_shared
 from podwright.agent.volumes.state import PodVolumes, VolumeState
@@ -105,14 +105,6 @@ class VolumeManager:
         plugin = self._plugins.of(volume)
         now = self._clock.monotonic()
         return VolumeState(volume=volume, plugin=plugin, operated_by=plugin_name(volume), wanted_at=now)
-
-    def objects_changed(self, changed: Collection[Reference]) -> None:
-        """Bring the volumes up to date that use these ConfigMaps and Secrets, which have appeared, changed or gone."""
-        for volumes in self._pods.values():
-            namespace = volumes.pod.metadata.namespace
-            for state in volumes.states.values():
-                if state.may_change and not references_of(state.volume, namespace).isdisjoint(changed):
-                    self._keeper.look_at(volumes, state, hurry=True)
 
     async def wait_mounted(self, pod: Pod) -> None:
         """Set the pod, and wait until its containers' volumes are mounted.

@@ -42,7 +42,10 @@ def ready_directory(pod: str, volume: str, *, is_wrapped: bool) -> str:
 
 
 def subpath_target(pod: str, volume: str, container: str, index: int) -> str:
-    """Where the subPath of the container's volume mount number `index` is bound. Raises InvalidArgument."""
+    """The path at which the subPath of the container's volume mount number `index` is bound.
+
+    Raises InvalidArgument.
+    """
     return f"{pod}/{SUBPATHS}/{file_name(volume)}/{file_name(container)}/{index}"
 
 

@@ -70,7 +70,7 @@ class EmptyDirPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mounted(self) -> MountedVolume:
-        """What containers mount."""
+        """The volume as containers mount it."""
         return MountedVolume(path=self.path, selinux_relabel=True)
 
 
@@ -97,7 +97,7 @@ class FilesPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mounted(self) -> MountedVolume:
-        """What containers mount."""
+        """The volume as containers mount it."""
         return MountedVolume(path=self.directory.path, read_only=True, selinux_relabel=True)
 
     def digest(self) -> bytes:
@@ -124,7 +124,7 @@ class HostPathPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mounted(self) -> MountedVolume:
-        """What containers mount."""
+        """The volume as containers mount it."""
         name = self.persistent.metadata.name if self.persistent is not None else ""
         return MountedVolume(path=self.path, read_only=self.read_only, gid=self.gid, spec_name=name, is_host_path=True)
 
@@ -136,7 +136,7 @@ class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mounted(self) -> MountedVolume:
-        """What containers mount."""
+        """The volume as containers mount it."""
         return MountedVolume(path="", read_only=True, image=self.reference)
 
 

@@ -9,14 +9,12 @@ import logging
 import math
 from collections.abc import AsyncIterator, Sequence
 
-from podwright.agent.clock import Clock
 from podwright.agent.decisions.termination import MIN_STOP_S, TerminationOrder, termination_grace_s
-from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.pods.containers import find_container
 from podwright.agent.probes.outcomes import ProbeKind
-from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
 from podwright.agent.workers.hooks import Hooks
+from podwright.agent.workers.ports import SyncerPorts
 from podwright.errors import Internal, PodwrightError
 from podwright.k8s.objects import Container, LifecycleHandler, Pod
 from podwright.timeline import Step
@@ -27,11 +25,9 @@ log = logging.getLogger(__name__)
 class Killer:
     """Ends containers and sandboxes, and records events about it."""
 
-    def __init__(self, runtime: CriRuntime, hooks: Hooks, events: EventRecorder, clock: Clock) -> None:
-        self._runtime = runtime
+    def __init__(self, ports: SyncerPorts, hooks: Hooks) -> None:
+        self._runtime, self._events, self._clock = ports.runtime, ports.events, ports.clock
         self._hooks = hooks
-        self._events = events
-        self._clock = clock
 
     async def kill_pod(self, pod: Pod, observed: ObservedPod, grace_s: int | None) -> None:
         """End all containers, then stop all sandboxes.

@@ -88,7 +88,7 @@ class PodWorkers:
         now = self._clock.monotonic()
         record = new_record(update, now)
         if update.pod is not None and has_ended(update.pod):
-            observed = self._ports.statuses.peek(record.uid)
+            observed = self._ports.looks.peek(record.uid)
             if observed is not None and not observed.running() and not observed.ready_sandboxes():
                 # The pod has ended for the API and at the runtime, so only the clean-up is left.
                 record.terminating_at = record.terminated_at = now
@@ -253,7 +253,7 @@ class PodWorkers:
         return record.should_content_be_removed() if record is not None else self._reconciled
 
     def activity(self, uid: str) -> WorkerActivity | None:
-        """What the pod's worker does. None for a pod without a worker."""
+        """The activity of the pod's worker. None for a pod without a worker."""
         record = self._records.get(uid)
         if record is None:
             return None

@@ -1,17 +1,44 @@
-"""What workers need of other rooms, one interface for each need."""
+"""What workers need of other rooms: one interface for each need, and all that passes need as `SyncerPorts`."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import msgspec
+
+from podwright.agent.allocation.resizes import Resizes
+from podwright.agent.clock import Clock
 from podwright.agent.decisions.actions import FindingOf
+from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.images.ensured import EnsuredImage
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.resources.protocol import Cgroups
+from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
 from podwright.cri.v1 import api_pb2 as api
-from podwright.k8s.objects import Pod, PodStatus
+from podwright.k8s.objects import Container, HTTPGetAction, Pod, PodStatus
+
+
+class PodLooks(Protocol):
+    """What the runtime shows of pods: `pleg.cache`."""
+
+    def peek(self, uid: str) -> ObservedPod | None:
+        """The newest look. None if there was none."""
+
+    async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
+        """The newest look if it shows enough, else one that an event brings soon. None if neither shows enough."""
+
+    def named(self, name: str, namespace: str) -> list[ObservedPod]:
+        """The newest look at each pod with this name."""
+
+    async def newer_than(self, uid: str, time: float) -> ObservedPod:
+        """A look that began after `time`, taken now if there is none. Raises PodwrightError if that fails."""
+
+    async def look(self, uid: str) -> ObservedPod:
+        """Look at the pod now. Raises PodwrightError."""
 
 
 class Images(Protocol):
@@ -149,3 +176,40 @@ class PodMirrors(Protocol):
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
         """Create, replace or delete the mirror so that it shows the static pod. Logs failures."""
+
+
+class HttpGetter(Protocol):
+    """Sends the HTTP requests of hooks."""
+
+    async def get(self, action: HTTPGetAction, container: Container, ip: str) -> str:
+        """Send the request. Any answer is a success. If the server of an https URL speaks HTTP, send it again by HTTP.
+
+        Returns the host and port if HTTP was used in place of HTTPS, else an empty text. Raises PodwrightError if
+        there is no answer.
+        """
+
+
+class SyncerPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the passes of all pods need of other rooms and of the configuration."""
+
+    runtime: CriRuntime
+    looks: PodLooks
+    statuses: StatusKeeper
+    probes: Probes
+    images: Images
+    configs: Configs
+    volumes: Volumes
+    cgroups: Cgroups
+    objects: ObjectRegistry
+    users: UserRanges
+    resizes: Resizes
+    mirrors: PodMirrors
+    http: HttpGetter
+    events: EventRecorder
+    clock: Clock
+    network_problem: Callable[[], str]  # why the network is not ready; empty when it is
+    handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
+    root: str  # the agent's root directory
+    links_directory: str  # gets a link to each container's log, see `starting`
+    claims: PodClaims = msgspec.field(default_factory=NoPodClaims)
+    metrics: KubeletMetrics = msgspec.field(default_factory=KubeletMetrics)

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from msgspec import structs
 from msgspec.structs import replace
 
 from podwright.agent.allocation import messages
 from podwright.agent.allocation.conditions import ERROR
-from podwright.agent.allocation.resizes import Resizes
-from podwright.agent.clock import Clock
 from podwright.agent.decisions.resizing import ContainerResize, PodResize, is_in_progress, refused_decreases
-from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.resizes import ResizeMetrics
 from podwright.agent.pods.allocation import PodAllocation, effective, mixed
 from podwright.agent.pods.containers import AnyContainer, find_container
 from podwright.agent.resources.limits import CgroupLimits
-from podwright.agent.resources.protocol import Cgroups
 from podwright.agent.resources.resize_steps import cgroup_steps, memory_decrease
-from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.workers.ports import Configs
+from podwright.agent.workers.ports import SyncerPorts
 from podwright.agent.workers.starting import TargetSandbox
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError, Unimplemented
@@ -35,39 +28,32 @@ from podwright.k8s.objects import Container, Pod, ResourceRequirements
 MEMORY_FIRST = ("memory", "cpu")
 
 
-class ResizerPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the resizer needs."""
-
-    runtime: CriRuntime
-    cgroups: Cgroups
-    configs: Configs
-    resizes: Resizes
-    events: EventRecorder
-    clock: Clock
-    metrics: ResizeMetrics
-
-
 class Resizer:
     """Resizes all pods."""
 
-    def __init__(self, ports: ResizerPorts) -> None:
+    def __init__(self, ports: SyncerPorts) -> None:
         self._ports = ports
 
     # -- what is on record
+
+    async def allocation_saved(self) -> None:
+        """Return when the file shows what pods were allocated, so that an agent after this one knows it."""
+        await self._ports.resizes.allocated.saved()
 
     def actuated(self, pod: Pod) -> PodAllocation:
         """The resources that were last set on the containers and on the pod's cgroup."""
         return self._ports.resizes.actuated.get(pod.metadata.uid) or PodAllocation()
 
-    def note_created(self, pod: Pod, container: AnyContainer) -> None:
+    async def note_created(self, pod: Pod, container: AnyContainer) -> None:
         """Record that a container is about to be created with its allocated size."""
         if isinstance(container, Container):
-            self._note(pod, container.name, container.resources)
+            await self._note(pod, container.name, container.resources)
 
-    def note_cgroup(self, pod: Pod) -> None:
+    async def note_cgroup(self, pod: Pod) -> None:
         """Record that the pod's cgroup was made with the allocated limits."""
         if pod.spec.resources is not None:
             self._ports.resizes.actuated.put_pod_level(pod.metadata.uid, pod.spec.resources)
+            await self._ports.resizes.actuated.saved()
 
     def note_progress(self, pod: Pod, observed: ObservedPod) -> None:
         """Set the pod's condition about a resize in progress. When the resize has ended, record an event."""
@@ -95,7 +81,7 @@ class Resizer:
             raise
         finally:
             took_ms = (ports.clock.monotonic() - began) * 1000
-            ports.metrics.durations_ms.observe(took_ms, "true" if is_done else "false")
+            ports.metrics.resizes.durations_ms.observe(took_ms, "true" if is_done else "false")
 
     async def _resize(self, pod: Pod, resize: PodResize, sandbox: TargetSandbox) -> None:
         current = self._ports.cgroups.current(pod)
@@ -113,7 +99,7 @@ class Resizer:
             for limits in steps.after:
                 current = await self._limit_pod(pod, sandbox, current, limits)
             if resize.pod_level:
-                self._note_pod_level(pod, resource)
+                await self._note_pod_level(pod, resource)
 
     async def _check_memory(self, pod: Pod, resize: PodResize, sandbox: TargetSandbox, pod_limit: int | None) -> None:
         """Raise FailedPrecondition if more memory is in use than a new limit allows.
@@ -177,16 +163,18 @@ class Resizer:
         resources = mixed(effective(container.resources, pod.spec.resources), known, resource)
         update = await self._ports.configs.resources(pod, structs.replace(container, resources=resources))
         await self._ports.runtime.update_container(resize.id, update)
-        self._note(pod, container.name, resources)
+        await self._note(pod, container.name, resources)
 
-    def _note(self, pod: Pod, name: str, resources: ResourceRequirements) -> None:
+    async def _note(self, pod: Pod, name: str, resources: ResourceRequirements) -> None:
         own = effective(resources, pod.spec.resources)
         self._ports.resizes.actuated.put_container(pod.metadata.uid, name, own)
+        await self._ports.resizes.actuated.saved()
 
-    def _note_pod_level(self, pod: Pod, resource: str) -> None:
+    async def _note_pod_level(self, pod: Pod, resource: str) -> None:
         wanted = pod.spec.resources or ResourceRequirements()
         known = self.actuated(pod).pod or ResourceRequirements()
         self._ports.resizes.actuated.put_pod_level(pod.metadata.uid, mixed(wanted, known, resource))
+        await self._ports.resizes.actuated.saved()
 
 
 _FIELDS = ("memory_bytes", "cpu_shares", "cpu_quota_us", "cpu_period_us")

@@ -48,6 +48,6 @@ class Restarts:
 
 
 def _key(pod: Pod, container: AnyContainer) -> str:
-    """What a wait belongs to. A container with another image or other resources starts without a wait."""
+    """The key of a wait. A container with another image or other resources has another one, so it need not wait."""
     resources = msgspec.json.encode(container.resources, order="sorted").decode()
     return f"{pod.metadata.uid}/{container.name}/{container_hash(container)}/{resources}"

@@ -11,20 +11,18 @@ from collections.abc import Mapping
 
 import msgspec
 
-from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods import reasons
 from podwright.agent.pods.containers import AnyContainer, is_init
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import CriContainerState, ObservedPod
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
-from podwright.agent.workers.ports import Configs, Images
+from podwright.agent.workers.ports import SyncerPorts
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Container, Pod
 from podwright.linux.directories import ensure_directory
+from podwright.linux.files import remove_file
 
 log = logging.getLogger(__name__)
 
@@ -46,27 +44,12 @@ class TargetSandbox(msgspec.Struct, frozen=True, kw_only=True):
 class Starter:
     """Starts the containers of all pods."""
 
-    def __init__(
-        self,
-        runtime: CriRuntime,
-        images: Images,
-        configs: Configs,
-        hooks: Hooks,
-        killer: Killer,
-        events: EventRecorder,
-        *,
-        metrics: KubeletMetrics,
-        links_directory: str,
-    ) -> None:
-        """`links_directory` (/var/log/containers) gets a link to each container's log, named after its pod."""
-        self._runtime = runtime
-        self._images = images
-        self._configs = configs
+    def __init__(self, ports: SyncerPorts, hooks: Hooks, killer: Killer) -> None:
+        self._runtime, self._images, self._configs = ports.runtime, ports.images, ports.configs
+        self._events, self._metrics = ports.events, ports.metrics
+        self._links_directory = ports.links_directory
         self._hooks = hooks
         self._killer = killer
-        self._events = events
-        self._links_directory = links_directory
-        self._metrics = metrics
 
     async def start(self, pod: Pod, container: AnyContainer, sandbox: TargetSandbox, observed: ObservedPod) -> str:
         """Start a new instance of the container.
@@ -176,8 +159,7 @@ class Starter:
         link = f"{self._links_directory}/{link_name(pod, name, container_id)}"
         try:
             ensure_directory(self._links_directory, 0o755)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(link)
+            remove_file(link)
             os.symlink(path, link)
         except OSError as failure:
             log.warning("cannot link a container's log: link=%s error=%s", link, failure)

@@ -7,7 +7,6 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 
@@ -17,6 +16,7 @@ from podwright.agent.metrics.workers import WorkerMetrics
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.identity import is_static
 from podwright.agent.runtime.records import ObservedPod
+from podwright.agent.workers.ports import PodLooks
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState, effective_grace_s
 from podwright.agent.workers.static import StaticOrder
@@ -31,22 +31,6 @@ log = logging.getLogger(__name__)
 JITTER = 0.5  # added to every wait at most, as a part of it, so that pods do not become due together
 
 
-class ObservedStatuses(Protocol):
-    """What the runtime shows of pods: `pleg.cache`."""
-
-    def peek(self, uid: str) -> ObservedPod | None:
-        """The newest look. None if there was none."""
-
-    async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
-        """The newest look if it shows enough, else one that an event brings soon. None if neither shows enough."""
-
-    def named(self, name: str, namespace: str) -> list[ObservedPod]:
-        """The newest look at each pod with this name."""
-
-    async def newer_than(self, uid: str, time: float) -> ObservedPod:
-        """A look that began after `time`, taken now if there is none. Raises PodwrightError if that fails."""
-
-
 class Pauses(msgspec.Struct, frozen=True, kw_only=True):
     """The seconds to the next pass: after a success, after a failure, and while the network is not ready."""
 
@@ -59,7 +43,7 @@ class WorkerPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What workers need."""
 
     syncer: Syncer
-    statuses: ObservedStatuses
+    looks: PodLooks
     queue: WorkQueue
     events: EventRecorder
     clock: Clock
@@ -146,7 +130,7 @@ class PodWorker:
         metadata = pod.metadata
         return any(
             other.uid != metadata.uid and (other.running() or other.ready_sandboxes())
-            for other in self._ports.statuses.named(metadata.name, metadata.namespace)
+            for other in self._ports.looks.named(metadata.name, metadata.namespace)
         )
 
     async def _pass(self, state: WorkState, update: PodUpdate) -> bool:
@@ -201,10 +185,10 @@ class PodWorker:
 
         An event of the runtime often shows a started container before the call that starts it returns.
         """
-        statuses, uid, started = self._ports.statuses, self._record.uid, self._started
-        if started and (seen := await statuses.shown(uid, lambda pod: pod.shows_started(started))) is not None:
+        looks, uid, started = self._ports.looks, self._record.uid, self._started
+        if started and (seen := await looks.shown(uid, lambda pod: pod.shows_started(started))) is not None:
             return seen
-        return await statuses.newer_than(uid, self._acted_at)
+        return await looks.newer_than(uid, self._acted_at)
 
     def _set_status(self, status: PodStatus) -> PodStatus:
         """Apply the status changes of all kills of the pod."""

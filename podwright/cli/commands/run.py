@@ -27,7 +27,7 @@ Secret, PersistentVolumeClaim, PersistentVolume, List. Others are left out, and 
 field that one machine cannot honour.
 
 Exit codes: 0 when everything succeeded, or was stopped by Ctrl-C or detached; 1 when a container, a job or the runtime
-failed; 2 when FILE cannot be run; 124 when the timeout passed."""
+failed; 2 when FILE cannot be run; 124 when the timeout passed; 130 when Ctrl-C came before the run had begun."""
 
 
 @click.command("run", epilog=EPILOG)

@@ -87,7 +87,7 @@ async def test_timeout_kills_the_command_and_its_children(pod: CasePod, script: 
     request = api.ExecSyncRequest(container_id=container_id, cmd=("sh", "-c", script), timeout=1)
     with pytest.raises(DeadlineExceeded) as late:
         await pod.cri.call(pod.cri.runtime.ExecSync, request, timeout_s=ANSWER_S)
-    assert "Deadline Exceeded" not in str(late.value)  # gRPC's words, when it is the call's deadline that passed
+    assert "no answer in time" not in str(late.value)  # our client's words, when it is the call's deadline that passed
     for _ in range(100):
         seen = await pod.exec(container_id, "sh", "-c", "cat /proc/[0-9]*/comm")
         if seen.stdout.split().count(b"sleep") <= 1:  # the container's own naps

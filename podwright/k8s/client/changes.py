@@ -57,7 +57,7 @@ class WatchLines:
             raise Garbled(f"an event of a watch is longer than {self._limit} bytes")
 
     def rest(self) -> bytes:
-        """What is left at the end of the stream: a line without its end, or half an event."""
+        """The bytes that are left at the end of the stream: a line without its end, or half an event."""
         return bytes(self._rest)
 
 

@@ -102,7 +102,7 @@ class HttpConnection:
         return event
 
     def _last(self) -> object:
-        """What the end of the stream means: the end of an answer without a length, or a broken one."""
+        """Interpret the end of the stream: the end of an answer without a length, or a broken one."""
         if not self._heard:
             raise Unanswered("the server has closed the connection")
         self._http.receive_data(b"")

@@ -75,7 +75,7 @@ async def dial(way: Way) -> ByteStream:
 
 
 def proxy_headers(proxy: str) -> list[tuple[str, str]]:
-    """Who we are for the proxy, by the user in its URL."""
+    """The headers that identify us to the proxy, by the user in its URL."""
     return _authorization(urlsplit(proxy))
 
 

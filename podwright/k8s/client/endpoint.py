@@ -50,23 +50,3 @@ class Credentials(Protocol):
 
     def refused(self, identity: Identity) -> bool:
         """The server has refused this identity. Returns whether `identity` may give another one."""
-
-
-class FixedCredentials:
-    """An identity that never changes."""
-
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
-
-    async def identity(self) -> Identity:
-        """As `Credentials..identity`."""
-        return self._identity
-
-    def refused(self, identity: Identity) -> bool:  # noqa: ARG002 # the protocol's
-        """As `Credentials..refused`."""
-        return False
-
-
-def bearer(token: str) -> Identity:
-    """The identity of a token."""
-    return Identity(headers={"Authorization": f"Bearer {token}"})

@@ -57,7 +57,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def object_place(kind: type[Kind], name: str, namespace: str, subresource: str = "") -> Place:
-    """Where one object lives. Raises InvalidArgument when its name or namespace is missing."""
+    """The place of one object. Raises InvalidArgument when its name or namespace is missing."""
     if not name:
         raise InvalidArgument(f"{kind.RESOURCE}: a name is needed")
     _check_namespace(kind, namespace)
@@ -134,7 +134,7 @@ def delete(place: Place, options: DeleteOptions) -> ApiRequest:
 
 
 def raw(request: RawRequest) -> ApiRequest:
-    """What the caller says."""
+    """The request as the caller made it."""
     target = _target(quote(request.path, safe="/:"), request.query)
     what = f"{request.method} {request.path}"
     return ApiRequest(

@@ -35,7 +35,7 @@ _INTEGER, _STRING = 0, 1  # IntOrString's types
 
 
 def encode_pod(pod: Pod) -> bytes:
-    """What Go's v1.Pod.Unmarshal reads. Raises InvalidArgument for a value that the encoding does not have."""
+    """Encode a Pod for Go's v1.Pod.Unmarshal. Raises InvalidArgument for a value that the encoding does not have."""
     message = pod_pb2.Pod()
     try:
         _fill(message, codec.to_document(pod))

@@ -71,6 +71,6 @@ def address(path: str, text: str) -> Iterator[Problem]:
 
 
 def at_most_one(path: str, given: Iterable[str], kind: str) -> Iterator[Problem]:
-    """Of several choices the first is taken, the others are refused."""
+    """Accept the first of several choices, and refuse the others."""
     _, *others = [*given] or [""]
     yield from (forbidden(f"{path}.{name}", f"may not specify more than 1 {kind}") for name in others)

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError, ResourceExhausted
+from podwright.linux.files import remove_file
 from podwright.process import Command, ProcessRunner
 from podwright.process.descriptors import FdWriter
 from podwright.runtime.storage.unpacking import library_directories
@@ -115,8 +116,7 @@ async def taken_apart(
         yield Members(folder, await _members(runner, folder, prefix, chunks, max_bytes))
     finally:
         for path in glob.glob(f"{folder}/{prefix}-*"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            remove_file(path)
 
 
 async def _members(

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Self, TypeVar
 
 from podwright.errors import FailedPrecondition, NotFound, RuntimeFailed
-from podwright.linux.files import write_new
+from podwright.linux.files import remove_file, write_new
 from podwright.runtime.checkpoint import archive, documents
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.model.container import Container
@@ -98,8 +98,7 @@ class Capture:
             await in_thread(lambda go_on: archive.write(unfinished, named, files, f"{self._folder}/{IMAGES}", go_on))
             os.rename(unfinished, location)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(unfinished)
+            remove_file(unfinished)
             raise
 
     @staticmethod

@@ -21,7 +21,7 @@ from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.checkpoint.reading import Extracted
 from podwright.runtime.checkpoint.service import within
 from podwright.runtime.config import Config
-from podwright.runtime.container.host_parts import RestoredContent
+from podwright.runtime.container.filesystem.root import RestoredContent
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.image import ImageService
 from podwright.runtime.keyed_locks import KeyedLocks

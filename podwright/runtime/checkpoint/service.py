@@ -14,7 +14,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
-from podwright.linux.files import write_new
+from podwright.linux.files import remove_file, write_new
 from podwright.runtime.checkpoint import archive, documents, request
 from podwright.runtime.checkpoint.capture import Capture
 from podwright.runtime.checkpoint.criu import Criu
@@ -81,8 +81,7 @@ class CheckpointService:
                 write_new(f"{folder}/{archive.POD}", documents.of_pod(sandbox, names), mode=0o600)
             except BaseException:
                 for target in targets.values():
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(target)
+                    remove_file(target)
                 raise
 
     def _selected(self, sandbox: Sandbox, container_ids: Sequence[str]) -> list[Container]:

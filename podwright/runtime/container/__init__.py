@@ -1,11 +1,9 @@
 """Containers: their specs, their files on the host, and their life cycle from creation to removal.
 
-`requests` decides which requests are allowed when, for all engines. `service` is that for this engine, and
-`environment` is what its steps share.
+`service` answers requests. `requests` decides which of them are allowed when, for all engines, with what `protocol`
+asks of one. `environment` is what the steps of this engine share.
 
-Creation: `validate`, `creation`, then on the host `root` with `host_parts`, `paths`, `image_mounts`,
-`image_directories`, `volumes`, `sources`, `staging` and `devices`. `editing` and `hooks_folder` change the spec,
-`targets` finds a PID namespace to join.
-
-Afterwards: `running`, `stopping`, `freezing`, `updating` and `execution`, and `recovery` at the daemon's start.
+CreateContainer: `validate`, `creating`, then `filesystem` on the host. `editing` and `hooks_folder` change the spec,
+`targets` finds a PID namespace to join. Afterwards: `running`, `pausing`, `updating`, `execution`, `stopping`,
+`ending` (the record of it), `removing`, and `recovery` at the daemon's start.
 """

@@ -10,7 +10,7 @@ from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime.config import ContainerSettings
 from podwright.runtime.container.editing import SpecEdit
-from podwright.runtime.container.paths import ContainerPaths, container_paths
+from podwright.runtime.container.filesystem.paths import ContainerPaths, container_paths
 from podwright.runtime.handlers.protocol import Bundle, Handler, Task
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.process import Completed
 from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.protocol import Environment
 from podwright.runtime.handlers.protocol import Exec, ExecProcess
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.streaming import ExecRequest
 from podwright.streams.remote_command.resize import TerminalSize
 
 
-class Pausable(Protocol):
-    """What a check needs of a running container."""
-
-    async def is_paused(self) -> bool:
-        """Whether its processes are frozen."""
-
-
-class Pausables(Protocol):
-    """Finds what runs."""
-
-    def task(self, container: Container) -> Pausable:
-        """Raises FailedPrecondition for a container that does not run."""
-
-
-async def check(env: Pausables, container: Container, command: tuple[str, ...]) -> None:
+async def check(env: Environment, container: Container, command: tuple[str, ...]) -> None:
     """Raises InvalidArgument and FailedPrecondition for a command that cannot run."""
     if not command or not command[0]:
         raise InvalidArgument("exec: the command is empty")

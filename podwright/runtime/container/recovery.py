@@ -9,13 +9,15 @@ import os
 import msgspec
 
 from podwright.errors import DeadlineExceeded
-from podwright.runtime.container import host_parts, staging
+from podwright.runtime.container import removing
+from podwright.runtime.container.ending import record_end, unknown_end, write_off
 from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.filesystem import staging
+from podwright.runtime.container.filesystem.root import is_whole, unmake
 from podwright.runtime.container.running import ContainerRunner
-from podwright.runtime.handlers.protocol import UNKNOWN, UNKNOWN_CODE, Task, TaskState, TaskStatus
+from podwright.runtime.handlers.protocol import Task, TaskState, TaskStatus
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
-from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ async def _recover(
 ) -> ContainerId | None:
     """Recover one record. Returns the id if the container runs."""
     if container.state is ContainerState.CREATING or env.sandboxes.find(container.sandbox_id) is None:
-        await forget(env, container)
+        await removing.forget(env, container)
         return None
     if container.state is ContainerState.EXITED:
         return None
@@ -55,14 +57,15 @@ async def _recover(
         runner.watch(container, task)
         return container.id
     if container.state is ContainerState.RUNNING:
-        _record_lost(env, container)
+        log.warning("container is lost: id=%s", container.id[:12])
+        record_end(env.store, container, unknown_end("its runtime handler does not know it", env.store.now()))
         return None
     if task is not None:
         async with slots:
             if await _adopt_started(env, runner, container, task):
                 return container.id
-    if not await asyncio.to_thread(host_parts.is_whole, env.paths(container.id)):
-        write_off(env, container, "its files were lost")
+    if not await asyncio.to_thread(is_whole, env.paths(container.id)):
+        write_off(env.store, container, "its files were lost")
     return None
 
 
@@ -76,39 +79,6 @@ async def _adopt(env: ContainerEnvironment, container: Container, *, rebooted: b
             raise
         log.exception("a handler does not adopt a container: id=%s", container.id[:12])
         return None
-
-
-def _record_lost(env: ContainerEnvironment, container: Container) -> None:
-    """Record the exit of a container that ran and that its handler does not know any longer."""
-    log.warning("container is lost: id=%s", container.id[:12])
-    env.store.observe(
-        msgspec.structs.replace(
-            container,
-            state=ContainerState.EXITED,
-            finished_at=env.store.now(),
-            exit_code=UNKNOWN_CODE,
-            reason=UNKNOWN,
-            message="its runtime handler does not know it",
-        )
-    )
-
-
-def write_off(env: ContainerEnvironment, container: Container, why: str) -> None:
-    """Record that a container which can never be started has exited, so that a kubelet replaces it."""
-    container = env.store.get(container.id)
-    if container.state is not ContainerState.CREATED:
-        return
-    log.warning("container cannot be started: id=%s reason=%s", container.id[:12], why)
-    env.store.observe(
-        msgspec.structs.replace(
-            container,
-            state=ContainerState.EXITED,
-            finished_at=env.store.now(),
-            exit_code=UNKNOWN_CODE,
-            reason=UNKNOWN,
-            message=f"it was not started yet when {why}",
-        )
-    )
 
 
 async def _adopt_started(env: ContainerEnvironment, runner: ContainerRunner, container: Container, task: Task) -> bool:
@@ -140,14 +110,6 @@ async def _status(container: Container, task: Task) -> TaskStatus:
         return NO_STATUS
 
 
-async def forget(env: ContainerEnvironment, container: Container) -> None:
-    """Delete an exited or incomplete container with everything except its log."""
-    with Step("files"):
-        await asyncio.to_thread(host_parts.unmake, env.paths(container.id))
-    env.images.release(container.id)
-    env.store.delete(container.id)
-
-
 async def _remove_unknown(env: ContainerEnvironment) -> None:
     """Remove directories without a record, and mounts prepared for a create that a crash interrupted."""
     await asyncio.to_thread(staging.clear_all, env.state)
@@ -157,5 +119,5 @@ async def _remove_unknown(env: ContainerEnvironment) -> None:
         for name in os.listdir(folder):
             if env.store.find(name) is None:
                 log.warning("removing directory of unknown container: id=%s", name[:12])
-                await asyncio.to_thread(host_parts.unmake, env.paths(ContainerId(name)))
+                await asyncio.to_thread(unmake, env.paths(ContainerId(name)))
     await env.handlers.sweep({container.id for container in env.store})

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
 
 from podwright.errors import AlreadyExists, FailedPrecondition, NotFound
-from podwright.runtime.container.freezing import Freezable, Freezer
-from podwright.runtime.container.stopping import Ends, Killable, Stopper
+from podwright.runtime.container.ending import write_off
+from podwright.runtime.container.pausing import Pauser
+from podwright.runtime.container.protocol import Environment, Runner
+from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.single_flight import SingleFlight
@@ -37,26 +38,6 @@ def key(sandbox_id: SandboxId, config: ContainerConfig) -> tuple[str | int, ...]
     return (sandbox_id, config.name, config.attempt)
 
 
-class RunningTask(Killable, Freezable, Protocol):
-    """What the requests need of a running container."""
-
-
-class Environment(Protocol):
-    """Where the records are, and what runs."""
-
-    @property
-    def store(self) -> Store[Container]: ...
-    def task(self, container: Container) -> RunningTask:
-        """Raises FailedPrecondition for a container that does not run."""
-
-
-class Runner(Ends, Protocol):
-    """Starts containers, and knows when they end."""
-
-    async def start(self, container: Container) -> None:
-        """Start a CREATED container and record it as RUNNING."""
-
-
 class ContainerRequests(ABC):
     """All containers of an engine."""
 
@@ -64,7 +45,7 @@ class ContainerRequests(ABC):
         self._store = env.store
         self._starter = runner
         self._stopper = Stopper(env, runner)
-        self._freezer = Freezer(env, self._stopper)
+        self._pauser = Pauser(env, self._stopper)
         self._creates: SingleFlight[tuple[str | int, ...], ContainerId] = SingleFlight("create container")
         self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
         self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
@@ -75,10 +56,6 @@ class ContainerRequests(ABC):
     @abstractmethod
     async def _delete(self, container_id: ContainerId) -> None:
         """Delete a container that does not run, and its record."""
-
-    @abstractmethod
-    def _write_off(self, container: Container) -> None:
-        """Record a container that never started, and whose sandbox was lost, as EXITED."""
 
     # -- requests
 
@@ -144,12 +121,12 @@ class ContainerRequests(ABC):
         await self._delete(container_id)
 
     async def pause(self, container_id: str) -> None:
-        """Pause the container: see `freezing`. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
-        await self._freezer.pause(self.get(container_id))
+        """Pause the container: see `pausing`. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
+        await self._pauser.pause(self.get(container_id))
 
     async def unpause(self, container_id: str) -> None:
         """Unpause the container. Raises NotFound and FailedPrecondition."""
-        await self._freezer.unpause(self.get(container_id))
+        await self._pauser.unpause(self.get(container_id))
 
     # -- look-up
 
@@ -194,7 +171,7 @@ class ContainerRequests(ABC):
         """As `kill_all`, and record containers that never started as EXITED."""
         await self.kill_all(sandbox_id)
         for container in self.in_sandbox(sandbox_id):
-            self._write_off(container)
+            write_off(self._store, container, "its sandbox was lost")
 
     async def remove_all(self, sandbox_id: SandboxId) -> None:
         """Remove every container of a sandbox."""
@@ -204,7 +181,7 @@ class ContainerRequests(ABC):
         """Wait for requests in progress, then cancel and undo them."""
         for flight in (self._creates, self._starts, self._removes):
             await flight.settle(timeout_s)
-        await self._freezer.settle(timeout_s)
+        await self._pauser.settle(timeout_s)
 
 
 def starts_once(container: Container, *, removing: bool) -> FailedPrecondition:

@@ -14,9 +14,11 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, RuntimeFailed
 from podwright.linux.files import check_space
-from podwright.runtime.container import staging, targets
+from podwright.runtime.container import targets
+from podwright.runtime.container.ending import failed_start, record_end
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.handlers.protocol import Exit, HandlerRecord, Task
+from podwright.runtime.container.filesystem import staging
+from podwright.runtime.handlers.protocol import HandlerRecord, Task
 from podwright.runtime.insisting import insist
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
@@ -24,8 +26,6 @@ from podwright.runtime.model.sandbox import SandboxState
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
-
-START_ERROR, START_ERROR_CODE = "StartError", 128
 
 
 class ContainerRunner:
@@ -48,7 +48,7 @@ class ContainerRunner:
             raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
         handler = env.handler_of(container)
         try:
-            targets.check(env, container)
+            targets.target_of(env.store, sandbox.id, container.config)  # it must still run
             if env.life:
                 await env.life.start_container(sandbox, container)
             async with staging.ready(env.paths(container.id), env.sandboxes.users):
@@ -86,16 +86,8 @@ class ContainerRunner:
         """Remove everything of a failed start, and record why it failed."""
         if (task := self._env.tasks.pop(container_id, None)) is not None:
             await task.delete()
-        self._env.store.observe(
-            msgspec.structs.replace(
-                self._env.store.get(container_id),
-                state=ContainerState.EXITED,
-                finished_at=self._env.store.now(),
-                exit_code=START_ERROR_CODE,
-                reason=START_ERROR,
-                message=str(failure) or type(failure).__name__,
-            )
-        )
+        store = self._env.store
+        record_end(store, store.get(container_id), failed_start(failure, store.now()))
         log.info("container did not start: id=%s error=%s", container_id[:12], failure)
 
     def watch(self, container: Container, task: Task) -> None:
@@ -111,25 +103,10 @@ class ContainerRunner:
             return
         end = await task.wait()
         async with env.life.held():
-            ended = self._note_exit(container_id, end)
+            ended = record_end(env.store, env.store.get(container_id), end)  # read now: limits may have changed
+            log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
             if env.life:
                 await env.life.stop_container(env.sandboxes.record(ended.sandbox_id), ended)
-
-    def _note_exit(self, container_id: ContainerId, end: Exit) -> Container:
-        env = self._env
-        container = env.store.get(container_id)  # read again, because its limits may have changed
-        ended = env.store.observe(
-            msgspec.structs.replace(
-                container,
-                state=ContainerState.EXITED,
-                finished_at=max(end.finished_at, container.started_at),
-                exit_code=end.code,
-                reason=end.reason,
-                message=end.message,
-            )
-        )
-        log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
-        return ended
 
     async def exited(self, container_id: ContainerId) -> None:
         """Wait until the end of the container is recorded. Returns at once if it is not running."""

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from podwright.process import Completed
-from podwright.runtime.container import creation, execution, recovery, validate
+from podwright.runtime.container import creating, execution, recovery, removing, validate
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.host_parts import RestoredContent
+from podwright.runtime.container.filesystem.root import RestoredContent
 from podwright.runtime.container.requests import ContainerRequests
 from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.container.updating import Updater
@@ -59,19 +59,11 @@ class ContainerService(ContainerRequests):
         validate.check(config)
         sandbox = self._sandboxes.get(sandbox_id)
         return await self._create_once(
-            sandbox.id, config, lambda: creation.create(self._env, sandbox, config, restored)
+            sandbox.id, config, lambda: creating.create(self._env, sandbox, config, restored)
         )
 
     async def _delete(self, container_id: ContainerId) -> None:
-        container = self._store.get(container_id)
-        async with self._env.life.held():
-            await self._runner.delete(container)
-            if self._env.life:
-                await self._env.life.remove_container(self._sandboxes.record(container.sandbox_id), container)
-            await recovery.forget(self._env, container)
-
-    def _write_off(self, container: Container) -> None:
-        recovery.write_off(self._env, container, "its sandbox was lost")
+        await removing.remove(self._env, self._runner, self._store.get(container_id))
 
     async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:
         """Run a command in the container: see `execution`. Also raises NotFound."""

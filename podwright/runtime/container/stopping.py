@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from typing import Protocol
 
 from podwright.errors import DeadlineExceeded
+from podwright.runtime.container.protocol import Environment, Runner
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 from podwright.timeline import Step
@@ -21,31 +21,10 @@ log = logging.getLogger(__name__)
 KILL_TIMEOUT_S = 10.0  # after SIGKILL; a process that needs longer hangs in the kernel
 
 
-class Killable(Protocol):
-    """What a stop needs of a running container."""
-
-    async def kill(self, number: int, *, everyone: bool = False) -> None:
-        """As Task.kill."""
-
-
-class Killables(Protocol):
-    """Finds what runs."""
-
-    def task(self, container: Container) -> Killable:
-        """Raises FailedPrecondition for a container that does not run."""
-
-
-class Ends(Protocol):
-    """Knows when containers end."""
-
-    async def exited(self, container_id: ContainerId) -> None:
-        """Wait until the end of the container is recorded. Returns at once if it is not running."""
-
-
 class Stopper:
     """The stop jobs in progress."""
 
-    def __init__(self, env: Killables, runner: Ends) -> None:
+    def __init__(self, env: Environment, runner: Runner) -> None:
         self._env = env
         self._runner = runner
         self._jobs: dict[ContainerId, _StopJob] = {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.cdi import names as cdi_names
-from podwright.runtime.container import volumes
+from podwright.runtime.container.filesystem import image_volumes
 from podwright.runtime.model.base import check_namespaces, check_no_nul, check_path, check_profile
 from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
 from podwright.runtime.security import selinux
@@ -35,6 +36,13 @@ def check(config: ContainerConfig) -> None:
     check_profile(f"container {config.name}: seccomp", config.security.seccomp)
     check_profile(f"container {config.name}: apparmor", config.security.apparmor)
     cdi_names.requested(config.cdi_devices, config.annotations)
+
+
+def check_image_handlers(config: ContainerConfig, find: Callable[[str], object]) -> None:
+    """Check that the runtime handlers of image specs exist, as a pull does. Raises what `find` raises for a name."""
+    for spec in (config.image, *(mount.image for mount in config.mounts)):
+        if spec is not None and spec.runtime_handler:
+            find(spec.runtime_handler)
 
 
 def _check_variables(config: ContainerConfig) -> None:
@@ -66,7 +74,7 @@ def _check_mount(name: str, mount: Mount) -> None:
     if posixpath.normpath("/" + mount.container_path) == "/":
         raise InvalidArgument(f"{label}: container_path must not be /")
     if mount.image is not None:
-        volumes.check(name, mount)
+        image_volumes.check(name, mount)
     elif not mount.host_path.startswith("/"):
         raise InvalidArgument(f"{label}: host_path {mount.host_path[:200]!r} is not absolute")
     if bool(mount.uid_mappings) is not bool(mount.gid_mappings):

@@ -14,7 +14,6 @@ import msgspec
 
 from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import Completed
-from podwright.runtime.events import ContainerEvent
 from podwright.runtime.events.hub import Subscription
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig
@@ -26,26 +25,6 @@ from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortFo
 from podwright.runtime.model.usage import ContainerStats, SandboxStats
 from podwright.runtime.state import Database
 from podwright.runtime.stats.metrics import SandboxMetrics
-
-__all__ = [
-    "CheckpointEngine",
-    "ContainerEngine",
-    "ContainerEvent",
-    "Engine",
-    "EventEngine",
-    "HandlerState",
-    "ImageEngine",
-    "ImageStoreEngine",
-    "NodeEngine",
-    "NodeImages",
-    "NodeState",
-    "PodEngine",
-    "PullEngine",
-    "RestoreEngine",
-    "SandboxEngine",
-    "StatsEngine",
-    "StreamingEngine",
-]
 
 Document = dict[str, Any]  # JSON for a verbose status
 
@@ -78,7 +57,7 @@ class Engine(Protocol):
     @property
     def node(self) -> NodeEngine: ...
     @property
-    def images(self) -> NodeImages: ...
+    def images(self) -> ImageEngine: ...
     @property
     def image_tools(self) -> ImageStoreEngine: ...
     @property
@@ -97,9 +76,6 @@ class Engine(Protocol):
     def checkpoints(self) -> CheckpointEngine: ...
     @property
     def restores(self) -> RestoreEngine: ...
-    def check_handler(self, name: str, /) -> object:
-        """Raises InvalidArgument for a runtime handler that there is not."""
-
     async def recover(self, database: Database, /) -> None: ...
     def end_streams(self) -> None: ...
     async def close(self, grace_s: float, /) -> None: ...
@@ -121,13 +97,16 @@ class SandboxEngine(Protocol):
     @property
     def generation(self) -> int: ...
     def now(self) -> int: ...
+    def handler(self, requested: str, /) -> object:
+        """What a request's runtime handler names. Raises InvalidArgument for one that there is not."""
+
     async def run(self, config: SandboxConfig, handler: str, /) -> SandboxId: ...
     def get(self, sandbox_id: str, /) -> Sandbox: ...
     def visible(self) -> list[Sandbox]: ...
     def document(self, sandbox: Sandbox, /) -> Document: ...
     async def note_resources(
         self, sandbox_id: str, /, *, overhead: Resources | None, resources: Resources | None
-    ) -> None: ...
+    ) -> Sandbox: ...
 
 
 class PodEngine(Protocol):
@@ -217,23 +196,14 @@ class RestoreEngine(Protocol):
 
 
 class ImageEngine(Protocol):
-    """CRI's ImageService."""
+    """CRI's ImageService, and the progress of pulls."""
 
     async def pull(self, name: str, auth: RegistryAuth | None, /) -> ImageId: ...
     def find(self, name: str, /) -> Image | None: ...
     def list(self) -> list[Image]: ...
     async def remove(self, name: str, /) -> None: ...
     async def fs_usage(self) -> FsUsage: ...
-
-
-class PullEngine(Protocol):
-    """Progress of pulls."""
-
     def watch_pulls(self, name: str, /) -> AsyncGenerator[tuple[PullSnapshot, ...], None]: ...
-
-
-class NodeImages(ImageEngine, PullEngine, Protocol):
-    """Images with the progress of their pulls."""
 
 
 class ImageStoreEngine(Protocol):

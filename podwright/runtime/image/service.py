@@ -1,4 +1,4 @@
-"""ImageService: pulls, finds, holds and removes the images of this node. Equal pulls share one job.
+"""ImageService: pulls, finds, holds and removes the images of this node.
 
 Called by the gRPC edge, and by the room of containers (`hold`, `release`). The catalog decides what is on the node
 and what may be deleted.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
@@ -17,17 +17,15 @@ from podwright.process import ProcessRunner
 from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
 from podwright.runtime.image import lookup, trees
 from podwright.runtime.image.catalog import ContentLease, ImageCatalog
-from podwright.runtime.image.progress import PullTracker
-from podwright.runtime.image.pull import ImagePuller
+from podwright.runtime.image.pulling.pull import ImagePuller
 from podwright.runtime.image.records import Hold, ImageRecord
+from podwright.runtime.image.requests import ImageRequests, by_name
 from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
-from podwright.runtime.model.image_store import PullSnapshot
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.reference import ImageReference
-from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database
 from podwright.runtime.storage.blobs import BlobStore
 from podwright.runtime.storage.layers import EMPTY, LayerStore
@@ -37,7 +35,7 @@ log = logging.getLogger(__name__)
 USAGE_AGE_S = 10.0
 
 
-class ImageService:
+class ImageService(ImageRequests):
     """The images of this node. Call `recover` before anything else."""
 
     def __init__(
@@ -50,29 +48,15 @@ class ImageService:
         runner: ProcessRunner,
         life: LifeCycles | None = None,
     ) -> None:
+        super().__init__()
         self._life = life
         self._blobs = BlobStore(f"{root}/images")
         self._layers = LayerStore(database, f"{root}/layers", images, runner)
         self.catalog = ImageCatalog(database, self._blobs, self._layers, images)
         self.puller = ImagePuller(self._blobs, self._layers, registry, images, signatures, runner)
-        self._tracker = PullTracker()
         self._keep_blobs = images.keep_blobs
-        self._pulls: SingleFlight[tuple[str, RegistryAuth | None], ImageId] = SingleFlight(
-            "pull image", outlives_callers=False
-        )
         self._background: set[asyncio.Task[None]] = set()
         self._usage: tuple[int, FsUsage] | None = None  # (the catalog's generation, the usage)
-
-    async def pull(self, name: str, auth: RegistryAuth | None = None) -> ImageId:
-        """Fetch an image, or find that the stored one is current. Equal pulls share the work.
-
-        If a caller is cancelled, the pull continues for the others. The last one stops it. A failed or stopped pull
-        leaves nothing. Raises InvalidArgument, NotFound, PermissionDenied, FailedPrecondition (the image is damaged,
-        hostile, or for other platforms), ResourceExhausted (disk) and Unknown (RegistryUnavailable,
-        SignatureValidationFailed).
-        """
-        whole = reference.parse(name)
-        return await self._pulls.join((str(whole), auth), lambda: self._pull(whole, auth))
 
     async def _pull(self, whole: ImageReference, auth: RegistryAuth | None) -> ImageId:
         started = time.monotonic()
@@ -88,17 +72,6 @@ class ImageService:
         if self._life:
             await self._life.image_pulled(str(whole), pulled.image)
         return pulled.image.id
-
-    def watch_pulls(self, name: str = "") -> AsyncGenerator[tuple[PullSnapshot, ...], None]:
-        """Snapshots of pulls in progress, of one image or of all: see `progress`.
-
-        Raises InvalidArgument for an invalid name.
-        """
-        return self._tracker.watch(str(reference.parse(name)) if name else "")
-
-    def end_watches(self) -> None:
-        """End all watches of pulls, before the daemon stops."""
-        self._tracker.close()
 
     def sync_layers(self) -> None:
         """Sync new layers to disk in the background, so that they survive a power cut."""
@@ -129,8 +102,7 @@ class ImageService:
 
     def list(self) -> list[Image]:
         """All images, by their first name."""
-        images = [record.image for record in self.catalog.records.values()]
-        return sorted(images, key=lambda image: (*image.repo_tags[:1], *image.repo_digests[:1], image.id))
+        return by_name(record.image for record in self.catalog.records.values())
 
     async def remove(self, name: str) -> None:
         """Remove an image with all its names. An unknown one succeeds.

@@ -7,26 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
+from podwright.linux.pressure import Stalls
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
 
 UINT64_MAX = 2**64 - 1
-
-
-class PsiData(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a pressure file: shares of time (percent) over 10, 60 and 300 s, and the total time."""
-
-    total_ns: int = 0
-    avg10: float = 0.0
-    avg60: float = 0.0
-    avg300: float = 0.0
-
-
-class PsiStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Stalls for lack of a resource: of all tasks at once (`full`), of at least one (`some`)."""
-
-    full: PsiData = PsiData()
-    some: PsiData = PsiData()
 
 
 class MemoryUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +43,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: int
     cpu_ns: int | None = None
     nano_cores: int | None = None
-    cpu_psi: PsiStats | None = None
+    cpu_psi: Stalls | None = None
     memory: MemoryUsage | None = None
-    memory_psi: PsiStats | None = None
+    memory_psi: Stalls | None = None
     swap: SwapUsage | None = None
-    io_psi: PsiStats | None = None
+    io_psi: Stalls | None = None
 
 
 class LayerUsage(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from podwright import __version__
 from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.linux.files import remove_file
 from podwright.process import Command, ProcessRunner
 from podwright.runtime.config import NriSettings
 from podwright.runtime.nri.connection import PluginConnection
@@ -101,8 +102,7 @@ class NriPlugins:
             probe.settimeout(1.0)
             probe.connect(path)
             raise FailedPrecondition("another runtime serves there", hint="set [nri] socket_path, or disable")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        remove_file(path)
         self._listener = await asyncio.get_running_loop().create_unix_server(self._accepted, path=path)
         os.chmod(path, 0o600)
 
@@ -147,8 +147,7 @@ class NriPlugins:
         """Stop listening, and let all go."""
         if self._listener is not None:
             self._listener.close()
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._settings.socket_path)
+            remove_file(self._settings.socket_path)
         await self._tasks.close()
         await asyncio.gather(*(plugin.shut_down() for plugin in [*self._plugins, *self._coming]))
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.engines.protocol import ContainerEngine
-from podwright.runtime.model.container import Container
 from podwright.runtime.rpc import convert_container
+from podwright.runtime.rpc.convert_base import info
 from podwright.runtime.rpc.lists import ListReplies
 
 
@@ -52,8 +51,8 @@ class ContainerRpcs:
 
     async def ContainerStatus(self, request: api.ContainerStatusRequest, _: Any) -> api.ContainerStatusResponse:
         container = self._containers.get(request.container_id)
-        info = self._info(container) if request.verbose else {}
-        return api.ContainerStatusResponse(status=convert_container.status(container), info=info)
+        verbose = info(self._containers.document(container)) if request.verbose else {}
+        return api.ContainerStatusResponse(status=convert_container.status(container), info=verbose)
 
     async def ListContainers(self, request: api.ListContainersRequest, _: Any) -> bytes:
         return self._lists.reply(convert_container.matcher(request.filter))
@@ -81,7 +80,3 @@ class ContainerRpcs:
     ) -> api.ReopenContainerLogResponse:
         await self._containers.reopen_log(request.container_id)
         return api.ReopenContainerLogResponse()
-
-    def _info(self, container: Container) -> dict[str, str]:
-        """The verbose document, as JSON under the key that crictl and other tools read."""
-        return {"info": json.dumps(self._containers.document(container))}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
@@ -140,3 +141,8 @@ def resources_message(values: Resources) -> api.LinuxContainerResources:
         hugepage_limits=[api.HugepageLimit(page_size=size, limit=limit) for size, limit in values.hugepage_limits],
         unified=values.unified,
     )
+
+
+def info(document: dict[str, Any]) -> dict[str, str]:
+    """A verbose document, as JSON under the key that crictl and other tools read."""
+    return {"info": json.dumps(document)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
+from podwright.linux.pressure import Stalls, StallTimes
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.model.usage import (
@@ -16,8 +17,6 @@ from podwright.runtime.model.usage import (
     InterfaceUsage,
     LayerUsage,
     MemoryUsage,
-    PsiData,
-    PsiStats,
     SandboxStats,
     SwapUsage,
     Usage,
@@ -127,11 +126,11 @@ def _layer(layer: LayerUsage | None, mountpoint: str) -> Fields | None:
     }
 
 
-def _psi(stats: PsiStats | None) -> Fields | None:
+def _psi(stats: Stalls | None) -> Fields | None:
     return None if stats is None else {"Full": _psi_data(stats.full), "Some": _psi_data(stats.some)}
 
 
-def _psi_data(data: PsiData) -> Fields:
+def _psi_data(data: StallTimes) -> Fields:
     return {"Total": data.total_ns, "Avg10": data.avg10, "Avg60": data.avg60, "Avg300": data.avg300}
 
 

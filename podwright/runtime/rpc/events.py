@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.engines.protocol import ContainerEvent, EventEngine
+from podwright.runtime.engines.protocol import EventEngine
+from podwright.runtime.events import ContainerEvent
 from podwright.runtime.rpc import convert_container, convert_sandbox
 
 LATEST = 64  # events kept in encoded form, for subscribers at about the same position

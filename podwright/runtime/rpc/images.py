@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.engines.protocol import ImageEngine, StatsEngine
 from podwright.runtime.model.image import FsUsage, Image, ImageConfig, RegistryAuth
+from podwright.runtime.rpc.convert_base import info
 from podwright.runtime.rpc.lists import ListReplies
 
 
@@ -34,7 +34,8 @@ class ImageRpcs:
         image = self._images.find(self._name(request.image))
         if image is None:
             return api.ImageStatusResponse()
-        return api.ImageStatusResponse(image=image_message(image), info=_info(image) if request.verbose else {})
+        verbose = info(_document(image)) if request.verbose else {}
+        return api.ImageStatusResponse(image=image_message(image), info=verbose)
 
     async def ListImages(self, request: api.ListImagesRequest, _: Any) -> bytes:
         return self._lists.reply(self._matcher(request.filter))
@@ -124,11 +125,10 @@ def _oci_config(config: ImageConfig) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if value}
 
 
-def _info(image: Image) -> dict[str, str]:
-    """The verbose document, as JSON under the key that crictl and other tools read."""
-    document = {
+def _document(image: Image) -> dict[str, Any]:
+    """The verbose document."""
+    return {
         "chainID": image.chain_id,
         "imageSpec": {"config": _oci_config(image.config)},
         "layers": list(image.layers),
     }
-    return {"info": json.dumps(document)}

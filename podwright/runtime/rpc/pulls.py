@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from podwright.api.v1 import pulls_pb2 as api
-from podwright.runtime.engines.protocol import PullEngine
+from podwright.runtime.engines.protocol import ImageEngine
 from podwright.runtime.model.image_store import PullSnapshot, PullStage
 
 STAGES = {
@@ -20,7 +20,7 @@ STAGES = {
 
 
 class PullRpcs:
-    def __init__(self, images: PullEngine) -> None:
+    def __init__(self, images: ImageEngine) -> None:
         self._images = images
 
     async def WatchPulls(self, request: api.WatchPullsRequest, _: Any) -> AsyncGenerator[api.WatchPullsResponse, None]:

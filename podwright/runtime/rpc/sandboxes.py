@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.engines.protocol import ContainerEngine, PodEngine, SandboxEngine
-from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_container, convert_sandbox
+from podwright.runtime.rpc.convert_base import info
 from podwright.runtime.rpc.lists import ListReplies
 
 
@@ -56,7 +55,7 @@ class SandboxRpcs:
         sandbox = self._sandboxes.get(request.pod_sandbox_id)
         return api.PodSandboxStatusResponse(
             status=convert_sandbox.status(sandbox),
-            info=self._info(sandbox) if request.verbose else {},
+            info=info(self._sandboxes.document(sandbox)) if request.verbose else {},
             containers_statuses=convert_container.statuses(self._containers.in_sandbox(sandbox.id)),
             timestamp=self._sandboxes.now(),  # clients compare it with the time of events about the pod
         )
@@ -66,7 +65,3 @@ class SandboxRpcs:
 
     def StreamPodSandboxes(self, request: api.StreamPodSandboxesRequest, _: Any) -> AsyncGenerator[bytes, None]:
         return self._lists.batches(convert_sandbox.matcher(request.filter))
-
-    def _info(self, sandbox: Sandbox) -> dict[str, str]:
-        """The verbose document, as JSON under the key that crictl and other tools read."""
-        return {"info": json.dumps(self._sandboxes.document(sandbox))}

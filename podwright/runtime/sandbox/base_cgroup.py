@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 
 from podwright.linux.cgroup import CgroupHost
+from podwright.linux.machine_files import BOOT_ID
 from podwright.linux.slices import nested
 from podwright.runtime.config import ContainerSettings
 from podwright.runtime.oci_spec.cgroups import slice_name
-from podwright.runtime.state import BOOT_ID, Boot, Database, RecordTable, this_boot
+from podwright.runtime.state import Boot, Database, RecordTable, this_boot
 
 
 class BaseCgroup:

@@ -15,23 +15,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from podwright.errors import InvalidArgument, PodwrightError
-from podwright.linux.selinux import Contexts
-from podwright.runtime.config import ContainerSettings
-from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.insisting import insist
-from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
-from podwright.runtime.network import NetworkRequest, NetworkService
+from podwright.runtime.network import NetworkRequest
 from podwright.runtime.sandbox import host_parts
-from podwright.runtime.sandbox.first_process import FirstProcesses
-from podwright.runtime.sandbox.parents import Parents
-from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
-from podwright.runtime.sandbox.userns import UserNamespaces
+from podwright.runtime.sandbox.environment import SandboxEnvironment
+from podwright.runtime.sandbox.paths import SandboxPaths
+from podwright.runtime.sandbox.requests import note_torn_down
 from podwright.runtime.security.selinux import of_sandbox
 from podwright.runtime.single_flight import SingleFlight
-from podwright.runtime.state import Store
 from podwright.tasks import Tasks
 from podwright.timeline import Step
 
@@ -41,65 +35,32 @@ One = TypeVar("One")
 Other = TypeVar("Other")
 
 
-class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What sandboxes need from the configuration and the host."""
-
-    state: str
-    containers: ContainerSettings
-    parents: Parents
-    users: UserNamespaces
-    selinux: Contexts | None = None  # see HostAbilities
-    life: LifeCycles
-
-
 class Builder:
     """Builds and tears down sandboxes, and watches the first processes of READY ones."""
 
-    def __init__(
-        self,
-        store: Store[Sandbox],
-        settings: SandboxSettings,
-        handlers: Handlers,
-        network: NetworkService,
-        first_processes: FirstProcesses,
-    ) -> None:
-        self.store = store
-        self.settings = settings
-        self.users = settings.users
-        self.handlers = handlers
-        self.network = network
-        self.first_processes = first_processes
+    def __init__(self, env: SandboxEnvironment) -> None:
+        self._env = env
         self._shares: SingleFlight[SandboxId, None] = SingleFlight("share PID namespace")
         self._watches: dict[SandboxId, asyncio.Task[None]] = {}
         self._tasks = Tasks()
 
-    def paths(self, sandbox_id: SandboxId) -> SandboxPaths:
-        """The sandbox's paths on the host."""
-        return sandbox_paths(self.settings.state, sandbox_id)
-
-    def pins(self, sandbox: Sandbox) -> dict[str, str]:
-        """The sandbox's own namespaces: kind ("net", "ipc", "uts") to path."""
-        return host_parts.pinned_paths(sandbox.config, self.paths(sandbox.id))
-
     async def build(self, sandbox: Sandbox) -> None:
         """Run all steps until READY. After a failure the caller calls `tear_down`."""
-        paths = self.paths(sandbox.id)
+        paths = self._env.paths(sandbox.id)
         host_parts.make_log_directory(sandbox.config)
         has_users = sandbox.config.security.namespaces.own_user is not None
         if has_users:
-            await self.users.check(self.handlers.get(sandbox.handler))
-        labels = of_sandbox(self.settings.selinux, sandbox)
+            await self._env.users.check(self._env.handlers.get(sandbox.handler))
+        labels = of_sandbox(self._env.selinux, sandbox)
         label = str(labels.file) if labels is not None else ""
         with Step("namespaces"):
-            await asyncio.to_thread(
-                host_parts.make, sandbox.config, paths, self.settings.containers.shm_size_bytes, label
-            )
+            await asyncio.to_thread(host_parts.make, sandbox.config, paths, self._env.shm_size_bytes, label)
         if has_users:
-            await self.users.make(sandbox.config, paths)
+            await self._env.users.make(sandbox.config, paths)
         sandbox = await self._populate(sandbox, paths)
-        if self.settings.life:
-            await self.settings.life.run_sandbox(sandbox)
-        sandbox = self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
+        if self._env.life:
+            await self._env.life.run_sandbox(sandbox)
+        sandbox = self._env.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
         self.watch(sandbox)
 
     async def _populate(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
@@ -108,7 +69,7 @@ class Builder:
         Both take long, so they run side by side. A handler whose sandbox process is a virtual machine needs the
         network first.
         """
-        capabilities = self.handlers.get(sandbox.handler).capabilities
+        capabilities = self._env.handlers.get(sandbox.handler).capabilities
         wants_process = capabilities.sandbox_process or sandbox.config.security.namespaces.pid is NamespaceMode.POD
         if not sandbox.netns:
             return await self._start_process(sandbox) if wants_process else sandbox
@@ -120,10 +81,10 @@ class Builder:
         return msgspec.structs.replace(started, attachment=plugged.attachment)
 
     async def _plug_in(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
-        attachment = await self.network.attach(attach_request(sandbox))
-        sandbox = self.store.put(msgspec.structs.replace(sandbox, attachment=attachment))
-        if self.settings.life:
-            await self.settings.life.networked(sandbox, attachment)
+        attachment = await self._env.network.attach(attach_request(sandbox))
+        sandbox = self._env.store.put(msgspec.structs.replace(sandbox, attachment=attachment))
+        if self._env.life:
+            await self._env.life.networked(sandbox, attachment)
         if any(name.startswith("net") for name in sandbox.config.sysctls):
             await asyncio.to_thread(host_parts.apply_network_sysctls, sandbox.config, paths)
         return sandbox
@@ -131,15 +92,15 @@ class Builder:
     async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
         """The first process of the pod's shared PID namespace. Starts it if no container has needed it yet."""
         await self._shares.join(sandbox_id, lambda: self._share(sandbox_id))
-        return self.store.get(sandbox_id).pid
+        return self._env.store.get(sandbox_id).pid
 
     async def _share(self, sandbox_id: SandboxId) -> None:
-        sandbox = self.store.get(sandbox_id)
+        sandbox = self._env.store.get(sandbox_id)
         if not sandbox.process:
-            self.watch(self.store.put(await self._start_process(sandbox)))
+            self.watch(self._env.store.put(await self._start_process(sandbox)))
 
     async def _start_process(self, sandbox: Sandbox) -> Sandbox:
-        started = await self.first_processes.start(sandbox, self.paths(sandbox.id), self.pins(sandbox))
+        started = await self._env.first_processes.start(sandbox, self._env.paths(sandbox.id), self._env.pins(sandbox))
         return msgspec.structs.replace(sandbox, pid=started.pid, process=started.record)
 
     def watch(self, sandbox: Sandbox) -> None:
@@ -150,49 +111,44 @@ class Builder:
         self._watches[sandbox.id] = self._tasks.start(insist(lambda: self._record_end(sandbox), what), name=what)
 
     async def _record_end(self, watched: Sandbox) -> None:
-        await self.first_processes.ended(watched)
-        sandbox = self.store.find(watched.id)
+        await self._env.first_processes.ended(watched)
+        sandbox = self._env.store.find(watched.id)
         if sandbox is not None and sandbox.state is SandboxState.READY:
             log.warning("sandbox is not ready, its first process ended: id=%s", sandbox.id[:12])
-            self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+            self._env.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
 
     async def tear_down(self, sandbox: Sandbox) -> None:
         """Remove the process, the network and the namespaces. Absent parts are skipped."""
-        paths = self.paths(sandbox.id)
+        paths = self._env.paths(sandbox.id)
         watch = self._watches.pop(sandbox.id, None)
         if watch is not None:
             watch.cancel()
-        await _both(self.first_processes.stop(sandbox, paths), self._unplug(sandbox))
+        await _both(self._env.first_processes.stop(sandbox, paths), self._unplug(sandbox))
         if not host_parts.is_unpinned(paths):
             with Step("namespaces"):
                 await asyncio.to_thread(host_parts.unpin, paths)
-        current = self.store.find(sandbox.id)
-        if current is None:
-            return
-        state = SandboxState.NOTREADY if current.state is SandboxState.STOPPING else current.state
-        if current.attachment is not None or current.process or current.state is not state:
-            self.store.observe(msgspec.structs.replace(current, state=state, attachment=None, pid=0, process={}))
+        note_torn_down(self._env.store, sandbox.id)
 
     async def _unplug(self, sandbox: Sandbox) -> None:
         if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):
-            await self.network.detach(attach_request(sandbox), sandbox.attachment)
+            await self._env.network.detach(attach_request(sandbox), sandbox.attachment)
 
     async def undo(self, sandbox: Sandbox) -> None:
         """Undo a sandbox that did not become READY. If that fails, it stays visible as NOTREADY."""
-        sandbox = self.store.find(sandbox.id) or sandbox
+        sandbox = self._env.store.find(sandbox.id) or sandbox
         try:
             await self.tear_down(sandbox)
             await self.forget(sandbox)
         except (PodwrightError, OSError) as failure:
             log.error("cannot undo sandbox: id=%s error=%s", sandbox.id[:12], failure)  # noqa: TRY400 # said in one line
-            self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+            self._env.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
 
     async def forget(self, sandbox: Sandbox) -> None:
         """Delete the files, the cgroup parent if we made it, and the record of a sandbox that is torn down."""
         with Step("files"):
-            await asyncio.to_thread(host_parts.unmake, self.paths(sandbox.id))
-        await self.settings.parents.remove(sandbox)
-        self.store.delete(sandbox.id)
+            await asyncio.to_thread(host_parts.unmake, self._env.paths(sandbox.id))
+        await self._env.parents.remove(sandbox)
+        self._env.store.delete(sandbox.id)
 
     async def close(self, timeout_s: float) -> None:
         """Wait for first processes that are being started, and stop watching."""

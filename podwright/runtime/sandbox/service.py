@@ -5,50 +5,34 @@ A repeated request joins the first one. The steps themselves are in `building`.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from typing import Any
 
-import msgspec
-
 from podwright.linux.selinux import free_level
 from podwright.runtime.handlers.protocol import Handler
-from podwright.runtime.handlers.registry import Handlers
-from podwright.runtime.model.base import NamespaceMode, Resources
-from podwright.runtime.model.ids import SandboxId, new_id
-from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
-from podwright.runtime.network import NetworkService
-from podwright.runtime.sandbox import naming, rebuilding, recovery, validate
-from podwright.runtime.sandbox.building import Builder, SandboxSettings
+from podwright.runtime.model.base import Resources
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName
+from podwright.runtime.sandbox import rebuilding, recovery, validate
+from podwright.runtime.sandbox.building import Builder
 from podwright.runtime.sandbox.document import document
-from podwright.runtime.sandbox.first_process import FirstProcesses
+from podwright.runtime.sandbox.environment import SandboxEnvironment
 from podwright.runtime.sandbox.paths import SandboxPaths
-from podwright.runtime.sandbox.records import SandboxRecords
+from podwright.runtime.sandbox.requests import SandboxRequests, key
 from podwright.runtime.sandbox.userns import UserNamespaces
-from podwright.runtime.single_flight import SingleFlight
-from podwright.runtime.state import Store
 
 log = logging.getLogger(__name__)
 
 
-class SandboxService(SandboxRecords):
+class SandboxService(SandboxRequests):
     """All sandboxes of the daemon."""
 
-    def __init__(
-        self,
-        store: Store[Sandbox],
-        settings: SandboxSettings,
-        handlers: Handlers,
-        network: NetworkService,
-        first_processes: FirstProcesses,
-    ) -> None:
+    def __init__(self, env: SandboxEnvironment) -> None:
         """`recover` must run before any other call."""
-        super().__init__(store)
-        self._builder = Builder(store, settings, handlers, network, first_processes)
-        self._settings = settings
-        self._handlers = handlers
-        self._runs: naming.Runs = SingleFlight("run sandbox")
+        super().__init__(env)
+        self._env = env
+        self._builder = Builder(env)
 
     async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
         """Run a sandbox and return when it is READY.
@@ -59,38 +43,18 @@ class SandboxService(SandboxRecords):
         """
         validate.check(config)
         chosen = self.handler(handler).name
-        return await naming.run_once(
-            self._store, self._runs, config, chosen, lambda: self._create(config, chosen, handler)
-        )
+        return await self._run_once(config, chosen, handler)
 
-    async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
-        sandbox_id = SandboxId(new_id())
-        netns = self._builder.paths(sandbox_id).netns
-        sandbox = self._store.put(
-            Sandbox(
-                id=sandbox_id,
-                config=config,
-                handler=handler,
-                requested_handler=requested,
-                state=SandboxState.CREATING,
-                created_at=self._store.now(),
-                netns="" if config.security.namespaces.network is NamespaceMode.NODE else netns,
-                cgroup_parent=self._settings.parents.of(config, sandbox_id),
-                selinux_level=self._selinux_level(sandbox_id),
-            )
-        )
-        try:
-            async with self._settings.life.held():
-                await self._builder.build(sandbox)
-        except BaseException:
-            await asyncio.shield(self._builder.undo(sandbox))
-            raise
-        log.info("sandbox is ready: id=%s pod=%s/%s", sandbox_id[:12], config.name.namespace, config.name.name)
-        return sandbox_id
+    async def _build(self, sandbox: Sandbox) -> None:
+        async with self._env.life.held():
+            await self._builder.build(sandbox)
+
+    async def _undo(self, sandbox: Sandbox) -> None:
+        await self._builder.undo(sandbox)
 
     def _selinux_level(self, sandbox_id: SandboxId) -> str:
         """A level that no other pod has. Empty on a host without SELinux."""
-        if self._settings.selinux is None:
+        if self._env.selinux is None:
             return ""
         return free_level(int(sandbox_id[:16], 16), frozenset(other.selinux_level for other in self._store))
 
@@ -107,25 +71,25 @@ class SandboxService(SandboxRecords):
 
     def is_whole(self, sandbox_id: SandboxId) -> bool:
         """Whether it is READY and all its parts exist."""
-        return rebuilding.is_whole(self._builder, self._store.get(sandbox_id))
+        return rebuilding.is_whole(self._env, self._store.get(sandbox_id))
 
     def note_lost(self, sandbox_id: SandboxId) -> None:
         """As `rebuilding.note_lost`."""
-        rebuilding.note_lost(self._builder, self._store.get(sandbox_id))
+        rebuilding.note_lost(self._env, self._store.get(sandbox_id))
 
     async def rebuild(self, sandbox_id: SandboxId) -> None:
         """As `rebuilding.rebuild`."""
-        await rebuilding.rebuild(self._builder, self._store.get(sandbox_id))
+        await rebuilding.rebuild(self._env, self._builder, self._store.get(sandbox_id))
 
     # -- for containers
 
     def pins(self, sandbox: Sandbox) -> dict[str, str]:
         """Its own namespaces: kind ("net", "ipc", "uts", "user") to path."""
-        return self._builder.pins(sandbox)
+        return self._env.pins(sandbox)
 
     def paths(self, sandbox_id: SandboxId) -> SandboxPaths:
         """Its paths on the host."""
-        return self._builder.paths(sandbox_id)
+        return self._env.paths(sandbox_id)
 
     async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
         """The PID of the first process of its shared PID namespace, started if necessary.
@@ -137,7 +101,7 @@ class SandboxService(SandboxRecords):
     @property
     def users(self) -> UserNamespaces:
         """What the daemon can do about user namespaces."""
-        return self._settings.users
+        return self._env.users
 
     # -- look-up
 
@@ -151,35 +115,28 @@ class SandboxService(SandboxRecords):
 
     async def note_resources(
         self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
-    ) -> None:
-        """Record the resources of the pod as a whole. A kubelet limits the pod's cgroup by itself.
-
-        Raises NotFound, ResourceExhausted, and what a listener of the life cycle raises.
-        """
-        life = self._settings.life
+    ) -> Sandbox:
+        """The same, and listeners of the life cycle are asked. Raises what they raise too."""
+        life = self._env.life
         async with life.held():
             if life:
                 await life.update_sandbox(self.get(sandbox_id), overhead, resources)
-            sandbox = self.get(sandbox_id)
-            changed = self._store.put(
-                msgspec.structs.replace(
-                    sandbox, overhead=overhead or sandbox.overhead, resources=resources or sandbox.resources
-                )
-            )
+            changed = await super().note_resources(sandbox_id, overhead=overhead, resources=resources)
             if life:
                 await life.sandbox_updated(changed)
+            return changed
 
     def named(self, name: SandboxName) -> Sandbox | None:
         """The sandbox with that name and attempt, including one that clients do not see yet."""
-        return self._store.named(naming.key(name))
+        return self._store.named(key(name))
 
     def handler(self, requested: str) -> Handler:
         """The handler that a request names, or the default one for "". Raises InvalidArgument."""
-        return self._handlers.get(requested)
+        return self._env.handlers.get(requested)
 
     async def recover(self, *, rebooted: bool = False) -> None:
         """At start, before the containers: see `recovery`."""
-        await recovery.recover(self._builder, rebooted=rebooted)
+        await recovery.recover(self._env, self._builder, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
         """Wait for jobs in progress, then cancel and undo them. Sandboxes stay.
@@ -190,4 +147,4 @@ class SandboxService(SandboxRecords):
         await self._builder.close(timeout_s)
         if not len(self._store):
             with contextlib.suppress(OSError):  # another program has processes in it
-                await self._settings.parents.remove_base()
+                await self._env.parents.remove_base()

@@ -5,10 +5,10 @@ A process before and one after a reboot may share PID and start time. Only the k
 
 from __future__ import annotations
 
+from podwright.linux.machine_files import BOOT_ID
 from podwright.runtime.model.base import Value
 from podwright.runtime.state.database import Database, RecordTable
 
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 KEY = "last"
 
 

@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
+from podwright.linux.files import remove_file
 from podwright.runtime.state.clock import RecordClock
 from podwright.runtime.state.lock import hold
 from podwright.runtime.state.migrations import FORMAT_VERSION, migrate
@@ -38,8 +39,7 @@ class Database:
         self._lock = hold(root, flag="--root")
         self._path = f"{root}/state.db"
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._spare)
+        remove_file(self._spare)
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._writeback = WalWriteback(self._path)
         self._depth = 0

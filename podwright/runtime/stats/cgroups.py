@@ -13,6 +13,7 @@ from typing import Protocol
 
 from podwright.linux import huge_pages
 from podwright.linux.cgroup import CgroupHost
+from podwright.linux.pressure import Stalls, parse_pressure
 from podwright.runtime.model.usage import (
     CpuTimes,
     DeviceIo,
@@ -20,7 +21,6 @@ from podwright.runtime.model.usage import (
     MemoryDetails,
     MemoryUsage,
     Pids,
-    PsiStats,
     SwapUsage,
     Usage,
 )
@@ -86,10 +86,10 @@ class CgroupReader:
         directory = self._host.directory(path, "memory")
         return None if directory is None else self._memory.swap(self._read, directory, memory)
 
-    def _psi(self, path: str, resource: str) -> PsiStats | None:
+    def _psi(self, path: str, resource: str) -> Stalls | None:
         if self._pressure_root is None:
             return None
-        return parse.psi(self._read(f"{self._pressure_root}{path}/{resource}.pressure"))
+        return parse_pressure(self._read(f"{self._pressure_root}{path}/{resource}.pressure"))
 
     def tasks(self, path: str) -> int:
         """The number of tasks in the cgroup and below it. 0 if it is not counted."""

@@ -5,10 +5,7 @@ A number that is missing, malformed or beyond 64 bits is None, or left out of a 
 
 from __future__ import annotations
 
-import functools
-import math
-
-from podwright.runtime.model.usage import UINT64_MAX, PsiData, PsiStats
+from podwright.runtime.model.usage import UINT64_MAX
 
 UINT64_DIGITS = 20
 NS_PER_US = 1000
@@ -48,40 +45,6 @@ def limit(text: bytes) -> int | None:
 def ns(microseconds: int) -> int:
     """Microseconds as nanoseconds, within 64 bits."""
     return min(microseconds * NS_PER_US, UINT64_MAX)
-
-
-@functools.lru_cache(maxsize=512)  # most containers never stall, so their files rarely change
-def psi(text: bytes) -> PsiStats | None:
-    """A pressure file ("some avg10=0.00 avg60=0.00 avg300=0.00 total=0", then "full ..."). None if it is empty.
-
-    Kernels before 5.13 have no "full" line for the CPU.
-    """
-    lines: dict[bytes, PsiData] = {}
-    for line in text.splitlines():
-        kind, _, rest = line.partition(b" ")
-        if kind in {b"some", b"full"}:
-            lines[kind] = _psi_data(rest)
-    if not lines:
-        return None
-    return PsiStats(full=lines.get(b"full", PsiData()), some=lines.get(b"some", PsiData()))
-
-
-def _psi_data(text: bytes) -> PsiData:
-    pairs = dict(word.partition(b"=")[::2] for word in text.split())
-    return PsiData(
-        total_ns=ns(number(pairs.get(b"total", b"")) or 0),
-        avg10=_percent(pairs.get(b"avg10", b"")),
-        avg60=_percent(pairs.get(b"avg60", b"")),
-        avg300=_percent(pairs.get(b"avg300", b"")),
-    )
-
-
-def _percent(word: bytes) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        return 0.0
-    return value if math.isfinite(value) else 0.0
 
 
 def blkio(text: bytes) -> dict[tuple[int, int, str], int]:

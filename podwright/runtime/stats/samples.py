@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from mmap import PAGESIZE
 from typing import NamedTuple
 
+from podwright.linux.pressure import Stalls
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.usage import (
     ContainerDetails,
@@ -19,7 +20,6 @@ from podwright.runtime.model.usage import (
     InterfaceUsage,
     MemoryDetails,
     MemoryUsage,
-    PsiStats,
     Usage,
 )
 from podwright.runtime.stats import parse
@@ -102,7 +102,7 @@ def _memory(usage: MemoryUsage | None, details: MemoryDetails | None) -> Iterato
 
 
 def _pressure(usage: Usage) -> Iterator[MetricSample]:
-    found: tuple[tuple[str, PsiStats | None], ...] = (
+    found: tuple[tuple[str, Stalls | None], ...] = (
         ("cpu", usage.cpu_psi),
         ("memory", usage.memory_psi),
         ("io", usage.io_psi),

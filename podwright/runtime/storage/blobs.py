@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError, ResourceExhausted
+from podwright.linux.files import remove_file
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.storage import layout
 from podwright.runtime.storage.completion import to_completion
@@ -179,8 +180,7 @@ class Ingest:
 
     def __exit__(self, *_: object) -> None:
         os.close(self.fd)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+        remove_file(self._path)
 
     async def write(self, data: bytes | bytearray) -> None:
         """Append and hash. Raises ResourceExhausted if the disk is full, DigestMismatch for too many bytes."""
@@ -249,8 +249,7 @@ async def read_at(fd: int, start: int, size_bytes: int) -> bytes:
 
 def _unlink_all(paths: Iterable[str]) -> None:
     for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        remove_file(path)
 
 
 def _replace(path: str, content: bytes) -> None:

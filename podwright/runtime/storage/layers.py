@@ -22,7 +22,7 @@ from podwright.process import Command, ProcessRunner
 from podwright.runtime.config import ImageSettings
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.image import hex_of
-from podwright.runtime.state import Database, RecordTable
+from podwright.runtime.state import Database, RecordTable, this_boot
 from podwright.runtime.storage import comparing, implicit, unpacking
 from podwright.runtime.storage.blobs import DigestMismatch, disk_error, open_blob
 from podwright.runtime.storage.completion import to_completion
@@ -69,8 +69,7 @@ class LayerStore:
         self._runner = runner
         self._table = RecordTable(database, "layers", LayerRecord)
         self._records = self._table.load()
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            self._boot_id = file.read().strip()
+        self._boot_id = this_boot().id
         try:  # not accessible to others, because it contains device nodes and set-id programs of images
             os.makedirs(f"{root}/{EMPTY}/fs", exist_ok=True)
             os.chmod(root, 0o700)

@@ -8,7 +8,7 @@ from podwright.errors import FailedPrecondition, Unavailable
 from podwright.streams.websocket.channels import ChannelClosed, ChannelData, ChannelReader, ChannelWriter
 from podwright.streams.websocket.connection import SERVER, Closed, Piece, WebSocket
 from podwright.streams.websocket.handshake import ChannelProtocol
-from podwright.streams.wire import Aside, Buffer, Wire
+from podwright.streams.wire import Aside, Buffer, Wire, deliver, receive_or_end
 
 OnChannel = Callable[[ChannelData | ChannelClosed], Awaitable[None]]
 
@@ -27,7 +27,7 @@ class ChannelSocket:
     async def run(self, on_channel: OnChannel) -> None:
         """Receive until the client closes or is gone. Raises ProtocolError, and what `on_channel` raises."""
         try:
-            while data := await self._next():
+            while data := await receive_or_end(self._wire):
                 if await self._take(data, on_channel):
                     return
         finally:
@@ -47,31 +47,16 @@ class ChannelSocket:
             if not goodbye:
                 self._aside.send(answers)
         if goodbye and answers:
-            await self._send(answers)
+            await deliver(self._wire, answers)
         return goodbye
-
-    async def _next(self) -> Buffer:
-        """The next data. A broken connection counts as ended."""
-        try:
-            return await self._wire.receive()
-        except OSError:
-            return b""
 
     async def send(self, channel: int, data: Buffer) -> None:
         """Send one message. Waits for a slow client. Raises Unavailable if the client is gone."""
         try:
-            await self._send(self._writer.send_data(channel, data))
+            await deliver(self._wire, self._writer.send_data(channel, data))
         except FailedPrecondition as failure:
             raise Unavailable("the client has closed the connection") from failure
 
     async def say_goodbye(self) -> None:
         """Close the sending side. Raises Unavailable."""
-        await self._send(self._websocket.close())
-
-    async def _send(self, message: bytes) -> None:
-        if not message:
-            return
-        try:
-            await self._wire.send(message)
-        except OSError as failure:
-            raise Unavailable(f"the streaming connection broke: {failure}") from failure
+        await deliver(self._wire, self._websocket.close())

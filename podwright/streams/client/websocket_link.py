@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 
-from podwright.errors import FailedPrecondition, Unavailable
+from podwright.errors import FailedPrecondition
 from podwright.streams.client.link import FROM_SERVER, OnOutput
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.protocol import CHANNELS, STREAM_TYPES, StreamType, Version
 from podwright.streams.websocket import handshake
 from podwright.streams.websocket.channels import ChannelClosed, ChannelReader, ChannelWriter
 from podwright.streams.websocket.connection import CLIENT, Closed, Event, Piece, WebSocket
-from podwright.streams.wire import Aside, Buffer, Wire
+from podwright.streams.wire import Aside, Buffer, Wire, deliver, receive_or_end
 
 GOODBYE_TIMEOUT_S = 1.0
 MESSAGE_BYTES = 256 * 1024  # servers limit the length of messages
@@ -36,14 +36,16 @@ class WebSocketLink:
 
     async def send(self, stream_type: StreamType, data: Buffer) -> None:
         for begin in range(0, len(data), MESSAGE_BYTES):
-            await self._send(self._writer.send_data(CHANNELS[stream_type], data[begin : begin + MESSAGE_BYTES]))
+            await deliver(
+                self._wire, self._writer.send_data(CHANNELS[stream_type], data[begin : begin + MESSAGE_BYTES])
+            )
 
     async def end(self, stream_type: StreamType) -> None:
         with contextlib.suppress(FailedPrecondition):  # the whole connection is closing
-            await self._send(self._writer.send_close(CHANNELS[stream_type]))
+            await deliver(self._wire, self._writer.send_close(CHANNELS[stream_type]))
 
     async def receive(self, on_output: OnOutput) -> None:
-        while self._open and (data := await self._next()):
+        while self._open and (data := await receive_or_end(self._wire)):
             try:
                 for event in self._websocket.receive_data(data):
                     await self._take(event, on_output)
@@ -58,13 +60,6 @@ class WebSocketLink:
                     await self._wire.send(goodbye)
         await self._wire.close()
 
-    async def _next(self) -> Buffer:
-        """The next data. A broken connection counts as ended."""
-        try:
-            return await self._wire.receive()
-        except OSError:
-            return b""
-
     async def _take(self, event: Event, on_output: OnOutput) -> None:
         if isinstance(event, Closed):
             self._open.clear()
@@ -78,11 +73,3 @@ class WebSocketLink:
                 self._open.discard(stream_type)
             elif said.payload:
                 await on_output(stream_type, said.payload)
-
-    async def _send(self, message: bytes) -> None:
-        if not message:
-            return
-        try:
-            await self._wire.send(message)
-        except OSError as failure:
-            raise Unavailable(f"the streaming connection broke: {failure}") from failure

@@ -49,12 +49,6 @@ class StreamReset(msgspec.Struct, frozen=True):
     status: int
 
 
-class PingAnswered(msgspec.Struct, frozen=True):
-    """The answer to a ping of ours."""
-
-    ping_id: int
-
-
 class GoAwayReceived(msgspec.Struct, frozen=True):
     """The peer accepts no more streams."""
 
@@ -68,13 +62,4 @@ class WindowOpened(msgspec.Struct, frozen=True):
     stream_id: int
 
 
-Event = (
-    StreamOpened
-    | StreamAccepted
-    | HeadersReceived
-    | DataReceived
-    | StreamReset
-    | PingAnswered
-    | GoAwayReceived
-    | WindowOpened
-)
+Event = StreamOpened | StreamAccepted | HeadersReceived | DataReceived | StreamReset | GoAwayReceived | WindowOpened

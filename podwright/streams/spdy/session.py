@@ -32,7 +32,6 @@ from podwright.streams.spdy.events import (
     Event,
     GoAwayReceived,
     HeadersReceived,
-    PingAnswered,
     StreamAccepted,
     StreamOpened,
     StreamReset,
@@ -177,19 +176,11 @@ class SpdySession:
             return b""
         return frames.rst_stream(stream_id, status)
 
-    def send_ping(self, ping_id: int) -> bytes:
-        """Send a ping, answered by PingAnswered. Ids are odd on the client and even on the server, like stream ids."""
-        return frames.ping(ping_id)
-
     def go_away(self, status: GoAwayStatus = GoAwayStatus.OK) -> bytes:
         """Announce that no more streams are accepted."""
         return frames.go_away(self._last_peer_id, status)
 
     # -- looking
-
-    def is_open(self, stream_id: int) -> bool:
-        """Whether any direction of the stream is open."""
-        return stream_id in self._streams
 
     def is_writable(self, stream_id: int) -> bool:
         """Whether we may send on the stream."""
@@ -259,12 +250,11 @@ class SpdySession:
             return None
         return StreamReset(stream_id, status)
 
-    def _on_ping(self, frame: ControlFrame) -> Event | None:
+    def _on_ping(self, frame: ControlFrame) -> None:
+        """Answer a ping of the peer's. Ids are odd on the client and even on the server: we send none."""
         (ping_id,), _ = frames.split_ids(frame.payload, 1)
-        if ping_id % 2 == self._role % 2:
-            return PingAnswered(ping_id)
-        self._answers += frames.ping(ping_id)
-        return None
+        if ping_id % 2 != self._role % 2:
+            self._answers += frames.ping(ping_id)
 
     def _on_settings(self, frame: ControlFrame) -> Event:
         self._windows.on_settings(frame.payload)

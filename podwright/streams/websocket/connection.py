@@ -38,10 +38,6 @@ class Piece(msgspec.Struct, frozen=True):
     last: bool
 
 
-class PongFrameReceived(msgspec.Struct, frozen=True):
-    """The answer to a ping of ours."""
-
-
 class Closed(msgspec.Struct, frozen=True):
     """The peer closed the connection. Nothing follows."""
 
@@ -49,7 +45,7 @@ class Closed(msgspec.Struct, frozen=True):
     reason: str
 
 
-Event = Piece | PongFrameReceived | Closed
+Event = Piece | Closed
 
 
 class WebSocket:
@@ -78,10 +74,6 @@ class WebSocket:
         """A message in one frame. Raises FailedPrecondition after a close by either side."""
         return self._sending(self._protocol.send_text if text else self._protocol.send_binary, payload)
 
-    def send_ping(self, payload: bytes = b"") -> bytes:
-        """Send a ping, answered by PongFrameReceived."""
-        return self._sending(self._protocol.send_ping, payload)
-
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> bytes:
         """Close the connection. No bytes if it was already closed."""
         if self._protocol.state is not State.OPEN:
@@ -89,11 +81,6 @@ class WebSocket:
         short = reason.encode()[:CLOSE_REASON_LIMIT_BYTES].decode(errors="ignore")
         self._protocol.send_close(code, short)
         return self.take_answers()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether neither side has closed."""
-        return self._protocol.state is State.OPEN
 
     def _sending(self, send: object, payload: Buffer) -> bytes:
         try:
@@ -105,8 +92,6 @@ class WebSocket:
     def _event(self, frame: Frame) -> Event | None:
         if frame.opcode in (Opcode.BINARY, Opcode.TEXT, Opcode.CONT):
             return Piece(memoryview(frame.data), frame.opcode is not Opcode.CONT, frame.fin)
-        if frame.opcode is Opcode.PONG:
-            return PongFrameReceived()
         if frame.opcode is Opcode.CLOSE and (close := self._protocol.close_rcvd) is not None:
             return Closed(close.code, close.reason)
         return None
@@ -119,7 +104,6 @@ __all__ = [
     "Closed",
     "Event",
     "Piece",
-    "PongFrameReceived",
     "WebSocket",
     "WebSocketError",
 ]

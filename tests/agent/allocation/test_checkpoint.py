@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -71,12 +72,13 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path, content: bytes) -> None:
     assert (tmp_path / "state.damaged").read_bytes() == content
 
 
-def test_records_are_kept_over_a_restart(tmp_path: Path) -> None:
+async def test_records_are_kept_over_a_restart(tmp_path: Path) -> None:
     path = str(tmp_path / "state")
     records = AllocationRecords(path)
     records.put("uid-a", SOME)
     records.put_container("uid-b", "main", ResourceRequirements(limits={"cpu": "1"}))
     records.put_pod_level("uid-b", ResourceRequirements(limits={"cpu": "2"}))
+    await records.saved()
     again = AllocationRecords(path)
     again.recover()
     assert again.get("uid-a") == SOME
@@ -87,7 +89,26 @@ def test_records_are_kept_over_a_restart(tmp_path: Path) -> None:
     assert again.get("uid-b") is None
 
 
-def test_a_full_disk_does_not_stop_pods(tmp_path: Path) -> None:
+async def test_records_of_one_turn_share_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    monkeypatch.setattr(checkpoint, "write", lambda _path, pods: written.append(len(pods)))
+    records = AllocationRecords(str(tmp_path / "state"))
+
+    async def start(uid: str) -> None:
+        records.put(uid, SOME)
+        await records.saved()
+        assert written, "nothing may be started before its record is in the file"
+
+    await asyncio.gather(*(start(f"uid-{number}") for number in range(3)))
+    assert written == [3]
+    await start("uid-0")
+    assert written == [3]
+    await start("uid-3")
+    assert written == [3, 4]
+
+
+async def test_a_full_disk_does_not_stop_pods(tmp_path: Path) -> None:
     records = AllocationRecords(str(tmp_path / "absent" / "state"))
     records.put("uid-a", SOME)
+    await records.saved()
     assert records.get("uid-a") == SOME

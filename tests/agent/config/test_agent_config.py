@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.command_line import parse_command_line
 from podwright.agent.config.loading import load
 from podwright.agent.config.machine_sections import MemoryReservation
-from podwright.agent.config.node_sections import ConfiguredTaint, FileVerbosity
+from podwright.agent.config.node_sections import ConfiguredTaint
 from podwright.agent.config.pod_sections import PodSection
 from podwright.errors import InvalidArgument
 
@@ -34,6 +36,10 @@ def test_a_part_can_be_given_alone() -> None:
     assert (config.pods.max_pods, config.pods.sync_frequency_s) == (3, 60.0)
 
 
+def test_a_relative_root_begins_at_the_working_directory() -> None:
+    assert _config("--root-dir=kubelet").process.root_dir == f"{os.getcwd()}/kubelet"
+
+
 def test_nothing_can_be_changed() -> None:
     config = AgentConfig()
     with pytest.raises(AttributeError):
@@ -49,7 +55,6 @@ def test_values_are_converted() -> None:
         "--kube-reserved=cpu=100m,memory=1Ki",
         "--reserved-memory=1:memory=2",
         "--register-with-taints=a=b:NoSchedule",
-        "--vmodule=pleg*=5",
         "--container-log-max-size=1Ki",
         "--node-labels=a=b",
     )
@@ -58,7 +63,6 @@ def test_values_are_converted() -> None:
     assert config.reserved.kube_nano == {"cpu": 10**8, "memory": 1024 * 10**9}
     assert config.reserved.memory == (MemoryReservation(numa_node=1, limits_nano={"memory": 2 * 10**9}),)
     assert config.node.taints == (ConfiguredTaint(key="a", value="b", effect="NoSchedule"),)
-    assert config.process.file_verbosities == (FileVerbosity(pattern="pleg*", level=5),)
     assert config.container_logs.max_size_bytes == 1024
     assert config.node.labels == {"a": "b"}
 

@@ -86,10 +86,11 @@ def test_relative_paths_are_relative_to_the_file_but_not_in_drop_ins(write: Writ
         "staticPodPath: ../pods\nresolvConf: ''\nvolumePluginDir: /plugins/\npodLogsDir: /var/log/pods\n",
     )
     write("d/1.conf", "tlsCertFile: cert.pem\n")
-    config = _load("--config", file, "--config-dir", str(tmp_path / "d")).config
+    loaded = _load("--config", file, "--config-dir", str(tmp_path / "d"))
+    config = loaded.config
     assert config.sources.static_pod_path == str(tmp_path.parent / "pods")
     assert config.network.resolver_config == ""
-    assert config.volumes.plugin_dir == "/plugins/"
+    assert loaded.document["volumePluginDir"] == "/plugins/"
     assert config.security.tls_cert_file == "cert.pem"
 
 

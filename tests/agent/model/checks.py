@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import cast
 
 from podwright.agent.decisions.restarts import restarts_after
 from podwright.agent.pods.identity import POD_UID, is_sidecar
 from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.runtime.records import CriContainerState, CriContainerStatus
-from podwright.agent.workers.pod_syncer import PodSyncer
 from podwright.k8s.objects import Container, Pod
 from tests.agent.model.life import LONGEST_WAIT_S, Life
 from tests.agent.model.world import World
@@ -133,8 +131,7 @@ def leftovers(world: World) -> Iterator[str]:
 
 
 def _restarts(life: Life) -> Iterable[str]:
-    syncer = cast("PodSyncer", life.engine.workers._ports.syncer)
-    return syncer._restarts._backoff._entries
+    return life.engine._housekeeping._ports.restarts._backoff._entries
 
 
 def _names(directory: Path) -> list[str]:

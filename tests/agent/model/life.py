@@ -12,6 +12,7 @@ from podwright.agent.engine.ports import EnginePorts, EngineSettings
 from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import DeadContainerLimits
+from podwright.agent.housekeeping import PerPodParts
 from podwright.agent.images.credentials import Logins
 from podwright.agent.images.limits import PullLimits
 from podwright.agent.images.manager import ImageManager
@@ -28,6 +29,7 @@ from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.status.manager import StatusManager, StatusPorts, VersionedStatus
 from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.volumes.manager import VolumeManager
+from podwright.agent.workers.ports import SyncerPorts
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod, Probe
@@ -213,8 +215,10 @@ class Life:
         world, clock = self.world, self.world.clock
         images = cast("CriImages", self.line)
         puller = Puller(images, PullLimits(clock), None, clock, KeyedBackoff(longest_s=LONGEST_WAIT_S))
-        ports = EnginePorts(
+        mirrors, resizes = NoMirrors(), self._make_resizes()
+        passes = SyncerPorts(
             runtime=self.runtime,
+            looks=self.shared.cache,
             statuses=self.statuses,
             probes=self.probes,
             images=ImageManager(images, puller, Logins(world.objects, [], world.events), None, world.events, clock),
@@ -223,20 +227,28 @@ class Life:
             cgroups=world.cgroups,
             objects=world.objects,
             users=self.users,
-            resizes=self._make_resizes(),
-            mirrors=NoMirrors(),
+            resizes=resizes,
+            mirrors=mirrors,
             http=FakeHttp(),
-            dead_containers=self.gc,
             events=world.events,
             clock=clock,
-            runtime_problem=self.watch.problem,
             network_problem=self.watch.network_problem,
             handler_of=lambda _: "",
-        )
-        settings = EngineSettings(
             root=str(world.root),
             links_directory=str(world.links),
-            longest_restart_wait_s=LONGEST_WAIT_S,
-            evented=world.evented,
         )
+        ports = EnginePorts(
+            passes=passes,
+            statuses=self.statuses,
+            per_pod=PerPodParts(
+                of_active=[self.probes],
+                of_known=[self.statuses, self.users, resizes],
+                volumes=self.volumes,
+                cgroups=world.cgroups,
+                mirrors=mirrors,
+            ),
+            dead_containers=self.gc,
+            runtime_problem=self.watch.problem,
+        )
+        settings = EngineSettings(longest_restart_wait_s=LONGEST_WAIT_S, evented=world.evented)
         return AgentEngine(settings, self.shared, ports, self.sources)

@@ -14,6 +14,7 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.keeper import SETTLE_LOOKS, SETTLE_PAUSE_S, KeeperPorts, KeeperSettings, NodeKeeper
 from podwright.agent.node.lease import NAMESPACE, NodeLease
 from podwright.agent.node.object import NodeFindings, new_node
+from podwright.errors import Unavailable
 from podwright.k8s.objects import Lease, Node, NodeCondition, NodeSpec, NodeStatus, ObjectMeta
 from tests.agent.fakes.direct import DirectApi, settle
 from tests.agent.fakes.events import RecordedEvents
@@ -33,6 +34,7 @@ class World:
         self.events = RecordedEvents()
         self.findings = findings()
         self.cidrs: list[str] = []
+        self.runtime_is_away = False
         self.registered = 0
         self.keeper = NodeKeeper(
             KeeperPorts(
@@ -51,6 +53,8 @@ class World:
         return self.findings
 
     async def _set_pod_cidr(self, cidr: str) -> None:
+        if self.runtime_is_away:
+            raise Unavailable("no process listens")
         self.cidrs.append(cidr)
 
     def _on_registered(self) -> None:
@@ -224,6 +228,23 @@ def test_the_runtime_hears_of_the_range_of_pod_addresses_once() -> None:
             world.keeper.look_again()
             await asyncio.sleep(30)
             assert world.cidrs == ["10.1.0.0/24,fd00::/64"]
+
+    run_virtual(scenario())
+
+
+def test_a_runtime_that_does_not_take_the_range_does_not_hide_the_node_s_state() -> None:
+    async def scenario() -> None:
+        world = World()
+        async with world.keeping():
+            world.runtime_is_away = True
+            world.node.take(world.server.put(replace(world.shown, spec=NodeSpec(pod_cidr="10.1.0.0/24"))))
+            world.findings = changed(world.findings, problems=("the runtime is down",))
+            await asyncio.sleep(11)
+            assert world.ready() == "False"
+            assert world.cidrs == []
+            world.runtime_is_away = False
+            await asyncio.sleep(11)
+            assert world.cidrs == ["10.1.0.0/24"]
 
     run_virtual(scenario())
 

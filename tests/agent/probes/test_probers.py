@@ -24,7 +24,7 @@ from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.records import ExecResult
-from podwright.agent.workers.hooks import HttpGetter
+from podwright.agent.workers.ports import HttpGetter
 from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable, Unimplemented
 from podwright.k8s.objects import (

@@ -15,7 +15,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.run.plan import RunPlan
 from podwright.agent.run.runs import RunRecord, abandoned, claimed
-from podwright.agent.run.session import EngineInputs, RunResult, Session, SessionInputs
+from podwright.agent.run.session import REMOVAL_HINT, EngineInputs, RunResult, Session, SessionInputs
 from podwright.agent.run.stop import StopRequest
 from podwright.errors import Unavailable
 from podwright.k8s.objects import ConfigMap, ContainerState, ContainerStateWaiting, Pod, PodStatus
@@ -216,6 +216,18 @@ def test_whoever_waits_for_pods_to_end_hears_how_to_kill_them(stage: Stage) -> N
 
     stage.play(plan(pod_text()), act)
     assert stage.recorder.lines.count("waiting for the pods to end; Ctrl-C again kills them") == 1
+
+
+def test_what_ended_pods_have_left_is_not_waited_for_after_one_request(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        engine.end_s = 1000
+        await engine.report("web", ended(0))
+        await asyncio.sleep(60)
+        stop.ask()
+
+    assert stage.play(plan(pod_text(spec="restartPolicy: Never")), act).failures == ()
+    assert stage.recorder.lines.count(REMOVAL_HINT) == 1
+    assert len(stage.engine.killed) == 1
 
 
 def test_detached_pods_stay_and_are_recorded(stage: Stage) -> None:

@@ -46,7 +46,7 @@ class Scene:
         self.problems: dict[str, str] = {"ping": "", "syncloop": ""}
         ports = WorkerPorts(
             syncer=Syncer(),
-            statuses=Looks(clock),
+            looks=Looks(clock),
             queue=WorkQueue(),
             events=self.events,
             clock=clock,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.agent.stats.cgroup_usage import parse_psi, usage
+from podwright.agent.stats.cgroup_usage import psi_of, usage
 from podwright.agent.stats.records import Io, Psi, SummaryCpu, SummaryMemory, SummaryPsi, Swap, moment
 from podwright.agent.stats.system_parts import cgroup_in
 from podwright.linux.cgroup import CgroupHost
@@ -93,7 +93,7 @@ def test_version_1(tmp_path: Path) -> None:
     ],
 )
 def test_pressure(text: str, found: Psi) -> None:
-    assert parse_psi(text) == found
+    assert psi_of(text.encode()) == found
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,27 @@ def test_what_somebody_else_changes_is_put_right() -> None:
     run_virtual(scenario())
 
 
+def test_a_status_that_a_restored_backup_does_not_have_is_written_again() -> None:
+    """The versions of its objects are older than that of the last answer."""
+
+    async def scenario() -> None:
+        world = World()
+        web = world.add(pod())
+        async with world.writing():
+            for reason in ("First", "Second", ""):
+                world.statuses.set(web, running(reason))
+                await settle()
+            world.see()
+            await asyncio.sleep(15)
+            world.server.store.reset(empty=False)
+            world.server.put(replace(world.see(), status=PodStatus(phase="Pending")))
+            world.see()
+            await asyncio.sleep(15)
+            assert world.shown.phase == "Running"
+
+    run_virtual(scenario())
+
+
 def test_a_server_that_is_down_gets_the_newest_status_later() -> None:
     async def scenario() -> None:
         world = World()

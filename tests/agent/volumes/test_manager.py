@@ -13,7 +13,6 @@ import pytest
 
 from podwright.agent.metrics.volumes import VolumeMetrics
 from podwright.agent.volumes.manager import VolumeManager
-from podwright.agent.volumes.references import Reference
 from podwright.agent.workers.ports import Volumes
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unimplemented
 from podwright.k8s.objects import (
@@ -36,7 +35,6 @@ from tests.agent.volumes.build import InlineWork, MemoryObjects, config_map, pod
 
 SETTINGS = Volume(name="settings", config_map=ConfigMapVolumeSource(name="cm"))
 DISK = Volume(name="disk", empty_dir=EmptyDirVolumeSource())
-CHANGED = [Reference("ConfigMap", "default", "cm")]
 UID = "uid-web"
 
 
@@ -123,7 +121,7 @@ def test_what_is_done_to_volumes_is_measured(tmp_path: Path) -> None:
         bench.manager.set_pod(pod_with(SETTINGS, DISK, claim))
         await settle()
         bench.objects.put(config_map("cm", a="1"))
-        bench.manager.objects_changed(CHANGED)
+        bench.manager.set_pod(pod_with(SETTINGS, DISK, claim))
         await settle()
         await bench.manager.release(pod_with(SETTINGS, DISK, claim))
         operations = "storage_operation_duration_seconds_count"
@@ -177,17 +175,13 @@ def test_what_is_missing_is_tried_again_with_growing_pauses_and_named(tmp_path: 
     run(tmp_path, test)
 
 
-def test_an_object_that_appears_ends_the_pause(tmp_path: Path) -> None:
+def test_an_object_that_appears_is_found_by_the_next_try(tmp_path: Path) -> None:
     async def test(bench: Bench) -> None:
         waiting = asyncio.ensure_future(bench.manager.wait_mounted(pod_with(SETTINGS)))
         await asyncio.sleep(40)
         bench.objects.put(config_map("cm", a="1"))
-        bench.manager.objects_changed([Reference("Secret", "default", "cm"), Reference("ConfigMap", "other", "cm")])
-        await asyncio.sleep(1)
-        assert not waiting.done()
-        bench.manager.objects_changed(CHANGED)
         await waiting
-        assert now() == 41
+        assert now() == 63.5
 
     run(tmp_path, test)
 
@@ -215,18 +209,7 @@ def test_a_kind_that_cannot_be_done_fails_at_once(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
-def test_running_pods_see_changed_objects(tmp_path: Path) -> None:
-    async def test(bench: Bench) -> None:
-        await bench.manager.wait_mounted(pod_with(SETTINGS))
-        bench.objects.put(config_map("cm", a="2", b="new"))
-        bench.manager.objects_changed(CHANGED)
-        await settle()
-        assert (bench.file("a").read_text(), bench.file("b").read_text()) == ("2", "new")
-
-    run(tmp_path, test, config_map("cm", a="1"))
-
-
-def test_a_pass_brings_changes_too_and_without_one_nothing_is_done(tmp_path: Path) -> None:
+def test_a_pass_brings_changes_and_without_one_nothing_is_done(tmp_path: Path) -> None:
     async def test(bench: Bench) -> None:
         subject = pod_with(SETTINGS, DISK)
         await bench.manager.wait_mounted(subject)
@@ -261,7 +244,6 @@ def test_an_immutable_object_is_read_once(tmp_path: Path) -> None:
     async def test(bench: Bench) -> None:
         await bench.manager.wait_mounted(pod_with(SETTINGS))
         bench.objects.put(config_map("cm", a="2"))
-        bench.manager.objects_changed(CHANGED)
         await bench.manager.wait_mounted(pod_with(SETTINGS))
         await settle()
         assert bench.file("a").read_text() == "1"
@@ -274,7 +256,7 @@ def test_a_running_pod_keeps_its_files_when_an_object_goes(tmp_path: Path) -> No
     async def test(bench: Bench) -> None:
         await bench.manager.wait_mounted(pod_with(SETTINGS))
         bench.objects.config_maps.clear()
-        bench.manager.objects_changed(CHANGED)
+        bench.manager.set_pod(pod_with(SETTINGS))
         await settle()
         assert bench.events.reasons() == ["FailedMount"]
         await bench.manager.wait_mounted(pod_with(SETTINGS))
@@ -325,7 +307,6 @@ def test_release_removes_the_volumes_and_retain_the_pod(tmp_path: Path) -> None:
         assert os.listdir(tmp_path / f"pods/{UID}") == ["etc-hosts"]
         assert bench.manager.mounted(UID) == {}
         assert not bench.manager.has_volumes(UID)
-        bench.manager.objects_changed(CHANGED)
         await bench.manager.release(subject)
         await bench.manager.retain(())
         assert os.listdir(tmp_path / "pods") == []

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from podwright.agent.volumes.manager import VolumeManager
-from podwright.agent.volumes.references import Reference
 from podwright.k8s.objects import ConfigMapVolumeSource, EmptyDirVolumeSource, Pod, Volume
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.time import VirtualClock
@@ -81,18 +80,12 @@ class Volumes(RuleBasedStateMachine):
             del self.pods[subject.metadata.uid]
             self.run(self.manager.release(subject))
 
-    @rule(name=NAMES, content=st.none() | CONTENTS, is_told=st.booleans())
-    def change_object(self, name: str, content: dict[str, str] | None, is_told: bool) -> None:
+    @rule(name=NAMES, content=st.none() | CONTENTS)
+    def change_object(self, name: str, content: dict[str, str] | None) -> None:
         self.objects.config_maps.pop(name, None)
         if content is not None:
             self.objects.put(config_map(name, content))
-
-        async def work() -> None:
-            if is_told:
-                self.manager.objects_changed([Reference("ConfigMap", "default", name)])
-            await self.later(0.2)
-
-        self.run(work())
+        self.run(self.later(0.2))
 
     @rule(is_broken=SELDOM)
     def break_or_mend_the_disk(self, is_broken: bool) -> None:

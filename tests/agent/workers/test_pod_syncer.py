@@ -20,12 +20,10 @@ from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, Containe
 from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.runtime.records import CriContainerState, ExecResult, ObservedPod
 from podwright.agent.volumes.failures import AttachLimitExceeded
-from podwright.agent.workers.hooks import Hooks
-from podwright.agent.workers.killing import Killer
-from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
-from podwright.agent.workers.resizing import Resizer, ResizerPorts
+from podwright.agent.workers.pod_syncer import PodSyncer
+from podwright.agent.workers.ports import SyncerPorts
 from podwright.agent.workers.restarts import Restarts
-from podwright.agent.workers.starting import Starter, link_name
+from podwright.agent.workers.starting import link_name
 from podwright.agent.workers.syncer import SyncResult
 from podwright.errors import (
     DeadlineExceeded,
@@ -86,57 +84,32 @@ class Scene:
         self.links = directory / "links"
         self.http = FakeHttp("")
         self.metrics = KubeletMetrics()
-        hooks = Hooks(self.runtime, self.http, self.configs.addresses, self.events, self.metrics.hooks)
-        killer = Killer(self.runtime, hooks, self.events, self.clock)
         self.resizes = make_resizes(str(directory), [], lambda _: None, self.events, self.clock, self.metrics.resizes)
-        resizer = Resizer(
-            ResizerPorts(
-                runtime=self.runtime,
-                cgroups=self.cgroups,
-                configs=self.configs,
-                resizes=self.resizes,
-                events=self.events,
-                clock=self.clock,
-                metrics=self.metrics.resizes,
-            )
-        )
-        starter = Starter(
-            self.runtime,
-            self.images,
-            self.configs,
-            hooks,
-            killer,
-            self.events,
-            metrics=self.metrics,
-            links_directory=str(self.links),
-        )
         self.claims = FakeClaims(self.runtime)
-        self.syncer = PodSyncer(
-            SyncerPorts(
-                runtime=self.runtime,
-                statuses=self.statuses,
-                starter=starter,
-                killer=killer,
-                resizer=resizer,
-                configs=self.configs,
-                images=self.images,
-                volumes=self.volumes,
-                cgroups=self.cgroups,
-                probes=self.probes,
-                objects=NoObjects(),
-                users=NoUsers(),
-                mirrors=NoMirrors(),
-                events=self.events,
-                network_problem=lambda: self.network_problem,
-                shown=self.cache.shown,
-                look=self.cache.look,
-                handler_of=lambda _: "",
-                root=str(directory / "root"),
-                metrics=self.metrics,
-                claims=self.claims,
-            ),
-            Restarts(KeyedBackoff(), self.events, self.clock),
+        ports = SyncerPorts(
+            runtime=self.runtime,
+            looks=self.cache,
+            statuses=self.statuses,
+            probes=self.probes,
+            images=self.images,
+            configs=self.configs,
+            volumes=self.volumes,
+            cgroups=self.cgroups,
+            objects=NoObjects(),
+            users=NoUsers(),
+            resizes=self.resizes,
+            mirrors=NoMirrors(),
+            claims=self.claims,
+            http=self.http,
+            events=self.events,
+            clock=self.clock,
+            network_problem=lambda: self.network_problem,
+            handler_of=lambda _: "",
+            root=str(directory / "root"),
+            links_directory=str(self.links),
+            metrics=self.metrics,
         )
+        self.syncer = PodSyncer(ports, Restarts(KeyedBackoff(), self.events, self.clock))
 
     async def sync(self, of: Pod) -> SyncResult:
         return await self.syncer.sync_pod(of, None, await self.cache.look(of.metadata.uid))

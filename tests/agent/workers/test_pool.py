@@ -80,6 +80,9 @@ class Looks:
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         if self.failures:
             raise self.failures.pop(0)
+        return await self.look(uid)
+
+    async def look(self, uid: str) -> ObservedPod:
         return ObservedPod(uid=uid, seen_at=self.clock.monotonic())
 
 
@@ -96,7 +99,7 @@ class Scene:
         self.gone: list[str] = []
         ports = WorkerPorts(
             syncer=self.syncer,
-            statuses=self.looks,
+            looks=self.looks,
             queue=self.queue,
             events=self.events,
             clock=self.clock,

@@ -3,7 +3,7 @@
 Tests start `server.ApiServer` in their process; agents and kubectl reach it by TCP and TLS like any other.
 `python -m tests.harness.apiserver` is the same for people. From the bottom up:
 
-    documents     objects as JSON documents: fields by path, selectors
+    documents     objects as JSON documents: fields by path, filters; `label_selectors` reads a selector's text
     resources     which kinds there are, with their paths, subresources and typed shapes
     store         versions, history, compaction, watches' events: a small etcd with its watch cache
     merging/      strategic merge, JSON merge and JSON patches

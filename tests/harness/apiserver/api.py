@@ -24,7 +24,7 @@ APPLY = "application/apply-patch+yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a request is about; `name` is empty for a collection."""
+    """The object of a request. `name` is empty for a collection."""
 
     resource: Resource
     namespace: str = ""
@@ -33,7 +33,7 @@ class Target:
 
     @property
     def key(self) -> Key:
-        """Where the object is stored."""
+        """The key of the object in the store."""
         namespace = self.namespace if self.resource.namespaced else ""
         return Key(resource=resource_key(self.resource), namespace=namespace, name=self.name)
 
@@ -45,7 +45,7 @@ def resource_key(resource: Resource) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rest:
-    """What a list has not yet given: pages are of one version, whatever happens between them."""
+    """The pages of a list that were not sent yet: all are of one version, whatever happens between them."""
 
     version: int
     documents: list[Document]

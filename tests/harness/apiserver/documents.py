@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podwright.k8s.selectors import Selector, parse_selector
+from podwright.k8s.selectors import Selector
 from tests.harness.apiserver.failures import ApiError
+from tests.harness.apiserver.label_selectors import parse_selector
 
 Document = dict[str, Any]
 _TERM = re.compile(r"([\w./\[\]-]+)(==|!=|=)(.*)")

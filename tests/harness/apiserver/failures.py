@@ -1,4 +1,4 @@
-"""What the server refuses, as the API's Status."""
+"""The server's failures as the API's Status."""
 
 from __future__ import annotations
 

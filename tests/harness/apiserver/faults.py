@@ -1,4 +1,4 @@
-"""What goes wrong on purpose. A fault waits for a request that fits it, and is used up after `times` of them."""
+"""Faults that tests inject. A fault waits for a request that fits it, and is used up after `times` of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Ailment(Enum):
-    """What happens to the request."""
+    """The kinds of faults, by what the server does with the request."""
 
     HANG = "takes the request and never answers; a watch is answered and stays silent"
     REFUSE = "answers with `code`"
@@ -25,7 +25,7 @@ class Ailment(Enum):
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One of them: for requests of `method` (any if empty) with `path` in their path; `watches` None means any."""
+    """A fault for requests of `method` (any if empty) with `path` in their path. `watches` None means any."""
 
     ailment: Ailment
     path: str = ""

@@ -1,4 +1,4 @@
-"""Who talks to the server: a certificate authority, certificates, tokens, users."""
+"""Identities of clients: a certificate authority, certificates, tokens, users."""
 
 from __future__ import annotations
 

@@ -56,11 +56,11 @@ class ApiServer:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its URL."""
         return f"https://{self.host}:{self.port}"
 
     def fill(self) -> None:
-        """What a cluster has from the beginning."""
+        """Create what every cluster has: the namespaces and the default service account."""
         for name in NAMESPACES:
             self.put_document({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         account = {

@@ -1,4 +1,4 @@
-"""What is answered or done beside storing: tokens, reviews, certificate requests."""
+"""Requests that need more than the store: tokens, reviews, certificate requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Policy = Callable[[str, Document], bool]
 
 
 class Approval(Enum):
-    """What becomes of certificate requests."""
+    """How certificate requests are decided."""
 
     APPROVE = "they are approved and signed at once"
     WAIT = "a test, or kubectl, approves them"
@@ -82,7 +82,7 @@ class Subresources:
         return {"authenticated": True, "user": named, **({"audiences": common} if common else {})}
 
     def begun(self, resource: Resource, document: Document, user: User) -> Document:
-        """What a new object gets besides: a certificate request its user, and what becomes of it."""
+        """Complete a new object. A certificate request gets its user and its decision."""
         if resource.plural != CERTIFICATES:
             return document
         spec = {**document["spec"], "username": user.name, "groups": [*user.groups, "system:authenticated"]}

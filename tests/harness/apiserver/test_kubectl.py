@@ -46,7 +46,7 @@ class Kubectl:
         }
 
     async def __call__(self, *arguments: str, stdin: str = "") -> str:
-        """What it prints; it has to succeed."""
+        """Run kubectl, which has to succeed. Returns its output."""
         code, out, err = await self.run(*arguments, stdin=stdin)
         assert code == 0, err
         return out
@@ -66,7 +66,7 @@ class Kubectl:
         return process.returncode or 0, out.decode(), err.decode()
 
     def make_ready(self) -> None:
-        """What a node's agent writes; Debian 12's kubectl cannot write a status."""
+        """Write the status as a node's agent does, because Debian 12's kubectl cannot."""
         status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         name = {"name": "web", "namespace": "default"}
         self.server.put_document({"apiVersion": "v1", "kind": "Pod", "metadata": name, "status": status})

@@ -1,4 +1,4 @@
-"""What creating, changing and deleting mean."""
+"""The rules for creating, changing and deleting objects."""
 
 from __future__ import annotations
 

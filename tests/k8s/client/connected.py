@@ -8,11 +8,29 @@ from collections.abc import AsyncIterator, Callable
 
 from podwright.conformance.patience import patient
 from podwright.k8s.client.client import ApiClient
-from podwright.k8s.client.endpoint import Credentials, Endpoint, FixedCredentials, bearer
+from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity
 from podwright.k8s.client.transport import Transport
 from tests.harness.apiserver.server import ApiServer, running
 
 WAIT_S = patient(60.0)
+
+
+class FixedCredentials:
+    """`Credentials` that never change."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    async def identity(self) -> Identity:
+        return self._identity
+
+    def refused(self, identity: Identity) -> bool:
+        return False
+
+
+def bearer(token: str) -> Identity:
+    """The identity of a token."""
+    return Identity(headers={"Authorization": f"Bearer {token}"})
 
 
 def endpoint(server: ApiServer) -> Endpoint:

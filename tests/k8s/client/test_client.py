@@ -20,7 +20,7 @@ from podwright.errors import (
 from podwright.k8s.client import patch
 from podwright.k8s.client.calls import ApiCall
 from podwright.k8s.client.client import CALLS_AT_ONCE, ApiClient
-from podwright.k8s.client.endpoint import Endpoint, FixedCredentials, bearer
+from podwright.k8s.client.endpoint import Endpoint
 from podwright.k8s.client.failures import (
     LONGEST_RETRY_S,
     ApiFailure,
@@ -57,7 +57,7 @@ from podwright.k8s.objects import (
 )
 from tests.harness.apiserver.faults import Ailment, Fault
 from tests.harness.apiserver.server import running
-from tests.k8s.client.connected import client_of, connected, endpoint, until
+from tests.k8s.client.connected import FixedCredentials, bearer, client_of, connected, endpoint, until
 
 
 def config_map(name: str, **data: str) -> ConfigMap:

@@ -14,14 +14,14 @@ import msgspec
 import pytest
 
 from podwright.k8s.client.client import ApiClient
-from podwright.k8s.client.endpoint import Endpoint, FixedCredentials, Identity, bearer
+from podwright.k8s.client.endpoint import Endpoint, Identity
 from podwright.k8s.client.failures import Unreachable
 from podwright.k8s.client.protocol import Watching
 from podwright.k8s.client.transport import Transport
 from podwright.k8s.objects import Node
 from tests.harness.apiserver.server import ApiServer, running
 from tests.harness.authority import Authority
-from tests.k8s.client.connected import endpoint
+from tests.k8s.client.connected import FixedCredentials, bearer, endpoint
 
 EMPTY = b'{"kind":"NodeList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}'
 

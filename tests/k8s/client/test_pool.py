@@ -12,13 +12,13 @@ import pytest
 from podwright.errors import FailedPrecondition
 from podwright.k8s.client import pool
 from podwright.k8s.client.client import ApiClient
-from podwright.k8s.client.endpoint import Endpoint, FixedCredentials, Identity, bearer
+from podwright.k8s.client.endpoint import Endpoint, Identity
 from podwright.k8s.client.failures import Garbled, Unreachable
 from podwright.k8s.client.transport import Transport
 from podwright.k8s.objects import ConfigMap, Node, ObjectMeta
 from tests.harness.apiserver.faults import Ailment, Fault
 from tests.harness.sockets import connections_to
-from tests.k8s.client.connected import connected
+from tests.k8s.client.connected import FixedCredentials, bearer, connected
 
 BODY = b'{"kind":"NodeList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[]}'
 NOBODY = Identity()

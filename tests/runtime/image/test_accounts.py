@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from podwright.runtime.image.accounts import Accountant, Sizes, account, prunable
 from podwright.runtime.image.records import Hold, ImageRecord, ImageTarget
+from podwright.runtime.image.tools.accounts import Accountant, Sizes, account, prunable
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import Image
 from podwright.runtime.model.image_store import ImageAccount

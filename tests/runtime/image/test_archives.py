@@ -18,9 +18,9 @@ import pytest
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError, Unknown
 from podwright.process import PosixProcessRunner
 from podwright.runtime.config import ImageSettings, RegistrySettings
-from podwright.runtime.image.loading import Loader
-from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.saving import Saver
+from podwright.runtime.image.tools.loading import Loader
+from podwright.runtime.image.tools.refetch import Refetcher
+from podwright.runtime.image.tools.saving import Saver
 from podwright.runtime.model.image_store import ArchiveFormat
 from tests.runtime.archive.archives import blob, docker_members, oci_members, tar
 from tests.runtime.image.node import MakeNode, Node

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from podwright.errors import InvalidArgument
-from podwright.runtime.image import describe, lookup
+from podwright.runtime.image import lookup
+from podwright.runtime.image.pulling import describe
 from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import Image

@@ -6,7 +6,7 @@ import pytest
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.config import parse_config
-from podwright.runtime.image.policy import Policy
+from podwright.runtime.image.pulling.policy import Policy
 
 
 def policy(document: dict[str, Any]) -> Policy:

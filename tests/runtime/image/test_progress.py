@@ -12,7 +12,7 @@ from aiohttp import web
 
 from podwright.conformance.patience import patient
 from podwright.errors import InvalidArgument, PodwrightError
-from podwright.runtime.image.progress import INTERVAL_S, PullProgress, PullTracker
+from podwright.runtime.image.pulling.progress import INTERVAL_S, PullProgress, PullTracker
 from podwright.runtime.model.image_store import PullSnapshot, PullStage
 from tests.harness.scripted_registry import ScriptedRegistry, fixed
 from tests.runtime.image.node import Node

@@ -11,8 +11,8 @@ import pytest
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, Unavailable
 from podwright.process import PosixProcessRunner
 from podwright.runtime.config import RegistrySettings
-from podwright.runtime.image.pushing import Pusher
-from podwright.runtime.image.refetch import Refetcher
+from podwright.runtime.image.tools.pushing import Pusher
+from podwright.runtime.image.tools.refetch import Refetcher
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.model.image_store import Pushed
 from podwright.runtime.registry import reference

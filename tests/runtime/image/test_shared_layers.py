@@ -13,9 +13,9 @@ from aiohttp import web
 from podwright import errors
 from podwright.process import PosixProcessRunner
 from podwright.runtime.config import RegistrySettings
-from podwright.runtime.image.accounts import Accountant
-from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.verifying import Verifier
+from podwright.runtime.image.tools.accounts import Accountant
+from podwright.runtime.image.tools.refetch import Refetcher
+from podwright.runtime.image.tools.verifying import Verifier
 from podwright.runtime.model.image_store import VerifySummary
 from podwright.runtime.registry import ranges
 from podwright.runtime.storage import unpacking

@@ -11,8 +11,8 @@ import pytest
 
 from podwright.process import PosixProcessRunner
 from podwright.runtime.config import RegistrySettings
-from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.verifying import Verifier
+from podwright.runtime.image.tools.refetch import Refetcher
+from podwright.runtime.image.tools.verifying import Verifier
 from podwright.runtime.model.image_store import Damage, VerifySummary
 from tests.runtime.image.node import MakeNode, Node
 from tools.images import Entry, Image, artifact_of, busybox_image, layer_of

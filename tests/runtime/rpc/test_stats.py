@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.cri.v1 import api_pb2 as api
+from podwright.linux.pressure import Stalls, StallTimes
 from podwright.runtime.model.usage import (
     UINT64_MAX,
     ContainerDetails,
     ContainerStats,
     LayerUsage,
     MemoryUsage,
-    PsiData,
-    PsiStats,
     SandboxStats,
     SwapUsage,
     Usage,
@@ -30,9 +29,9 @@ from tests.runtime.stats.records import CONTAINER, SANDBOX, UID, container, inte
 numbers = st.integers(0, UINT64_MAX)
 maybe = st.none() | numbers
 psi_data = st.builds(
-    PsiData, total_ns=numbers, avg10=st.floats(0, 100), avg60=st.floats(0, 100), avg300=st.floats(0, 100)
+    StallTimes, total_ns=numbers, avg10=st.floats(0, 100), avg60=st.floats(0, 100), avg300=st.floats(0, 100)
 )
-psi = st.none() | st.builds(PsiStats, full=psi_data, some=psi_data)
+psi = st.none() | st.builds(Stalls, full=psi_data, some=psi_data)
 memory = st.builds(
     MemoryUsage,
     usage_bytes=numbers,

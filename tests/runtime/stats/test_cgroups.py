@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.linux.cgroup import CgroupHost
+from podwright.linux.pressure import StallTimes
 from podwright.runtime.model.usage import (
     UINT64_MAX,
     CpuTimes,
@@ -18,7 +19,6 @@ from podwright.runtime.model.usage import (
     MemoryDetails,
     MemoryUsage,
     Pids,
-    PsiData,
     SwapUsage,
 )
 from podwright.runtime.stats.cgroups import CgroupReader
@@ -93,7 +93,7 @@ def test_pressure(name: str) -> None:
     assert usage.cpu_psi
     assert usage.memory_psi
     assert usage.io_psi
-    assert usage.cpu_psi.some == PsiData(total_ns=2127562000, avg10=12.47, avg60=3.17, avg300=0.7)
+    assert usage.cpu_psi.some == StallTimes(total_ns=2127562000, avg10=12.47, avg60=3.17, avg300=0.7)
     assert usage.memory_psi.full.total_ns == 10572000
     assert usage.io_psi.some.total_ns == 20612000
 

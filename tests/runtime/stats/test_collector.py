@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from podwright.linux.cgroup import CgroupHost
-from podwright.runtime.model.usage import UINT64_MAX, ContainerStats, MemoryUsage, PsiStats, Usage
+from podwright.linux.pressure import Stalls
+from podwright.runtime.model.usage import UINT64_MAX, ContainerStats, MemoryUsage, Usage
 from podwright.runtime.stats.collector import Collector, block_device_name, filesystem_of, total
 from tests.runtime.stats.records import CONTAINER, container
 
@@ -15,7 +16,7 @@ def _usage(timestamp: int, cpu_ns: int | None, nano_cores: int | None, limit_byt
         timestamp=timestamp,
         cpu_ns=cpu_ns,
         nano_cores=nano_cores,
-        cpu_psi=PsiStats(),
+        cpu_psi=Stalls(),
         memory=MemoryUsage(
             usage_bytes=10,
             working_set_bytes=8,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.runtime.model.usage import UINT64_MAX, PsiData, PsiStats
+from podwright.runtime.model.usage import UINT64_MAX
 from podwright.runtime.stats import parse
 
 HUGE = 2**63 - 4096  # "no limit" in the words of cgroup v1
@@ -61,28 +61,6 @@ def test_field(text: bytes, key: bytes, value: int | None) -> None:
 )
 def test_limit(text: bytes, value: int | None) -> None:
     assert parse.limit(text) == value
-
-
-def test_psi_is_in_nanoseconds() -> None:
-    text = b"some avg10=12.47 avg60=3.17 avg300=0.70 total=2127562\nfull avg10=1.00 avg60=0.50 avg300=0.25 total=7\n"
-    assert parse.psi(text) == PsiStats(
-        some=PsiData(total_ns=2127562000, avg10=12.47, avg60=3.17, avg300=0.7),
-        full=PsiData(total_ns=7000, avg10=1.0, avg60=0.5, avg300=0.25),
-    )
-
-
-def test_old_kernels_have_no_full_line_for_the_cpu() -> None:
-    assert parse.psi(b"some avg10=0.00 avg60=0.00 avg300=0.00 total=9\n") == PsiStats(some=PsiData(total_ns=9000))
-
-
-@pytest.mark.parametrize("text", [b"", b"\n", b"none avg10=1\n"])
-def test_no_psi(text: bytes) -> None:
-    assert parse.psi(text) is None
-
-
-@pytest.mark.parametrize("word", [b"nan", b"inf", b"-inf", b"x", b""])
-def test_averages_are_numbers(word: bytes) -> None:
-    assert parse.psi(b"some avg10=" + word + b" total=1") == PsiStats(some=PsiData(total_ns=1000))
 
 
 def test_blkio() -> None:
@@ -141,7 +119,4 @@ def test_nothing_is_raised_and_everything_fits_64_bits(text: bytes, key: bytes) 
         *parse.blkio(text).values(),
         *(value for table in parse.io_stat(text).values() for value in table.values()),
     ]
-    psi = parse.psi(text)
-    if psi is not None:
-        numbers += [psi.some.total_ns, psi.full.total_ns]
     assert all(value is None or 0 <= value <= UINT64_MAX for value in numbers)

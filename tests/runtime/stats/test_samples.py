@@ -7,6 +7,7 @@ from mmap import PAGESIZE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podwright.linux.pressure import Stalls, StallTimes
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.usage import (
     ContainerDetails,
@@ -20,8 +21,6 @@ from podwright.runtime.model.usage import (
     MemoryUsage,
     Pids,
     Processes,
-    PsiData,
-    PsiStats,
     SandboxStats,
     Usage,
 )
@@ -31,7 +30,7 @@ from podwright.runtime.stats.metrics import ContainerMetrics
 from podwright.runtime.stats.samples import MetricSample
 from tests.runtime.stats.records import CONTAINER, SANDBOX, container, interface, sandbox
 
-PSI = PsiStats(full=PsiData(total_ns=3_900_000_000), some=PsiData(total_ns=8_000_000_000))
+PSI = Stalls(full=StallTimes(total_ns=3_900_000_000), some=StallTimes(total_ns=8_000_000_000))
 USAGE = Usage(
     timestamp=99_500_000_000,
     cpu_ns=2_900_000_000,

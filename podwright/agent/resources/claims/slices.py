@@ -54,9 +54,13 @@ class SliceWithdrawal:
             try:
                 await self._claims.withdraw(driver)
             except PodwrightError as failure:
-                log.debug("slices are not withdrawn, and will be: driver=%s error=%s", driver or "all", failure)
+                log.debug(
+                    "cannot delete ResourceSlices of this node, trying again: driver=%s error=%s",
+                    driver or "all",
+                    failure,
+                )
             else:
-                log.info("what a driver offered here is withdrawn: driver=%s", driver or "all")
+                log.info("ResourceSlices of this node are deleted: driver=%s", driver or "all")
                 return
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -75,7 +75,7 @@ class _Lister(v1_stubs.PodResourcesListerServicer):
         request: v1.AllocatableResourcesRequest,  # noqa: ARG002
         context: Any,
     ) -> v1.AllocatableResourcesResponse:
-        """What can be allotted."""
+        """List the devices, CPUs and memory that can be allotted."""
         await self._limit.check(context)
         self._ports.metrics.requests.add(V1)
         self._ports.metrics.allocatables.add(V1)

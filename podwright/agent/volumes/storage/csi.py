@@ -33,7 +33,7 @@ from podwright.agent.volumes.storage.groups import give_to_group
 from podwright.agent.volumes.storage.in_use import NODE, VolumesInUse
 from podwright.agent.volumes.storage.mapped import tell_mapped
 from podwright.agent.volumes.storage.plans import CsiPlaces, CsiPlan, attachment_name, unique_name
-from podwright.agent.volumes.storage.protocol import StorageTask
+from podwright.agent.volumes.storage.task import StorageTask
 from podwright.agent.volumes.storage.vol_data import FoundVolume, StagedVolume
 from podwright.agent.volumes.threads import Work
 from podwright.agent.volumes.timing import OperationTimes
@@ -62,7 +62,7 @@ class _CsiMount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CsiStorage:
-    """See StorageKind. `root` is the agent's root directory."""
+    """Volumes of CSI drivers. `root` is the agent's root directory. All methods may be repeated."""
 
     def __init__(self, ports: VolumePorts, root: str, work: Work) -> None:
         self._ports = ports
@@ -118,7 +118,10 @@ class CsiStorage:
     # -- mounting
 
     async def mount(self, task: StorageTask, plan: CsiPlan) -> None:
-        """See StorageKind. A mounted volume may need another publish, or have to grow."""
+        """Mount the volume. A mounted one may need another publish, or have to grow.
+
+        Raises PodwrightError and OSError.
+        """
         if task.is_mounted:
             await self._follow(task, plan)
             return
@@ -248,7 +251,7 @@ class CsiStorage:
         return self._places.block_staged(plan.name) if plan.is_block else self._places.staged(plan.driver, plan.handle)
 
     def _staged_path(self, mount: _CsiMount) -> str:
-        """Where the volume is staged. Empty for a driver that does not stage."""
+        """The path at which the volume is staged. Empty for a driver that does not stage."""
         return self._stage_path(mount.plan) if mount.stages else ""
 
     async def _secret(self, reference: SecretReference | None) -> dict[str, str]:
@@ -265,7 +268,7 @@ class CsiStorage:
     # -- removal
 
     async def clear(self, uid: str) -> None:
-        """See StorageKind. Tries everything, then raises the first failure."""
+        """Unpublish all volumes of a pod. Tries everything, then raises the first failure."""
         found = await self._work.run(removal(uid), partial(vol_data.of_pod, self._root, uid))
         outcomes = await asyncio.gather(*(self._unpublish(each) for each in found), return_exceptions=True)
         for outcome in outcomes:
@@ -275,6 +278,7 @@ class CsiStorage:
             await self._stages.collect()
 
     async def collect(self) -> None:
+        """Unstage the volumes that no pod uses. Raises PodwrightError and OSError."""
         await self._stages.collect()
 
     async def _unpublish(self, found: FoundVolume) -> None:

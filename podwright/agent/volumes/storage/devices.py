@@ -14,6 +14,7 @@ import stat
 
 from podwright.errors import FailedPrecondition
 from podwright.linux import detached, mount
+from podwright.linux.files import remove_file
 
 DIRECTORY_MODE = 0o750
 LOOP_CLR_FD = 0x4C01
@@ -26,8 +27,7 @@ def link_device(device: str, link: str) -> None:
         if os.readlink(link) == device:
             return
     temporary = f"{os.path.dirname(link)}/.{os.path.basename(link)}"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
+    remove_file(temporary)
     os.symlink(device, temporary)
     os.rename(temporary, link)
 
@@ -63,8 +63,7 @@ def unpin_device(map_directory: str, uid: str) -> None:
     for device in _loops_on(target):
         _free_loop(device)
     detached.detach(target)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(target)
+    remove_file(target)
     with contextlib.suppress(OSError):  # other pods have the device, or it is gone
         os.rmdir(map_directory)
 
@@ -89,7 +88,6 @@ def _free_loop(device: str) -> None:
 
 def unlink_device(link: str) -> None:
     """Undo `link_device`. An absent one succeeds. Raises OSError."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(link)
+    remove_file(link)
     with contextlib.suppress(OSError):
         os.rmdir(os.path.dirname(link))

@@ -21,7 +21,7 @@ from podwright.agent.volumes.storage.groups import give_to_group
 from podwright.agent.volumes.storage.mapped import tell_mapped
 from podwright.agent.volumes.storage.options import mount_flags
 from podwright.agent.volumes.storage.plans import LocalPlan
-from podwright.agent.volumes.storage.protocol import StorageTask
+from podwright.agent.volumes.storage.task import StorageTask
 from podwright.agent.volumes.storage.turns import Turns
 from podwright.agent.volumes.threads import Work
 from podwright.errors import FailedPrecondition, PodwrightError
@@ -33,7 +33,7 @@ PLUGIN = places.escaped(places.LOCAL)
 
 
 class LocalStorage:
-    """See StorageKind. `root` is the agent's root directory."""
+    """Local volumes. `root` is the agent's root directory. All methods may be repeated."""
 
     def __init__(self, root: str, work: Work, runner: ProcessRunner, events: EventRecorder) -> None:
         self._root = root
@@ -45,6 +45,7 @@ class LocalStorage:
         self._maps = f"{root}/{places.PLUGINS}/{PLUGIN}/{places.DEVICES}"
 
     async def mount(self, task: StorageTask, plan: LocalPlan) -> None:
+        """Mount the volume. Raises StepFailed."""
         if task.is_mounted:
             return
         async with self._turns.of(plan.name):
@@ -68,11 +69,11 @@ class LocalStorage:
                 raise StepFailed("MountVolume.SetUp failed", plan.name, str(failure)) from failure
 
     async def clear(self, uid: str) -> None:
-        """See StorageKind. Removes devices, which are not mounts in the pod's directory."""
+        """Remove the devices of a pod, which are not mounts in its directory. Raises OSError."""
         await self._work.run(removal(uid), partial(self._unmap_all, uid))
 
     async def collect(self) -> None:
-        """See StorageKind. Unmounts the filesystems of devices that no pod uses."""
+        """Unmount the filesystems of devices that no pod uses. Raises OSError."""
         for name in await self._work.run("", partial(_names, self._mounts)):
             async with self._turns.of(name):
                 await self._work.run("", partial(self._unmount_unused, name))

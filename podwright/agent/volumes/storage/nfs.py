@@ -12,7 +12,7 @@ from functools import partial
 from podwright.agent.volumes.failures import StepFailed
 from podwright.agent.volumes.storage import mounting
 from podwright.agent.volumes.storage.plans import NfsPlan
-from podwright.agent.volumes.storage.protocol import StorageTask
+from podwright.agent.volumes.storage.task import StorageTask
 from podwright.agent.volumes.threads import Work
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.process import Command, ProcessRunner, find_executable
@@ -29,18 +29,13 @@ class NfsStorage:
         self._runner = runner
 
     async def mount(self, task: StorageTask, plan: NfsPlan) -> None:
+        """Mount the volume. Its removal needs no more than an unmount. Raises StepFailed."""
         if task.is_mounted:
             return
         try:
             await self._mount(plan)
         except (PodwrightError, OSError) as failure:
             raise StepFailed("MountVolume.SetUp failed", plan.name, str(failure)) from failure
-
-    async def clear(self, uid: str) -> None:
-        """See StorageKind. Does nothing: an unmount is enough."""
-
-    async def collect(self) -> None:
-        """See StorageKind. Does nothing: pods share nothing."""
 
     async def _mount(self, plan: NfsPlan) -> None:
         target = plan.target

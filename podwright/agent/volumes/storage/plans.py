@@ -174,7 +174,7 @@ class CsiPlaces(msgspec.Struct, frozen=True):
         return f"{places.plugin_directory(self.root, places.CSI)}"
 
     def staged(self, driver: str, handle: str) -> str:
-        """Where a volume is staged. Raises InvalidArgument for a driver's name that is no file name."""
+        """The path at which a volume is staged. Raises InvalidArgument for a driver's name that is no file name."""
         return f"{self.top}/{file_name(driver)}/{hashlib.sha256(handle.encode()).hexdigest()}/globalmount"
 
     def block(self, name: str) -> str:
@@ -182,9 +182,9 @@ class CsiPlaces(msgspec.Struct, frozen=True):
         return f"{self.top}/{places.DEVICES}/{file_name(name)}"
 
     def block_staged(self, name: str) -> str:
-        """Where a block volume is staged."""
+        """The path at which a block volume is staged."""
         return f"{self.top}/{places.DEVICES}/staging/{file_name(name)}"
 
     def block_published(self, name: str, uid: str) -> str:
-        """Where a block volume is published for the pod with that UID."""
+        """The path at which a block volume is published for the pod with that UID."""
         return f"{self.top}/{places.DEVICES}/publish/{file_name(name)}/{file_name(uid)}"

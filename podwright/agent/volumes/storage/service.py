@@ -14,7 +14,7 @@ from podwright.agent.volumes.storage.csi import CsiStorage
 from podwright.agent.volumes.storage.local import LocalStorage
 from podwright.agent.volumes.storage.nfs import NfsStorage
 from podwright.agent.volumes.storage.plans import CsiPlan, LocalPlan, NfsPlan, StoredPlan
-from podwright.agent.volumes.storage.protocol import StorageTask
+from podwright.agent.volumes.storage.task import StorageTask
 from podwright.agent.volumes.threads import Work
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import PersistentVolume, Pod

@@ -41,7 +41,7 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def node_subject(node_name: str) -> Subject:
-    """Whom a node's client certificate names."""
+    """The subject of a node's client certificate."""
     return Subject(common_name=f"system:node:{node_name}", organizations=(NODES,))
 
 
@@ -55,7 +55,7 @@ async def bootstrapped(
     """
     if await _usable(settings.kubeconfig, runner, now()):
         return False
-    connection = load([settings.bootstrap_kubeconfig], runner)
+    connection = load(settings.bootstrap_kubeconfig, runner)
     transport = Transport(connection.endpoint, connection.credentials)
     try:
         pair = await _first_certificate(ApiClient(transport), settings, KeyMaker(runner), timeout_s)
@@ -74,7 +74,7 @@ async def _usable(path: str, runner: ProcessRunner, now: float) -> bool:
     if not os.path.exists(path):
         return False
     try:
-        identity = await load([path], runner).credentials.identity()
+        identity = await load(path, runner).credentials.identity()
         if identity.key_pair is not None and validity_of(identity.key_pair.certificate).end <= now:
             raise FailedPrecondition(f"kubeconfig {path}: its client certificate has expired")
     except (FailedPrecondition, InvalidArgument) as failure:

@@ -28,7 +28,7 @@ class CertificateFiles:
 
     @property
     def current_path(self) -> str:
-        """Where the newest is, always: what a kubeconfig names."""
+        """The path of the newest certificate, which never changes: a kubeconfig names it."""
         return os.path.join(self._folder, f"{self._prefix}-current.pem")
 
     def current(self) -> tuple[KeyPair, Validity] | None:

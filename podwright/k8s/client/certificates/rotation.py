@@ -59,19 +59,19 @@ class Rotation:
         self._now = now
         self._chance = chance
         self._backoff = Backoff(chance)
-        self._poked = asyncio.Event()
+        self._wake = asyncio.Event()
         self._asked_for: Subject | None = None
         self.failure: PodwrightError | None = None
 
-    def poke(self) -> None:
-        """The subject may have changed: the node has other addresses."""
-        self._poked.set()
+    def look_again(self) -> None:
+        """Compare the subject now, because it may have changed: the node has other addresses."""
+        self._wake.set()
 
     async def run(self) -> None:
         """Until cancelled."""
         due = self._due()
         while True:
-            self._poked.clear()
+            self._wake.clear()
             subject = self._wanted.subject()
             if subject is not None and (self._now() >= due or self._other(subject)):
                 try:
@@ -117,6 +117,6 @@ class Rotation:
     async def _sleep(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(min(max(seconds, 0.0), LONGEST_SLEEP_S)):
-                await self._poked.wait()
+                await self._wake.wait()
         except TimeoutError:
             pass

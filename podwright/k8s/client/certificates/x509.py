@@ -28,7 +28,7 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def validity_of(pem: bytes) -> Validity:
-    """Of the first certificate. Raises InvalidArgument for what is none."""
+    """The validity of the first certificate. Raises InvalidArgument if there is none."""
     try:
         first, second = _times(_der(pem))
     except (ValueError, IndexError) as failure:

@@ -1,20 +1,16 @@
-"""A context to an endpoint and credentials. The same from inside a pod."""
+"""A kubeconfig to an endpoint and credentials, by its current context."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from podwright.addresses import host_port
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import InvalidArgument
 from podwright.k8s.client.dialing import PORTS
 from podwright.k8s.client.endpoint import Credentials, Endpoint
 from podwright.k8s.client.kubeconfig.exec_plugin import ExecCredentials
-from podwright.k8s.client.kubeconfig.files import Merged, paths_of, read_all, read_file
+from podwright.k8s.client.kubeconfig.files import read, read_file
 from podwright.k8s.client.kubeconfig.model import (
     API_VERSIONS,
     ExecClusterInfo,
@@ -25,9 +21,6 @@ from podwright.k8s.client.kubeconfig.model import (
 from podwright.k8s.client.kubeconfig.user import UserCredentials
 from podwright.process import ProcessRunner
 
-T = TypeVar("T")
-
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 EXEC_EXTENSION = "client.authentication.k8s.io/exec"
 _UNSUPPORTED = {
     "auth-provider": "kubectl has dropped it; use an exec plug-in",
@@ -39,61 +32,32 @@ _UNSUPPORTED = {
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client needs. `namespace` is the context's ("default" where it has none)."""
+    """What a client needs."""
 
     endpoint: Endpoint
     credentials: Credentials
-    namespace: str
 
 
-def load(paths: Sequence[str], runner: ProcessRunner, *, context: str = "") -> Connection:
-    """The context (empty: the current one) of these files. Raises FailedPrecondition and InvalidArgument."""
-    merged = read_all(paths)
-    name = context or merged.current_context
-    if name not in merged.contexts:
+def load(path: str, runner: ProcessRunner) -> Connection:
+    """The current context of a kubeconfig file. Raises FailedPrecondition and InvalidArgument."""
+    config = read(path)
+    contexts = {item.name: item.context for item in config.contexts}
+    if config.current_context not in contexts:
         raise InvalidArgument(
-            f"kubeconfig {', '.join(merged.files)}: there is no context {name!r}",
-            hint=f"those there are: {', '.join(merged.contexts) or 'none'}",
+            f"kubeconfig {path}: there is no context {config.current_context!r}",
+            hint=f"those there are: {', '.join(contexts) or 'none'}",
         )
-    file, chosen = merged.contexts[name]
-    where, cluster = _named(merged, merged.clusters, chosen.cluster, f"{file}: context {name!r}: cluster")
-    owner, user = file, KubeUser()
-    if chosen.user:
-        owner, user = _named(merged, merged.users, chosen.user, f"{file}: context {name!r}: user")
-    endpoint = _endpoint(cluster, f"kubeconfig {where}: cluster {chosen.cluster!r}")
-    credentials = _credentials(user, f"kubeconfig {owner}: user {chosen.user!r}", cluster, endpoint, runner)
-    return Connection(endpoint=endpoint, credentials=credentials, namespace=chosen.namespace or "default")
-
-
-def load_environment(environ: Mapping[str, str], runner: ProcessRunner, *, context: str = "") -> Connection:
-    """$KUBECONFIG or ~/.kube/config. Inside a pod that has neither, its service account."""
-    paths = paths_of(environ)
-    if not environ.get("KUBECONFIG") and not os.path.exists(paths[0]) and environ.get("KUBERNETES_SERVICE_HOST"):
-        return in_cluster(environ)
-    return load(paths, runner, context=context)
-
-
-def in_cluster(environ: Mapping[str, str], folder: str = ACCOUNT) -> Connection:
-    """As a pod's service account. Raises FailedPrecondition when this is no pod, or it has no token."""
-    host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
-    if not host or not port:
-        names = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT"
-        raise FailedPrecondition(f"{names} are not set: this is not a pod of a cluster")
-    where = f"service account {folder}"
-    netloc = host_port(host, port)
-    authorities = read_file(f"{folder}/ca.crt", f"{where}: ca.crt")
-    credentials = UserCredentials(KubeUser(token_file=f"{folder}/token"), where)
-    namespace = ""
-    if os.path.exists(f"{folder}/namespace"):
-        namespace = read_file(f"{folder}/namespace", f"{where}: namespace").decode().strip()
-    endpoint = Endpoint(url=f"https://{netloc}", authorities=authorities)
-    return Connection(endpoint=endpoint, credentials=credentials, namespace=namespace or "default")
-
-
-def _named(merged: Merged, known: Mapping[str, tuple[str, T]], name: str, where: str) -> tuple[str, T]:
-    if name not in known:
-        raise InvalidArgument(f"kubeconfig {where} {name!r} is not in {', '.join(merged.files)}")
-    return known[name]
+    context, where = contexts[config.current_context], f"kubeconfig {path}: context {config.current_context!r}"
+    clusters = {item.name: item.cluster for item in config.clusters}
+    if context.cluster not in clusters:
+        raise InvalidArgument(f"{where}: there is no cluster {context.cluster!r}")
+    users = {"": KubeUser(), **{item.name: item.user for item in config.users}}
+    if context.user not in users:
+        raise InvalidArgument(f"{where}: there is no user {context.user!r}")
+    cluster, user = clusters[context.cluster], users[context.user]
+    endpoint = _endpoint(cluster, f"kubeconfig {path}: cluster {context.cluster!r}")
+    credentials = _credentials(user, f"kubeconfig {path}: user {context.user!r}", cluster, endpoint, runner)
+    return Connection(endpoint=endpoint, credentials=credentials)
 
 
 def _endpoint(cluster: KubeconfigCluster, where: str) -> Endpoint:

@@ -84,7 +84,7 @@ class ExecCredentials:
         return msgspec.json.encode(document).decode()
 
     def _status(self, output: bytes) -> ExecStatus:
-        """What the program wrote. It is never shown, for it may hold secrets."""
+        """Read the program's output. It is never shown, for it may hold secrets."""
         try:
             credential = decode(output, ExecCredential)
         except (InvalidArgument, msgspec.DecodeError) as failure:

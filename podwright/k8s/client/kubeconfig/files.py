@@ -1,58 +1,25 @@
-"""Kubeconfig files to one configuration: read strictly, paths made absolute, several merged as kubectl does it."""
+"""Reads a kubeconfig file, strictly, and the files that it names."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
 
-import msgspec
 from msgspec.structs import replace
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.k8s.client.kubeconfig.model import Context, KubeConfig, KubeconfigCluster, KubeUser
+from podwright.k8s.client.kubeconfig.model import KubeConfig, KubeconfigCluster, KubeUser
 from podwright.k8s.problems import ManifestError
 from podwright.k8s.reading.documents import read_documents
 from podwright.k8s.reading.strict import read_object
 
-V = TypeVar("V")
-
-VARIABLE = "KUBECONFIG"
-DEFAULT = ".kube/config"
 _HINT = "the form is that of kubectl's kubeconfig files"
 
 
-class Merged(msgspec.Struct, frozen=True, kw_only=True):
-    """Several files as one: the first that names a thing wins. Each comes with its file, for messages."""
+def read(path: str) -> KubeConfig:
+    """The file, with the paths in it made absolute: relative ones begin at the file's folder.
 
-    files: tuple[str, ...]
-    current_context: str
-    clusters: Mapping[str, tuple[str, KubeconfigCluster]]
-    users: Mapping[str, tuple[str, KubeUser]]
-    contexts: Mapping[str, tuple[str, Context]]
-
-
-def paths_of(environ: Mapping[str, str]) -> list[str]:
-    """The files that the environment names: $KUBECONFIG (missing ones are skipped), or ~/.kube/config."""
-    if listed := [path for path in environ.get(VARIABLE, "").split(":") if path]:
-        return [path for path in listed if os.path.exists(path)] or listed[:1]
-    return [os.path.join(environ.get("HOME", "/root"), DEFAULT)]
-
-
-def read_all(paths: Sequence[str]) -> Merged:
-    """Raises FailedPrecondition for files that cannot be read, InvalidArgument (ManifestError) for what is in them."""
-    files = [(path, read_one(path)) for path in paths]
-    return Merged(
-        files=tuple(paths),
-        current_context=next((config.current_context for _, config in files if config.current_context), ""),
-        clusters=_first((file, item.name, item.cluster) for file, config in files for item in config.clusters),
-        users=_first((file, item.name, item.user) for file, config in files for item in config.users),
-        contexts=_first((file, item.name, item.context) for file, config in files for item in config.contexts),
-    )
-
-
-def read_one(path: str) -> KubeConfig:
-    """One file, with the paths in it made absolute: relative ones begin at the file's folder."""
+    Raises FailedPrecondition for a file that cannot be read, InvalidArgument (ManifestError) for what is in it.
+    """
     try:
         with open(path, "rb") as file:
             text = file.read()
@@ -71,13 +38,6 @@ def read_one(path: str) -> KubeConfig:
         clusters=tuple(replace(item, cluster=_rooted_cluster(item.cluster, folder)) for item in config.clusters),
         users=tuple(replace(item, user=_rooted_user(item.user, folder)) for item in config.users),
     )
-
-
-def _first(items: Iterable[tuple[str, str, V]]) -> dict[str, tuple[str, V]]:
-    found: dict[str, tuple[str, V]] = {}
-    for file, name, value in items:
-        found.setdefault(name, (file, value))
-    return found
 
 
 def _rooted_cluster(cluster: KubeconfigCluster, folder: str) -> KubeconfigCluster:

@@ -3,7 +3,7 @@
 `engine` ties the services together. `api` is the Engine's HTTP API. `host` has containers in the Engine as typed
 calls, and `bodies` makes the requests that create them.
 
-Pods: `sandboxes`, with `sandbox_steps` and `pause`. Containers: `containers`, `creating`, `running`, `targets`,
+Pods: `sandboxes`, with `sandbox_steps` and `pause`. Containers: `containers`, `creating`, `running`,
 `stdio` and `logs`, which share `container_environment`. Images: `images`, `image_tools`, `image_users`,
 `image_values`. The node: `node`, `facts`. `feed` listens to the Engine's events, and `reconciling` corrects the
 records by them.

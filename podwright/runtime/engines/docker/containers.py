@@ -69,9 +69,6 @@ class EngineContainers(ContainerRequests):
         finally:
             self._leaving.discard(container_id)
 
-    def _write_off(self, container: Container) -> None:
-        self.runner.write_off(container, "its sandbox was lost")
-
     async def update(self, container_id: str, change: Resources) -> None:
         """Set the limits in `change` and keep the others. Raises NotFound, InvalidArgument, FailedPrecondition."""
         container = self.get(container_id)

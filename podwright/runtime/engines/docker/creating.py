@@ -8,9 +8,10 @@ import logging
 import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError
-from podwright.runtime.container import devices, sources
-from podwright.runtime.container.creation import new_record
-from podwright.runtime.engines.docker import bodies, image_users, refusals, targets
+from podwright.runtime.container import targets, validate
+from podwright.runtime.container.creating import new_record
+from podwright.runtime.container.filesystem import devices, sources
+from podwright.runtime.engines.docker import bodies, image_users, refusals
 from podwright.runtime.engines.docker.cgroup_names import container_cgroup
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
 from podwright.runtime.engines.docker.host import EngineRecord
@@ -39,16 +40,14 @@ async def create(env: EngineEnvironment, sandbox: Sandbox, config: ContainerConf
     sandbox = env.sandboxes.get(sandbox.id)
     if sandbox.state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
-    for spec in (config.image, *(mount.image for mount in config.mounts)):
-        if spec is not None and spec.runtime_handler:
-            env.sandboxes.handler(spec.runtime_handler)
+    validate.check_image_handlers(config, env.sandboxes.handler)
     granted = env.limits(config.resources)
     refusals.check_container(sandbox, config, env.host.facts.security)
     refusals.check_resources(f"container {config.name}", granted)
     image = env.images.runnable(config.image.image)
     container_id = ContainerId(new_id())
     record = new_record(container_id, sandbox, config, image, created_at=env.store.now(), resources=granted)
-    target = targets.engine_id(env, sandbox, config)
+    target = targets.target_of(env.store, sandbox.id, config)
     container = env.store.put(record)
     try:
         await asyncio.to_thread(devices.resolve, config, owned_by_user=False)  # raises for what is no device
@@ -94,7 +93,7 @@ def known_capabilities(security: ContainerSecurity, held: frozenset[str]) -> tup
 
 
 def _inputs(
-    env: EngineEnvironment, sandbox: Sandbox, container: Container, mounts: tuple[Mount, ...], target: str
+    env: EngineEnvironment, sandbox: Sandbox, container: Container, mounts: tuple[Mount, ...], target: Container | None
 ) -> bodies.ContainerInputs:
     config = container.config
     return bodies.ContainerInputs(
@@ -103,7 +102,7 @@ def _inputs(
         sandbox=sandbox,
         container=container,
         pause=EngineRecord.of(sandbox.process).id,
-        target=target,
+        target=EngineRecord.of(target.task).id if target is not None else "",
         runtime=sandbox.handler,
         files=env.files(sandbox.id),
         mounts=mounts,

@@ -30,7 +30,7 @@ from podwright.runtime.engines.docker.missing import NoCheckpoints, NoRestores
 from podwright.runtime.engines.docker.node import EngineNode
 from podwright.runtime.engines.docker.pause import pause_image
 from podwright.runtime.engines.docker.reconciling import Reconciler
-from podwright.runtime.engines.docker.sandbox_steps import SandboxEnvironment
+from podwright.runtime.engines.docker.sandbox_steps import EngineSandboxEnvironment
 from podwright.runtime.engines.docker.sandboxes import EngineSandboxes
 from podwright.runtime.events.hub import EventHub
 from podwright.runtime.model.container import Container
@@ -41,7 +41,7 @@ from podwright.runtime.pods.service import PodService
 from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.sandbox.base_cgroup import BaseCgroup
 from podwright.runtime.sandbox.parents import Parents
-from podwright.runtime.sandbox.records import open_store as open_sandboxes
+from podwright.runtime.sandbox.requests import open_store as open_sandboxes
 from podwright.runtime.security.profiles import load_profile
 from podwright.runtime.state import Boots, Database, Store
 from podwright.runtime.stats.service import StatsService
@@ -73,10 +73,6 @@ class DockerEngine(msgspec.Struct, frozen=True, kw_only=True):
     streaming: StreamingService
     checkpoints: NoCheckpoints
     restores: NoRestores
-
-    def check_handler(self, name: str) -> object:
-        """Raises InvalidArgument for a runtime handler that there is not."""
-        return self.sandboxes.handler(name)
 
     async def recover(self, database: Database) -> None:
         """Compare the records with the Engine and correct them."""
@@ -188,7 +184,7 @@ async def _make_sandboxes(
 ) -> EngineSandboxes:
     config = base.config
     return EngineSandboxes(
-        SandboxEnvironment(
+        EngineSandboxEnvironment(
             state=config.state,
             store=store,
             host=base.host,

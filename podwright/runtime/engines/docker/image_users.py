@@ -10,7 +10,7 @@ import io
 import tarfile
 
 from podwright.errors import InvalidArgument, NotFound
-from podwright.runtime.container.host_parts import PASSWD_LIMIT_BYTES
+from podwright.runtime.container.filesystem.root import PASSWD_LIMIT_BYTES
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.model.base import id_of_text
 from podwright.runtime.model.container import Container, ContainerSecurity, User

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from podwright.errors import InvalidArgument, NotFound, PermissionDenied, PodwrightError, RuntimeFailed, Unknown
-from podwright.runtime.image.describe import chain_ids
+from podwright.runtime.image.pulling.describe import chain_ids
 from podwright.runtime.model.base import id_of_text
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import Image, ImageConfig, RegistryAuth

@@ -1,4 +1,4 @@
-"""The Engine's images: found, pulled and removed. Equal pulls share one job.
+"""The Engine's images: found, pulled and removed.
 
 Lists are answered from a copy. It is read anew after every change of our own, and when the Engine tells of another.
 """
@@ -19,12 +19,10 @@ from podwright.runtime.engines.docker import image_values
 from podwright.runtime.engines.docker.api.shapes import shaped
 from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.pause import PauseImage
-from podwright.runtime.image.progress import PullTracker
+from podwright.runtime.image.requests import ImageRequests, by_name
 from podwright.runtime.insisting import insist
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
-from podwright.runtime.model.image_store import PullSnapshot
-from podwright.runtime.registry import reference
 from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.single_flight import SingleFlight
@@ -36,19 +34,16 @@ USAGE_AGE_S = 30.0  # measuring walks the containers' files in engines before 23
 CONCURRENT = 8  # inspections at once
 
 
-class EngineImages:
+class EngineImages(ImageRequests):
     """The images of this node. Call `refresh` before anything else."""
 
     def __init__(self, host: EngineHost, settings: ImageSettings, logins: DaemonLogins, pause: PauseImage) -> None:
+        super().__init__()
         self._host = host
         self._settings = settings
         self._logins = logins
         self._pause = pause
         self._images: dict[ImageId, Image] = {}
-        self._tracker = PullTracker()
-        self._pulls: SingleFlight[tuple[str, RegistryAuth | None], ImageId] = SingleFlight(
-            "pull image", outlives_callers=False
-        )
         self._removals: SingleFlight[ImageId, None] = SingleFlight("remove image")
         self._reading = asyncio.Lock()
         self._wanted = asyncio.Event()
@@ -118,19 +113,9 @@ class EngineImages:
 
     def list(self) -> list[Image]:
         """All images, by their first name."""
-        return sorted(
-            self._images.values(), key=lambda image: (*image.repo_tags[:1], *image.repo_digests[:1], image.id)
-        )
+        return by_name(self._images.values())
 
     # -- changes
-
-    async def pull(self, name: str, auth: RegistryAuth | None = None) -> ImageId:
-        """Have the Engine fetch an image. Equal pulls share the work. The last caller that goes stops it.
-
-        Raises InvalidArgument, NotFound, PermissionDenied, RuntimeFailed and Unknown (RegistryUnavailable).
-        """
-        whole = reference.parse(name)
-        return await self._pulls.join((str(whole), auth), lambda: self._pull(whole, auth))
 
     async def _pull(self, whole: ImageReference, auth: RegistryAuth | None) -> ImageId:
         auth = auth or await self._own_login(whole)
@@ -193,7 +178,7 @@ class EngineImages:
                 raise InvalidArgument(f"the Docker Engine does not load the archive: {text}")
         await self.refresh()
 
-    # -- disk, progress
+    # -- disk
 
     async def fs_usage(self) -> FsUsage:
         """The disk usage of all images, USAGE_AGE_S old at most."""
@@ -212,14 +197,6 @@ class EngineImages:
             )
             self._usage = (now, usage)
         return self._usage[1]
-
-    def watch_pulls(self, name: str = "") -> AsyncGenerator[tuple[PullSnapshot, ...], None]:
-        """Snapshots of pulls in progress, of one image or of all, without layers. Raises InvalidArgument."""
-        return self._tracker.watch(str(reference.parse(name)) if name else "")
-
-    def end_watches(self) -> None:
-        """End all watches of pulls, before the daemon stops."""
-        self._tracker.close()
 
     async def close(self) -> None:
         """Stop pulls, whose callers are gone."""

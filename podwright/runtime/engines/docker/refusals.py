@@ -8,7 +8,7 @@ from __future__ import annotations
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, Unknown
 from podwright.runtime import classes
 from podwright.runtime.cdi import names as cdi_names
-from podwright.runtime.container import volumes
+from podwright.runtime.container.filesystem import image_volumes
 from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, SecurityProfile, check_ids
 from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, GroupsPolicy, Mount
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
@@ -76,7 +76,7 @@ def _check_mount(name: str, mount: Mount) -> None:
     if unknown := set(mount.options) - ALLOWED_OPTIONS:
         raise InvalidArgument(f"{label}: unknown mount option {min(unknown)[:80]!r}")
     if mount.image is not None:
-        raise volumes.failed(name, mount, f"the Docker Engine mounts no images: {INSTEAD}")
+        raise image_volumes.failed(name, mount, f"the Docker Engine mounts no images: {INSTEAD}")
     if mount.recursive_read_only:
         raise Unknown(f"RROUnsupported: {label}: the Docker Engine's runtime handlers have no recursive read-only")
     if mount.uid_mappings or mount.gid_mappings:

@@ -12,14 +12,14 @@ import logging
 import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError
-from podwright.runtime.container.running import START_ERROR, START_ERROR_CODE
-from podwright.runtime.engines.docker import targets
+from podwright.runtime.container import targets
+from podwright.runtime.container.ending import failed_start, record_end, unknown_end
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
 from podwright.runtime.engines.docker.host import EngineRecord
 from podwright.runtime.engines.docker.process_user import user_of
 from podwright.runtime.engines.docker.state import EngineState
 from podwright.runtime.handlers.processes import log_files, memory
-from podwright.runtime.handlers.protocol import COMPLETED, ERROR, UNKNOWN, UNKNOWN_CODE, Exit
+from podwright.runtime.handlers.protocol import COMPLETED, ERROR, Exit
 from podwright.runtime.insisting import insist
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.container import Container, ContainerState
@@ -49,7 +49,7 @@ class EngineRunner:
             raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
         async with self._turns[container.id]:
             try:
-                targets.engine_id(env, sandbox, container.config)  # it must still run
+                targets.target_of(env.store, sandbox.id, container.config)  # it must still run
                 if container.log_path:
                     await asyncio.to_thread(log_files.make, container.log_path)
                 await env.host.start(container.id)
@@ -106,15 +106,8 @@ class EngineRunner:
             await self._env.host.kill(container_id, 9)
         except PodwrightError as also:
             log.warning("cannot kill after a failed start: id=%s error=%s", container_id[:12], also)
-        self._note_end(
-            self._env.store.get(container_id),
-            Exit(
-                code=START_ERROR_CODE,
-                reason=START_ERROR,
-                finished_at=self._env.store.now(),
-                message=str(failure) or type(failure).__name__,
-            ),
-        )
+        store = self._env.store
+        self._note_end(store.get(container_id), failed_start(failure, store.now()))
 
     def look(self, container_id: ContainerId) -> None:
         """Find out in the background whether a container has ended, until the Engine says it."""
@@ -162,16 +155,7 @@ class EngineRunner:
         self._note_end(self._env.store.get(container.id), end)
 
     def _note_end(self, container: Container, end: Exit) -> None:
-        self._env.store.observe(
-            msgspec.structs.replace(
-                container,
-                state=ContainerState.EXITED,
-                finished_at=max(end.finished_at, container.started_at),
-                exit_code=end.code,
-                reason=end.reason,
-                message=end.message,
-            )
-        )
+        record_end(self._env.store, container, end)
         if (ended := self._ended.pop(container.id, None)) is not None:
             ended.set()
         log.info("container has exited: id=%s code=%d reason=%s", container.id[:12], end.code, end.reason)
@@ -181,13 +165,6 @@ class EngineRunner:
         if (ended := self._ended.get(container_id)) is not None:
             await ended.wait()
 
-    def write_off(self, container: Container, why: str) -> None:
-        """Record that a container which can never be started has exited, so that a kubelet replaces it."""
-        if container.state is ContainerState.CREATED:
-            log.warning("container cannot be started: id=%s reason=%s", container.id[:12], why)
-            now, message = self._env.store.now(), f"it was not started yet when {why}"
-            self._note_end(container, Exit(code=UNKNOWN_CODE, reason=UNKNOWN, finished_at=now, message=message))
-
     async def close(self) -> None:
         """Stop looking. Containers keep running."""
         await self._tasks.close()
@@ -196,9 +173,4 @@ class EngineRunner:
 def _lost(container: Container, now: int) -> Exit:
     """The end of a container that somebody else has removed."""
     log.warning("container was removed from the Docker Engine by another client: id=%s", container.id[:12])
-    return Exit(
-        code=UNKNOWN_CODE,
-        reason=UNKNOWN,
-        finished_at=now,
-        message="it was removed from the Docker Engine by another client",
-    )
+    return unknown_end("it was removed from the Docker Engine by another client", now)

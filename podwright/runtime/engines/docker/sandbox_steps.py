@@ -26,6 +26,7 @@ from podwright.runtime.sandbox import files, host_parts
 from podwright.runtime.sandbox.building import attach_request
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
+from podwright.runtime.sandbox.requests import note_torn_down
 from podwright.runtime.security.profiles import localhost_profile
 from podwright.runtime.state import Store
 from podwright.timeline import Step
@@ -33,7 +34,7 @@ from podwright.timeline import Step
 log = logging.getLogger(__name__)
 
 
-class SandboxEnvironment(msgspec.Struct, frozen=True, kw_only=True):
+class EngineSandboxEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """What the steps need."""
 
     state: str
@@ -51,12 +52,12 @@ class SandboxEnvironment(msgspec.Struct, frozen=True, kw_only=True):
         return sandbox_paths(self.state, sandbox_id)
 
 
-def make_folder(env: SandboxEnvironment) -> None:
+def make_folder(env: EngineSandboxEnvironment) -> None:
     """At start: make the folder of all sandboxes. Raises OSError."""
     os.makedirs(f"{env.state}/sandboxes", mode=0o711, exist_ok=True)
 
 
-def remove_unknown(env: SandboxEnvironment) -> None:
+def remove_unknown(env: EngineSandboxEnvironment) -> None:
     """At start: remove directories without a record. Raises OSError."""
     for name in os.listdir(f"{env.state}/sandboxes"):
         if env.store.find(name) is None:
@@ -64,7 +65,7 @@ def remove_unknown(env: SandboxEnvironment) -> None:
             host_parts.unmake(env.paths(SandboxId(name)))
 
 
-async def build(env: SandboxEnvironment, sandbox: Sandbox) -> None:
+async def build(env: EngineSandboxEnvironment, sandbox: Sandbox) -> None:
     """Run all steps until READY. After a failure the caller calls `tear_down`."""
     paths = env.paths(sandbox.id)
     host_parts.make_log_directory(sandbox.config)
@@ -85,7 +86,7 @@ def _make_files(sandbox: Sandbox, paths: SandboxPaths) -> None:
     host_parts.write_files(sandbox.config, paths)
 
 
-async def _start_process(env: SandboxEnvironment, sandbox: Sandbox) -> Sandbox:
+async def _start_process(env: EngineSandboxEnvironment, sandbox: Sandbox) -> Sandbox:
     name = sandbox.config.name
     body = bodies.sandbox_body(
         bodies.SandboxInputs(
@@ -112,22 +113,17 @@ async def _start_process(env: SandboxEnvironment, sandbox: Sandbox) -> Sandbox:
     return env.store.put(msgspec.structs.replace(sandbox, pid=state.pid, process=EngineRecord(id=engine_id).part))
 
 
-async def tear_down(env: SandboxEnvironment, sandbox: Sandbox) -> None:
+async def tear_down(env: EngineSandboxEnvironment, sandbox: Sandbox) -> None:
     """Remove the network, the process and the pin. Absent parts are skipped."""
     if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):
         await env.network.detach(attach_request(sandbox), sandbox.attachment)
     with Step("first process"):
         await env.host.remove(sandbox.id)
     await asyncio.to_thread(host_parts.unpin, env.paths(sandbox.id))
-    current = env.store.find(sandbox.id)
-    if current is None:
-        return
-    state = SandboxState.NOTREADY if current.state is SandboxState.STOPPING else current.state
-    if current.attachment is not None or current.process or current.state is not state:
-        env.store.observe(msgspec.structs.replace(current, state=state, attachment=None, pid=0, process={}))
+    note_torn_down(env.store, sandbox.id)
 
 
-async def undo(env: SandboxEnvironment, sandbox: Sandbox) -> None:
+async def undo(env: EngineSandboxEnvironment, sandbox: Sandbox) -> None:
     """Undo a sandbox that did not become READY. If that fails, it stays visible as NOTREADY."""
     sandbox = env.store.find(sandbox.id) or sandbox
     try:
@@ -138,12 +134,12 @@ async def undo(env: SandboxEnvironment, sandbox: Sandbox) -> None:
         env.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
 
 
-async def clear(env: SandboxEnvironment, sandbox: Sandbox) -> None:
+async def clear(env: EngineSandboxEnvironment, sandbox: Sandbox) -> None:
     """Delete the files of a sandbox that is torn down."""
     await asyncio.to_thread(host_parts.unmake, env.paths(sandbox.id))
 
 
-async def forget(env: SandboxEnvironment, sandbox: Sandbox) -> None:
+async def forget(env: EngineSandboxEnvironment, sandbox: Sandbox) -> None:
     """Delete the files, the cgroup parent if we made it, and the record of a sandbox that is torn down."""
     await clear(env, sandbox)
     await env.parents.remove(sandbox)

@@ -18,26 +18,23 @@ from podwright.errors import InvalidArgument
 from podwright.linux import namespaces
 from podwright.runtime.engines.docker import refusals, sandbox_steps
 from podwright.runtime.engines.docker.host import ListedContainer
-from podwright.runtime.engines.docker.sandbox_steps import SandboxEnvironment
-from podwright.runtime.model.base import NamespaceMode, Resources
-from podwright.runtime.model.ids import SandboxId, new_id
+from podwright.runtime.engines.docker.sandbox_steps import EngineSandboxEnvironment
+from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxState
-from podwright.runtime.sandbox import naming, validate
+from podwright.runtime.sandbox import validate
 from podwright.runtime.sandbox.document import document
-from podwright.runtime.sandbox.records import SandboxRecords
-from podwright.runtime.single_flight import SingleFlight
+from podwright.runtime.sandbox.requests import SandboxRequests
 
 log = logging.getLogger(__name__)
 
 
-class EngineSandboxes(SandboxRecords):
+class EngineSandboxes(SandboxRequests):
     """All sandboxes of the daemon."""
 
-    def __init__(self, env: SandboxEnvironment) -> None:
+    def __init__(self, env: EngineSandboxEnvironment) -> None:
         """`recover` must run before any other call."""
-        super().__init__(env.store)
+        super().__init__(env)
         self._env = env
-        self._runs: naming.Runs = SingleFlight("run sandbox")
 
     async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
         """Run a sandbox and return when it is READY. A repeated request joins the first one or returns its sandbox.
@@ -48,32 +45,13 @@ class EngineSandboxes(SandboxRecords):
         validate.check(config)
         chosen = self.handler(handler)
         refusals.check_sandbox(config, self._env.host.facts.security)
-        return await naming.run_once(
-            self._store, self._runs, config, chosen, lambda: self._create(config, chosen, handler)
-        )
+        return await self._run_once(config, chosen, handler)
 
-    async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
-        sandbox_id = SandboxId(new_id())
-        is_host = config.security.namespaces.network is NamespaceMode.NODE
-        sandbox = self._store.put(
-            Sandbox(
-                id=sandbox_id,
-                config=config,
-                handler=handler,
-                requested_handler=requested,
-                state=SandboxState.CREATING,
-                created_at=self._store.now(),
-                netns="" if is_host else self._env.paths(sandbox_id).netns,
-                cgroup_parent=self._env.parents.of(config, sandbox_id),
-            )
-        )
-        try:
-            await sandbox_steps.build(self._env, sandbox)
-        except BaseException:
-            await asyncio.shield(sandbox_steps.undo(self._env, sandbox))
-            raise
-        log.info("sandbox is ready: id=%s pod=%s/%s", sandbox_id[:12], config.name.namespace, config.name.name)
-        return sandbox_id
+    async def _build(self, sandbox: Sandbox) -> None:
+        await sandbox_steps.build(self._env, sandbox)
+
+    async def _undo(self, sandbox: Sandbox) -> None:
+        await sandbox_steps.undo(self._env, sandbox)
 
     def handler(self, requested: str) -> str:
         """The Engine's runtime for CRI's runtime handler. Raises InvalidArgument for one that it has not."""
@@ -127,20 +105,6 @@ class EngineSandboxes(SandboxRecords):
         """The document for a verbose status."""
         pins = {"net": sandbox.netns} if sandbox.netns else {}
         return {**document(sandbox, pins), "engine": sandbox.process}
-
-    async def note_resources(
-        self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
-    ) -> None:
-        """Record the resources of the pod as a whole. A kubelet limits the pod's cgroup by itself.
-
-        Raises NotFound and ResourceExhausted.
-        """
-        sandbox = self.get(sandbox_id)
-        self._store.put(
-            msgspec.structs.replace(
-                sandbox, overhead=overhead or sandbox.overhead, resources=resources or sandbox.resources
-            )
-        )
 
     # -- reconciliation
 

@@ -39,10 +39,10 @@ from podwright.runtime.network import NetworkService
 from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.pods import PodService
 from podwright.runtime.sandbox.base_cgroup import BaseCgroup
-from podwright.runtime.sandbox.building import SandboxSettings
+from podwright.runtime.sandbox.environment import SandboxEnvironment
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
-from podwright.runtime.sandbox.records import open_store as open_sandboxes
+from podwright.runtime.sandbox.requests import open_store as open_sandboxes
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.security.apparmor import AppArmor
@@ -72,10 +72,6 @@ class NativeEngine(msgspec.Struct, frozen=True, kw_only=True):
     checkpoints: CheckpointService
     restores: RestoreService
     listeners: Listeners
-
-    def check_handler(self, name: str) -> object:
-        """Raises InvalidArgument for a runtime handler that there is not."""
-        return self.sandboxes.handler(name)
 
     async def recover(self, database: Database) -> None:
         """Compare the records with the host and correct them.
@@ -188,22 +184,25 @@ def _make_sandboxes(
     base: _NativeBase, base_cgroup: BaseCgroup, store: Store[Sandbox], network: NetworkService, life: LifeCycles
 ) -> SandboxService:
     config, facts = base.config, base.facts
-    settings = SandboxSettings(
+    environment = SandboxEnvironment(
         state=config.state,
-        containers=config.containers,
+        shm_size_bytes=config.containers.shm_size_bytes,
+        store=store,
+        handlers=base.handlers,
+        network=network,
+        first_processes=FirstProcesses(
+            handlers=base.handlers,
+            oom_score_adj=max(-998, facts.oom_score_adj),
+            systemd=config.containers.cgroup_driver == "systemd",
+            confinement=PodConfinement(facts, base.profiles),
+            selinux=facts.selinux,
+        ),
         parents=Parents(config.containers, base_cgroup, base.cgroups, base.runner),
         users=UserNamespaces(base.runner, root=config.root, state=config.state),
         selinux=facts.selinux,
         life=life,
     )
-    first_processes = FirstProcesses(
-        handlers=base.handlers,
-        oom_score_adj=max(-998, facts.oom_score_adj),
-        systemd=config.containers.cgroup_driver == "systemd",
-        confinement=PodConfinement(facts, base.profiles),
-        selinux=facts.selinux,
-    )
-    return SandboxService(store, settings, base.handlers, network, first_processes)
+    return SandboxService(environment)
 
 
 def _make_containers(

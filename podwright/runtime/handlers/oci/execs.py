@@ -24,7 +24,7 @@ import msgspec
 from podwright.errors import PodwrightError
 from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
-from podwright.linux.files import write_new
+from podwright.linux.files import remove_file, write_new
 from podwright.runtime.handlers.oci import marks
 from podwright.runtime.handlers.oci.runtime import OciRuntime, RuntimeExec, last_record, plain
 from podwright.runtime.handlers.protocol import Bundle, ExecProcess
@@ -54,8 +54,7 @@ def remove_files(stem: str) -> None:
         container = os.path.basename(os.path.dirname(stem))
         log.debug("runtime reports of an exec: id=%s record=%s", container[:12], plain(record))
     for kind in ("json", "pid", "guest", "log"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{stem}.{kind}")
+        remove_file(f"{stem}.{kind}")
 
 
 async def hangs(running: asyncio.Future[Any], pid_file: str, patience_s: float) -> bool:

@@ -17,6 +17,7 @@ import termios
 import time
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
+from podwright.linux.files import remove_file
 from podwright.runtime.handlers.processes import log_files
 
 REOPEN = b"2 0 0\n"  # conmon's control message: kind, and two numbers that only resizing uses
@@ -48,8 +49,7 @@ def prepare(bundle: str, log_path: str) -> None:
     log_files.make(log_path)
     if conmon_path(bundle, log_path) != log_path:
         link = f"{bundle}/log"
-        with contextlib.suppress(FileNotFoundError):  # of a start that a crash interrupted
-            os.unlink(link)
+        remove_file(link)  # of a start that a crash interrupted
         os.symlink(os.path.dirname(log_path), link)
 
 

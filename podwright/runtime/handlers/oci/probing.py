@@ -24,7 +24,7 @@ QUERY_TIMEOUT_S = 60.0  # nobody waits for it: see the registry
 class Features(msgspec.Struct, frozen=True, kw_only=True):
     """What an OCI runtime can do, as far as it depends on it.
 
-    Mapped owners and recursive read-only mounts do not: see `container.staging`.
+    Mapped owners and recursive read-only mounts do not: see `container.filesystem.staging`.
     """
 
     user_namespaces: bool = False  # join one that is there

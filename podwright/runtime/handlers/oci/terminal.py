@@ -7,7 +7,6 @@ they detach, and then the exit code is lost. So they copy between the container'
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import os
 import socket
@@ -15,6 +14,7 @@ import struct
 import termios
 
 from podwright.errors import DeadlineExceeded
+from podwright.linux.files import remove_file
 from podwright.process import Process
 
 SIZE_LIMIT = 0xFFFF
@@ -95,8 +95,7 @@ class ConsoleSocket:
             self._connection.close()
         self._socket.close()
         os.close(self._directory)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+        remove_file(self._path)
 
 
 def open_passed_through() -> tuple[int, int]:

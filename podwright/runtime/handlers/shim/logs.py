@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unavailable
+from podwright.linux.files import remove_file
 from podwright.process import Command, ProcessRunner
 from podwright.runtime.handlers.shim.log_writer.program import LISTENER_FD
 from podwright.tasks import Tasks
@@ -176,8 +177,7 @@ class LogWriterProcess:
             if name == self._name:
                 continue
             await self._send_away(name)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            remove_file(path)
 
     async def _send_away(self, name: str) -> None:
         with contextlib.suppress(Unavailable, FailedPrecondition, DeadlineExceeded):

@@ -1,4 +1,4 @@
-"""What kubectl asks before it does anything: groups, resources, version, and so much of OpenAPI as it needs."""
+"""Answers what kubectl requests first: groups, resources, version, and as much of OpenAPI as it needs."""
 
 from __future__ import annotations
 

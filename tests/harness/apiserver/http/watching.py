@@ -23,7 +23,7 @@ _HEADERS = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a watch asks for."""
+    """The parameters of a watch."""
 
     version: str
     bookmarks: bool
@@ -32,7 +32,7 @@ class Wish:
 
 
 def read_wish(query: Any, *, streaming_lists: bool) -> Wish:
-    """Of a request's query. Raises ApiError as the API server's validation does."""
+    """Read the parameters from a request's query. Raises ApiError as the API server's validation does."""
     initial = query.get("sendInitialEvents") == "true"
     match = query.get("resourceVersionMatch", "")
     if "sendInitialEvents" in query and not streaming_lists:

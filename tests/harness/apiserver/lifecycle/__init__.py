@@ -1,1 +1,1 @@
-"""What creating, changing and deleting objects mean. Pure: documents in, documents out, failures as ApiError."""
+"""The rules for creating, changing and deleting objects. Pure: documents in, documents out, failures as ApiError."""

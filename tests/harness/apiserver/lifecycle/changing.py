@@ -91,7 +91,7 @@ def _check_unchanged(before: Document, after: Document, resource: Resource, subr
 
 
 def _fixed(document: Document, free: tuple[str, ...], fields: tuple[str, ...]) -> Any:
-    """What of a pod's spec must stay."""
+    """The part of a pod's spec that must not change."""
     spec = {key: value for key, value in document["spec"].items() if key not in (*fields, *free)}
     for part in _CONTAINERS:
         if part in spec:

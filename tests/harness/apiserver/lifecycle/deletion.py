@@ -16,13 +16,13 @@ POD_GRACE_S = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deletion:
-    """What becomes of the object: `marked` is stored in its place, None: it is removed at once."""
+    """The result of a deletion: `marked` replaces the object. None: the object is removed at once."""
 
     marked: Document | None
 
 
 def deleted(document: Document, options: Document, resource: Resource, now: datetime) -> Deletion:
-    """What a DELETE does. Raises ApiError for preconditions that are not met."""
+    """Decide what a DELETE does. Raises ApiError for preconditions that are not met."""
     _check(document, options.get("preconditions") or {}, resource)
     grace = _grace(document, options, resource)
     if grace == 0 and not metadata(document).get("finalizers"):

@@ -57,7 +57,7 @@ def _maps(target: Any, patch: dict[str, Any], shape: Shape | None) -> Any:
 
 
 def _bare(value: Any) -> Any:
-    """What a patch brings where there is nothing: all of it but directives and nulls."""
+    """The value that a patch adds where there is none: the patch without directives and nulls."""
     if isinstance(value, dict):
         return {key: _bare(item) for key, item in value.items() if not key.startswith("$") and item is not None}
     if isinstance(value, list):

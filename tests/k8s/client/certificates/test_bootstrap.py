@@ -47,7 +47,7 @@ def settings(server: ApiServer, folder: Path) -> Bootstrap:
 
 async def user_of(kubeconfig: str) -> str:
     """Whom the server takes us for."""
-    connection = load([kubeconfig], RUNNER)
+    connection = load(kubeconfig, RUNNER)
     transport = Transport(connection.endpoint, connection.credentials)
     try:
         api = ApiClient(transport)

@@ -73,11 +73,11 @@ async def test_the_first_one_and_another_when_its_time_has_come(tmp_path: Path) 
             ("digital signature", "server auth"),
         )
         serving.clock_ahead_s = 0.6 * 86400
-        rotation.poke()
+        rotation.look_again()
         await asyncio.sleep(0.1)
         assert serving.made.empty()
         serving.clock_ahead_s = 0.85 * 86400
-        rotation.poke()
+        rotation.look_again()
         second = await serving.next()
         assert second != first
         current = serving.files.current()
@@ -93,7 +93,7 @@ async def test_a_certificate_that_is_good_stays_over_a_restart_unless_the_hosts_
             await asyncio.sleep(0.1)
             assert serving.made.empty()
             serving.subject = Subject(common_name="system:node:n1", ip_addresses=("10.0.0.2",), dns_names=("n1",))
-            rotation.poke()
+            rotation.look_again()
             assert hosts_of((await serving.next()).certificate) == {"10.0.0.2", "n1"}
 
 
@@ -103,7 +103,7 @@ async def test_nothing_is_asked_for_while_there_are_no_addresses(tmp_path: Path)
         await asyncio.sleep(0.1)
         assert not server.subresources.signed
         serving.subject = subject
-        rotation.poke()
+        rotation.look_again()
         await serving.next()
 
 

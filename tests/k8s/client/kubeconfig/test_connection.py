@@ -1,4 +1,4 @@
-"""Kubeconfig files: what they say, how they merge, and what is wrong with them."""
+"""Kubeconfig files: what they say, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import pytest
 from podwright.errors import InvalidArgument, NotFound, PodwrightError
 from podwright.k8s.client.client import ApiClient
 from podwright.k8s.client.failures import Unauthorized
-from podwright.k8s.client.kubeconfig.connection import Connection, in_cluster, load, load_environment
+from podwright.k8s.client.kubeconfig.connection import Connection, load
 from podwright.k8s.client.transport import Transport
 from podwright.k8s.objects import Node
 from podwright.process import PosixProcessRunner
-from tests.harness.apiserver.people import User
 from tests.harness.apiserver.server import ADMIN, ApiServer, running
 
 RUNNER = PosixProcessRunner()
@@ -73,11 +72,10 @@ async def test_every_form_of_credentials(tmp_path: Path) -> None:
             },
         ]
         for user in users:
-            connection = load([written(tmp_path, user, **authorities(server))], RUNNER)
-            assert connection.namespace == "n"
+            connection = load(written(tmp_path, user, **authorities(server)), RUNNER)
             assert await is_known(connection), user
         for user in ({}, {"token": "other"}, {"username": "a", "password": "b"}):
-            assert not await is_known(load([written(tmp_path, user, **authorities(server))], RUNNER)), user
+            assert not await is_known(load(written(tmp_path, user, **authorities(server)), RUNNER)), user
 
 
 async def test_authorities_in_a_file_the_servers_name_and_no_check_at_all(tmp_path: Path) -> None:
@@ -90,14 +88,14 @@ async def test_authorities_in_a_file_the_servers_name_and_no_check_at_all(tmp_pa
             {"insecure-skip-tls-verify": True},
         ]
         for cluster in clusters:
-            assert await is_known(load([written(tmp_path, user, server=server.url, **cluster)], RUNNER))
+            assert await is_known(load(written(tmp_path, user, server=server.url, **cluster), RUNNER))
 
 
 async def test_a_token_file_is_read_again(tmp_path: Path) -> None:
     async with running() as server:
         token = tmp_path / "token"
         token.write_text(server.admin_token)
-        connection = load([written(tmp_path, {"tokenFile": "token"}, **authorities(server))], RUNNER)
+        connection = load(written(tmp_path, {"tokenFile": "token"}, **authorities(server)), RUNNER)
         transport = Transport(connection.endpoint, connection.credentials)
         api = ApiClient(transport)
         await api.list(Node)
@@ -110,42 +108,6 @@ async def test_a_token_file_is_read_again(tmp_path: Path) -> None:
         token.write_text(server.tokens.issue(ADMIN))
         await api.list(Node)
         await transport.close()
-
-
-def test_files_merge_and_the_first_wins(tmp_path: Path) -> None:
-    first = written(tmp_path, {"token": "one"}, name="a")
-    second = tmp_path / "b"
-    second.write_text(
-        "clusters: [{name: k, cluster: {server: 'https://other:1'}}, {name: k2, cluster: {server: 'https://two:2'}}]\n"
-        "contexts: [{name: c2, context: {cluster: k2, user: u}}]\n"
-    )
-    environ = {"KUBECONFIG": f"{first}:{second}:{tmp_path}/none"}
-    assert load_environment(environ, RUNNER).endpoint.url == "https://127.0.0.1:1"
-    other = load_environment(environ, RUNNER, context="c2")
-    assert (other.endpoint.url, other.namespace) == ("https://two:2", "default")
-
-
-def test_home_and_pod(tmp_path: Path) -> None:
-    (tmp_path / ".kube").mkdir()
-    written(tmp_path / ".kube", {"token": "t"})
-    assert load_environment({"HOME": str(tmp_path)}, RUNNER).endpoint.url == "https://127.0.0.1:1"
-    with pytest.raises(PodwrightError, match=r"ca\.crt"):
-        load_environment(
-            {"HOME": "/nowhere", "KUBERNETES_SERVICE_HOST": "::1", "KUBERNETES_SERVICE_PORT": "1"}, RUNNER
-        )
-    with pytest.raises(PodwrightError, match="this is not a pod"):
-        in_cluster({})
-
-
-async def test_inside_a_pod(tmp_path: Path) -> None:
-    async with running() as server:
-        (tmp_path / "ca.crt").write_bytes(server.authority.certificate)
-        (tmp_path / "token").write_text(server.tokens.issue(User(name="system:serviceaccount:n:a")))
-        (tmp_path / "namespace").write_text("n")
-        environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(server.port)}
-        connection = in_cluster(environ, str(tmp_path))
-        assert connection.namespace == "n"
-        assert await is_known(connection)
 
 
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -194,7 +156,7 @@ def test_what_is_wrong_is_named_with_its_file(case: str, tmp_path: Path) -> None
     user, cluster, message = WRONG[case]
     path = written(tmp_path, user, **cluster)
     with pytest.raises(PodwrightError, match=message) as caught:
-        load([path], RUNNER)
+        load(path, RUNNER)
     assert path in str(caught.value)
     assert "secret" not in str(caught.value)
 
@@ -206,16 +168,16 @@ def test_what_is_wrong_is_named_with_its_file(case: str, tmp_path: Path) -> None
         ("", "0 documents"),
         ("a: 1", "a: no such field"),
         ("current-context: x", "there is no context 'x'"),
-        ("contexts: [{name: x, context: {cluster: k}}]\ncurrent-context: x", "cluster 'k' is not in"),
+        ("contexts: [{name: x, context: {cluster: k}}]\ncurrent-context: x", "context 'x': there is no cluster 'k'"),
         (
             "contexts: [{name: x, context: {cluster: k, user: z}}]\nclusters: [{name: k}]\ncurrent-context: x",
-            "user 'z' is not in",
+            "context 'x': there is no user 'z'",
         ),
     ],
 )
 def test_files_that_make_no_sense(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "config").write_text(text)
     with pytest.raises(InvalidArgument, match=message):
-        load([str(tmp_path / "config")], RUNNER)
+        load(str(tmp_path / "config"), RUNNER)
     with pytest.raises(PodwrightError, match="cannot be read"):
-        load([str(tmp_path / "none")], RUNNER)
+        load(str(tmp_path / "none"), RUNNER)

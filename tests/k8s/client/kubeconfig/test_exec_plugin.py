@@ -79,7 +79,7 @@ async def test_it_learns_what_it_may_know(tmp_path: Path) -> None:
         }
     }
     assert os.path.dirname(command) == str(tmp_path)
-    connection = load([written(tmp_path, user, **{"tls-server-name": "k"})], PosixProcessRunner())
+    connection = load(written(tmp_path, user, **{"tls-server-name": "k"}), PosixProcessRunner())
     with pytest.raises(FailedPrecondition, match="exit code 1"):
         await connection.credentials.identity()
     info = json.loads((tmp_path / "info").read_text())
@@ -92,7 +92,7 @@ async def test_a_server_that_refuses_has_the_program_asked_again(tmp_path: Path)
     async with running() as server:
         command = counting(tmp_path, credential(token="old"))
         user = {"exec": {"command": command, "apiVersion": V1}}
-        connection = load([written(tmp_path, user, **authorities(server))], PosixProcessRunner())
+        connection = load(written(tmp_path, user, **authorities(server)), PosixProcessRunner())
         transport = Transport(connection.endpoint, connection.credentials)
         api = ApiClient(transport)
         with pytest.raises(Unauthorized):
@@ -107,7 +107,7 @@ async def test_a_certificate_from_a_program(tmp_path: Path) -> None:
         issued = server.authority.issue(ADMIN)
         output = credential(clientCertificateData=issued.certificate.decode(), clientKeyData=issued.key.decode())
         user = {"exec": {"command": counting(tmp_path, output), "apiVersion": V1}}
-        connection = load([written(tmp_path, user, **authorities(server))], PosixProcessRunner())
+        connection = load(written(tmp_path, user, **authorities(server)), PosixProcessRunner())
         transport = Transport(connection.endpoint, connection.credentials)
         await ApiClient(transport).list(Node)
         await transport.close()

@@ -38,7 +38,6 @@ def test_frames_come_out_whole_however_they_are_cut(frames: list[tuple[int, byte
         position += size
     for stream, content in got.items():
         assert content == b"".join(piece for each, piece in frames if each == stream)
-    assert reader.is_between_frames
 
 
 def test_bytes_that_are_no_frames() -> None:

@@ -43,8 +43,3 @@ class StdioFrames:
                 if self._stream not in KNOWN:
                     raise Internal(f"the Docker Engine sent a stream of the unknown kind {self._stream}")
         return pieces
-
-    @property
-    def is_between_frames(self) -> bool:
-        """Whether the stream may end here."""
-        return not self._left and not self._head
