@@ -134,6 +134,7 @@ async def test_an_expired_certificate_is_replaced_by_the_token(
 ) -> None:
     """The server was away for longer than the certificate has lasted."""
     monkeypatch.setattr("podwright.agent.api_access.EXPIRY_CHECK_S", 2.0)
+    monkeypatch.setattr("podwright.k8s.client.kubeconfig.user.LOOK_EVERY_S", 0.0)  # the new file counts at once
     async with running() as server:
         server.subresources.certificate_s = 1.0
         config = configured(server, tmp_path, rotate_client_certificate=True)

@@ -287,6 +287,7 @@ async def test_the_server_is_given_the_time_it_asks_for() -> None:
 
 async def test_no_answer_ends_with_the_deadline() -> None:
     async with connected() as (server, api):
+        await api.list(Node)  # a busy machine may take longer than that to connect
         server.faults.add(Fault(ailment=Ailment.HANG))
         with pytest.raises(DeadlineExceeded, match=r"cannot get nodes n1: no answer within 0\.2 s"):
             await api.get(Node, "n1", timeout_s=0.2)
