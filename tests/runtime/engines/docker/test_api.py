@@ -122,7 +122,7 @@ def test_facts() -> None:
             "Driver": "overlay2",
             "CgroupDriver": "systemd",
             "CgroupVersion": "2",
-            "Runtimes": {"runsc": {}, "runc": {}},
+            "Runtimes": {"runsc": {}, "runc": {}, "io.containerd.runtime.v1.linux": {}},
             "DefaultRuntime": "runc",
             "SecurityOptions": ["name=seccomp,profile=default", "name=apparmor"],
             "LiveRestoreEnabled": True,
@@ -134,6 +134,8 @@ def test_facts() -> None:
     assert facts.live_restore
     assert facts.runtimes == ("runc", "runsc")
     assert facts.security == {"seccomp", "apparmor"}
+    old = facts_of({}, {"CgroupVersion": "1", "Runtimes": {"runc": {}, "io.containerd.runtime.v1.linux": {}}}, (1, 41))
+    assert old.runtimes == ("io.containerd.runtime.v1.linux", "runc")
 
 
 def test_an_event() -> None:
