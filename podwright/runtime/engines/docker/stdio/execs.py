@@ -30,6 +30,7 @@ from podwright.tasks import Tasks, retrieve, task_of
 DETACH_KEYS = "ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@"
 NOT_STARTED = frozenset({126, 127})  # what the Engine reports for a program that it could not start
 LOOK_S = 0.2  # between looks at a process that has closed its outputs
+START_LOOK_S = 0.05  # between looks at a process that is being started
 KILLED_S = 5.0
 DRAIN_S = 2.0  # for the end of a process, after that of its container
 END_OF_FILE = b"\x04"  # as typed at a terminal
@@ -98,12 +99,25 @@ class ExecSession:
             working.cancel()
 
     async def kill(self) -> None:
-        """SIGKILL to it and its descendants, as far as they are in the container's cgroup."""
+        """SIGKILL to it and its descendants, as far as they are in the container's cgroup.
+
+        The Engine may still be starting it: that is awaited, for KILLED_S at most.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KILLED_S):
+                while not await self._is_killed():  # noqa: ASYNC110 # the Engine reports no start
+                    await asyncio.sleep(START_LOOK_S)
+
+    async def _is_killed(self) -> bool:
+        """Kill it if it runs in its container by now. Whether that is done, or it has ended by itself."""
         found = await self.inspect()
-        if found.Running and found.Pid in await asyncio.to_thread(
-            cgroup.processes, self._cgroups, self._container.cgroup
-        ):
-            proc.kill_tree(found.Pid)
+        if not found.Running:
+            return found.ExitCode is not None
+        inside = await asyncio.to_thread(cgroup.processes, self._cgroups, self._container.cgroup)
+        if found.Pid not in inside:
+            return False
+        proc.kill_tree(found.Pid)
+        return True
 
     async def resize(self, width: int, height: int) -> None:
         """Set the size of its terminal."""
