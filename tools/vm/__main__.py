@@ -126,28 +126,40 @@ def _doctor(shell: Shell) -> bool:
 
 
 def _driver(system: System, driver: Driver, shell: Shell, image: Image, plan: Plan) -> bool:
-    outcomes: dict[str, list[Outcome]] = {}
-    counts: dict[str, Counts] = {}
+    good = True
     for name in plan.suites:
-        outcomes[name], complete = _suite(name, driver, shell, system, plan)
-        counts[name] = counted(outcomes[name], complete=complete and not plan.select)
-        print(f"== {system.name}, {driver}, {name}: {counts[name]}", flush=True)
-    failed = tuple(one.test for each in outcomes.values() for one in each if one.outcome == "failed")
-    if plan.publish and any(outcomes.values()):  # a last result is better than none
-        kernel = shell.run(("uname", "-r"), timeout_s=DOCTOR_TIMEOUT_S).strip()
-        record = Record(
-            system=system.name,
-            driver=driver,
-            date=time.strftime("%Y-%m-%d"),
-            commit=plan.commit,
-            accelerator=shell.accelerator,
-            versions=versions(image.packages.read_text(), kernel),
-            suites=counts,
-            failed=failed,
-            skipped=skip_reasons(one for each in outcomes.values() for one in each),
-        )
-        put(record, TREE / "docs")
-    return not failed and all(each.complete for each in counts.values())
+        outcomes, complete = _suite(name, driver, shell, system, plan)
+        counts = counted(outcomes, complete=complete and not plan.select)
+        print(f"== {system.name}, {driver}, {name}: {counts}", flush=True)
+        if plan.publish and outcomes:  # a last result is better than none
+            put(_record(name, outcomes, counts, system, driver, shell, image, plan), TREE / "docs")
+        good = good and counts.complete and not counts.failed
+    return good
+
+
+def _record(
+    suite: str,
+    outcomes: list[Outcome],
+    counts: Counts,
+    system: System,
+    driver: Driver,
+    shell: Shell,
+    image: Image,
+    plan: Plan,
+) -> Record:
+    kernel = shell.run(("uname", "-r"), timeout_s=DOCTOR_TIMEOUT_S).strip()
+    return Record(
+        system=system.name,
+        driver=driver,
+        suite=suite,
+        date=time.strftime("%Y-%m-%d"),
+        commit=plan.commit,
+        accelerator=shell.accelerator,
+        versions=versions(image.packages.read_text(), kernel),
+        counts=counts,
+        failed=tuple(one.test for one in outcomes if one.outcome == "failed"),
+        skipped=skip_reasons(outcomes),
+    )
 
 
 def _suite(name: str, driver: Driver, shell: Shell, system: System, plan: Plan) -> tuple[list[Outcome], bool]:

@@ -1,4 +1,4 @@
-"""docs/hosts.md: the last result of each host and cgroup driver. What it is made of is kept in docs/hosts.json."""
+"""docs/hosts.md: the last result of each suite, by host and cgroup driver. It is made of docs/hosts.json."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ HEAD = """\
 # Hosts
 
 `make vm-test` runs the tests in virtual machines that are as a server is: Debian with systemd, cgroup v2 alone,
-AppArmor, every capability, and the release's own kernel, crun, runc, conmon and CRIU. Each host has two rows, one for
-each cgroup driver of the servers and agents under test. `conformance` are the conformance cases, `agent` is
-`podwright agent` with static pods, and `root` are the tests that need root. `host` is the part of all of them that
-depends most on the host: cgroups, limits, AppArmor, user namespaces, checkpoints, and a shutdown of the machine. These
-are the last results; of a suite in brackets only a part ran (`--minutes`, `--select`).
+AppArmor, every capability, and the release's own kernel, crun, runc, conmon and CRIU, once with each cgroup driver for
+the servers and agents under test. `conformance` are the conformance cases, `agent` is `podwright agent` with static
+pods, and `root` are the tests that need root. `host` is the part of all of them that depends most on the host:
+cgroups, limits, AppArmor, user namespaces, checkpoints, and a shutdown of the machine. These are the last results. Of
+a suite in brackets only a part ran (`--minutes`, `--select`), and one without a row never ran.
 
     make vm-test                                                        # everything: hours without KVM
     make vm-test ARGS="--system debian-13 --driver systemd --suite conformance --select apparmor"
@@ -52,39 +52,42 @@ SOFTWARE = ("crun", "runc", "conmon", "criu", "apparmor", "systemd")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The last result on one host with one driver; `suites` by name, `failed` the ids of tests that failed.
+    """The last result of one suite on one host with one cgroup driver. `failed` are the ids of tests that failed.
 
     `skipped` are the reasons of tests that were skipped, and how many they were.
     """
 
     system: str
     driver: str
+    suite: str
     date: str
     commit: str
     accelerator: str
     versions: dict[str, str]
-    suites: dict[str, Counts]
+    counts: Counts
     failed: tuple[str, ...] = ()
     skipped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The names of what it is the result of."""
+        return self.system, self.driver, self.suite
 
 
 def render(records: list[Record]) -> str:
     """The page. Pure."""
-    names = list(dict.fromkeys(name for record in records for name in record.suites))
-    lines = [_row("host", "cgroup driver", *names, "commit", "date"), _row(*(["---"] * (len(names) + 4)))]
-    for record in records:
-        cells = (_cell(record.suites.get(name)) for name in names)
-        lines.append(_row(record.system, record.driver, *cells, record.commit, record.date))
+    lines = [_row("host", "cgroup driver", "suite", "result", "commit", "date"), _row(*(["---"] * 6))]
+    lines += [_row(*record.key, _result(record.counts), record.commit, record.date) for record in records]
     parts = [HEAD, "\n".join(lines), "\n"]
     for record in _one_of_each_host(records):
         listed = ", ".join(f"{name} {version}" for name, version in record.versions.items())
         parts.append(f"\n{record.system}: {listed}; QEMU with {record.accelerator.upper()}.\n")
     if failed := [(record, test) for record in records for test in record.failed]:
         parts.append("\n## Tests that failed\n\n")
-        parts += [f"- {record.system}, {record.driver}: `{test}`\n" for record, test in failed]
+        parts += [f"- {', '.join(record.key)}: `{test}`\n" for record, test in failed]
     if skipped := [(record, reason, number) for record in records for reason, number in record.skipped.items()]:
         parts.append("\n## Tests that were skipped\n\n")
-        parts += [f"- {record.system}, {record.driver}: {number}: {reason}\n" for record, reason, number in skipped]
+        parts += [f"- {', '.join(record.key)}: {number}: {reason}\n" for record, reason, number in skipped]
     return "".join(parts)
 
 
@@ -92,9 +95,7 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(counts: Counts | None) -> str:
-    if counts is None:
-        return "-"
+def _result(counts: Counts) -> str:
     words = [f"{counts.passed} passed"]
     words += [
         f"{number} {name}"
@@ -115,39 +116,16 @@ def load(path: Path) -> list[Record]:
 
 
 def _from_json(item: dict[str, Any]) -> Record:
-    suites = {name: Counts(**counts) for name, counts in item["suites"].items()}
-    return Record(**{**item, "suites": suites, "failed": tuple(item["failed"])})
+    return Record(**{**item, "counts": Counts(**item["counts"]), "failed": tuple(item["failed"])})
 
 
 def put(record: Record, docs: Path) -> None:
-    """Put a result in the place of the last one of its host and driver, and write both files anew.
-
-    Suites that did not run this time keep their last result.
-    """
-    kept = {(one.system, one.driver): one for one in load(docs / "hosts.json")}
-    key = (record.system, record.driver)
-    kept[key] = merged(kept.get(key), record)
+    """Put a result in the place of the last one of its suite, host and driver, and write both files anew."""
+    kept = {one.key: one for one in load(docs / "hosts.json")}
+    kept[record.key] = record
     records = [kept[key] for key in sorted(kept)]
     (docs / "hosts.json").write_text(f"{json.dumps([asdict(one) for one in records], indent=1)}\n")
     (docs / "hosts.md").write_text(render(records))
-
-
-def merged(last: Record | None, new: Record) -> Record:
-    """The new result, with the last one of suites that did not run. Pure."""
-    if last is None or last.commit != new.commit:
-        return new
-    again = dict.fromkeys((*last.failed, *new.failed))
-    skipped = {
-        reason: max(last.skipped.get(reason, 0), new.skipped.get(reason, 0))
-        for reason in (*last.skipped, *new.skipped)
-    }
-    return Record(
-        **{**_fields(new), "suites": {**last.suites, **new.suites}, "failed": tuple(again), "skipped": skipped}
-    )
-
-
-def _fields(record: Record) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in Record.__dataclass_fields__}
 
 
 def versions(listing: str, kernel: str) -> dict[str, str]:

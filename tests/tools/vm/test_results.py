@@ -33,16 +33,17 @@ def test_broken_end(broken): pass
 """
 
 
-def record(driver: str = "systemd", *, commit: str = "abc", **suites: Counts) -> Record:
+def record(driver: str, suite: str, counts: Counts, *, commit: str = "abc") -> Record:
     return Record(
         system="debian-12",
         driver=driver,
+        suite=suite,
         date="2026-01-02",
         commit=commit,
         accelerator="tcg",
         versions={"kernel": "6.1.0", "crun": "1.8.1"},
-        suites=suites,
-        failed=("tests/test_a.py::test_b",) if any(each.failed for each in suites.values()) else (),
+        counts=counts,
+        failed=("tests/test_a.py::test_b",) if counts.failed else (),
     )
 
 
@@ -129,23 +130,24 @@ def test_a_suite_names_its_driver_and_what_exists(suite: object, driver: str) ->
     assert [word for word in argv if word.startswith(("tests", "podwright/")) and not (TREE / word).exists()] == []
 
 
-def test_the_page_has_a_row_for_each_driver(tmp_path: Path) -> None:
-    put(record("systemd", conformance=Counts(passed=3, failed=1, complete=True)), tmp_path)
-    put(record("cgroupfs", conformance=Counts(passed=4, skipped=1)), tmp_path)
+def test_the_page_has_a_row_for_each_suite_and_driver(tmp_path: Path) -> None:
+    put(record("systemd", "conformance", Counts(passed=3, failed=1, complete=True)), tmp_path)
+    put(record("cgroupfs", "conformance", Counts(passed=4, skipped=1)), tmp_path)
+    put(record("systemd", "host", Counts(passed=2, complete=True), commit="def"), tmp_path)
     page = (tmp_path / "hosts.md").read_text()
-    assert "| debian-12 | systemd | 3 passed, 1 failed | abc | 2026-01-02 |" in page
-    assert "| debian-12 | cgroupfs | (4 passed, 1 skipped) | abc | 2026-01-02 |" in page
+    assert "| debian-12 | systemd | conformance | 3 passed, 1 failed | abc | 2026-01-02 |" in page
+    assert "| debian-12 | systemd | host | 2 passed | def | 2026-01-02 |" in page
+    assert "| debian-12 | cgroupfs | conformance | (4 passed, 1 skipped) | abc | 2026-01-02 |" in page
     assert "debian-12: kernel 6.1.0, crun 1.8.1; QEMU with TCG." in page
-    assert "- debian-12, systemd: `tests/test_a.py::test_b`" in page
+    assert "- debian-12, systemd, conformance: `tests/test_a.py::test_b`" in page
     assert render(load(tmp_path / "hosts.json")) == page
 
 
-def test_suites_of_the_same_commit_are_added(tmp_path: Path) -> None:
-    put(record(conformance=Counts(passed=3, complete=True)), tmp_path)
-    put(record(agent=Counts(passed=2, complete=True)), tmp_path)
-    assert set(load(tmp_path / "hosts.json")[0].suites) == {"conformance", "agent"}
-    put(record(commit="def", agent=Counts(passed=2, complete=True)), tmp_path)
-    assert set(load(tmp_path / "hosts.json")[0].suites) == {"agent"}
+def test_a_result_replaces_the_last_one_of_its_suite(tmp_path: Path) -> None:
+    put(record("systemd", "agent", Counts(passed=3, failed=1)), tmp_path)
+    put(record("systemd", "agent", Counts(passed=4, complete=True), commit="def"), tmp_path)
+    [kept] = load(tmp_path / "hosts.json")
+    assert (kept.commit, kept.counts.passed, kept.failed) == ("def", 4, ())
 
 
 def test_versions_are_of_what_matters() -> None:
