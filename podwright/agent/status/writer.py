@@ -99,7 +99,10 @@ class StatusWriter:
         self._wake.set()
 
     def _add_later(self, uid: str) -> None:
-        self._add(uid, later=True)
+        """Let a pod wait that has not run yet. One that runs by now has been added by that change."""
+        entry = self._ports.statuses.newest(uid)
+        if entry is not None and entry.shown.phase == PENDING:
+            self._add(uid, later=True)
 
     async def _compare_forever(self) -> None:
         """Compare every pod with what the API shows of it, from time to time."""
